@@ -1,0 +1,63 @@
+"""Dot products without biases: the parameter-free module of the lesson, and two tables under it.
+
+    pred_b = sum_k user_factors[users_b, k] * item_factors[items_b, k]
+
+Shapes: user_factors (U, K), item_factors (I, K), users and items (B,)  ->  pred (B,).
+Backward is forward read upwards.
+"""
+
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from npcf import ops
+from npcf._types import FloatArray, Params
+from npcf.errors import require_params
+
+
+class DotProductCache(NamedTuple):
+    """The caches of the three operations, and the module whose operations made them."""
+
+    p: ops.EmbeddingCache
+    q: ops.EmbeddingCache
+    dot: ops.RowDotCache
+    backend: ModuleType
+
+
+def dot_product_forward(
+    params: Params, users: Any, items: Any, *, backend: ModuleType = ops
+) -> tuple[FloatArray, DotProductCache]:
+    """Predict affinities (B,) for the pairs (users_b, items_b); return (pred, cache)."""
+    require_params(params, ("user_factors", "item_factors"))
+    p, p_cache = backend.embedding_forward(params["user_factors"], users)  # (B, K)
+    q, q_cache = backend.embedding_forward(params["item_factors"], items)  # (B, K)
+    pred, dot_cache = backend.row_dot_forward(p, q)  # (B,)
+    return pred, DotProductCache(p_cache, q_cache, dot_cache, backend)
+
+
+def dot_product_backward(d_pred: FloatArray, cache: DotProductCache) -> Params:
+    """Map d_pred (B,) to gradients under the names, shapes and dtypes of `params`."""
+    d_p, d_q = cache.backend.row_dot_backward(d_pred, cache.dot)
+    return {
+        "user_factors": cache.backend.embedding_backward(d_p, cache.p),
+        "item_factors": cache.backend.embedding_backward(d_q, cache.q),
+    }
+
+
+class DotProduct:
+    """The lesson's module without parameters: `forward(u, m)` returns `(u * m).sum(1)`.
+
+    Source: fastai lesson 5 (2017), `class DotProduct(nn.Module)`.  Not the book's class of the
+    same name, which owns two tables: that one is `TwoTableDotProduct` here.
+    """
+
+    def __call__(self, u: FloatArray, m: FloatArray) -> FloatArray:
+        """Return the dot (B,) of each row of `u` (B, K) with the same row of `m` (B, K)."""
+        return self.forward(u, m)[0]
+
+    def forward(self, u: FloatArray, m: FloatArray) -> tuple[FloatArray, ops.RowDotCache]:
+        """Return (out (B,), cache)."""
+        return ops.row_dot_forward(u, m)
+
+    def backward(self, d_out: FloatArray, cache: ops.RowDotCache) -> tuple[FloatArray, FloatArray]:
+        """Map d_out (B,) to (d_u, d_m) = (d_out * m, d_out * u), each (B, K)."""
+        return ops.row_dot_backward(d_out, cache)

@@ -1,0 +1,112 @@
+"""The two ways the book makes a table: `Embedding`, which is called, and `create_params`, indexed.
+
+    Embedding(n, k)(ids)      == weight[ids]          (B,) -> (B, K);   a bias is Embedding(n, 1)
+    create_params([n, k])[ids] == array[ids]          (B,) -> (B, K);   a bias is create_params([n])
+
+The one difference that matters downstream: an Embedding always returns rows, so its bias is (B, 1)
+and the dot beside it must keep its unit axis (`keepdim=True`); the indexed array of shape (n,)
+returns (B,).  Adding (B,) to (B, 1) makes (B, B); here that is refused with the reason.
+
+Source: fastbook chapter 8, its question "even the type of brackets has changed!"; V. Bakshi,
+"Comparing PyTorch Embeddings with Custom Embeddings" (2024).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from npcf._types import FloatArray
+from npcf.errors import UsageError, require_padding_idx, require_same_shape
+from npcf.models.initializers import Initializer, fastai_normal, normal
+from npcf.ops import embedding_forward
+
+
+class LessonArray(np.ndarray[Any, Any]):
+    """An ndarray that also reads the lessons' spelling: `sum(dim=1, keepdim=True)`.
+
+    It refuses to add (B,) and (B, 1), and says that it is indexed when it is called.
+    """
+
+    def sum(
+        self, axis: Any = None, *args: Any, dim: Any = None, keepdim: bool = False, **kwargs: Any
+    ) -> Any:
+        """Sum over `dim` (or `axis`), keeping it as a unit axis with `keepdim` (or `keepdims`)."""
+        kwargs["keepdims"] = kwargs.get("keepdims", False) or keepdim
+        return super().sum(axis if dim is None else dim, *args, **kwargs)
+
+    def __add__(self, other: Any) -> Any:
+        _refuse_outer_sum(self, other)
+        return super().__add__(other)
+
+    def __iadd__(self, other: Any) -> Any:
+        _refuse_outer_sum(self, other)
+        return super().__iadd__(other)
+
+    def __call__(self, *ids: Any) -> Any:
+        """Raise UsageError: round brackets are the Embedding's."""
+        raise UsageError(
+            "create_params(...)",
+            "is an array, not a layer",
+            "Index it with square brackets: array[ids]. (An Embedding is called: embedding(ids).)",
+        )
+
+
+class Embedding:
+    """A table of `ni` rows and `nf` factors that is called with ids: `embedding(ids)` (B, nf).
+
+    Filled by `init` from `rng` (a fresh generator if None).  The row `padding_idx` starts at zero
+    and gets no gradient, as in `torch.nn.Embedding`.
+    """
+
+    def __init__(
+        self,
+        ni: int,
+        nf: int,
+        *,
+        padding_idx: int | None = None,
+        rng: np.random.Generator | None = None,
+        dtype: Any = np.float32,
+        init: Initializer = fastai_normal,
+    ):
+        self._weight = init((ni, nf), rng or np.random.default_rng(), dtype)
+        self.padding_idx = require_padding_idx(padding_idx, ni)
+        if self.padding_idx is not None:
+            self._weight[self.padding_idx] = 0
+
+    @property
+    def weight(self) -> LessonArray:
+        """The table (ni, nf), by reference; change it in place."""
+        return self._weight.view(LessonArray)
+
+    def __call__(self, ids: Any) -> LessonArray:
+        """Return the rows `ids`, of shape (*ids.shape, nf)."""
+        return embedding_forward(self._weight, ids, self.padding_idx)[0].view(LessonArray)
+
+    def __getitem__(self, ids: Any) -> Any:
+        raise UsageError(
+            "Embedding",
+            "is a layer, not an array",
+            "Call it with round brackets: embedding(ids). (create_params gives what is indexed.)",
+        )
+
+    def __repr__(self) -> str:
+        return f"Embedding({self._weight.shape[0]}, {self._weight.shape[1]})"
+
+
+def create_params(
+    size: Sequence[int],
+    *,
+    rng: np.random.Generator | None = None,
+    dtype: Any = np.float32,
+    init: Initializer = normal,
+) -> LessonArray:
+    """Return an array of shape `size` drawn from N(0, 0.01**2), to be indexed with ids."""
+    return init(tuple(size), rng or np.random.default_rng(), dtype).view(LessonArray)
+
+
+def _refuse_outer_sum(left: FloatArray, right: Any) -> None:
+    """Raise ShapeError on (B,) with (B, 1): the sum would be every row with every row, (B, B)."""
+    shapes = {left.ndim, np.ndim(right)}
+    if shapes == {1, 2} and len(left) == len(right):
+        require_same_shape(left=left, right=np.asarray(right))

@@ -1,0 +1,95 @@
+"""What the sources' models share: ids in as (B, 2), predictions out, parameters by name.
+
+`model(x)` returns predictions; `model.forward(x)` returns (predictions, cache), and
+`model.backward(d_pred, cache)` the gradients, with the keys and shapes of `model.params`.
+The sources differ in shapes only: biases are (n,) or (n, 1), predictions (B,) or (B, 1).  All of
+them run the one functional core, which knows (n,) and (B,); unit axes are put on and off here, by
+views of the same memory.
+"""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from npcf import ops
+from npcf._types import FloatArray, Grads, Params, YRange
+from npcf.errors import ShapeError
+from npcf.models.dot_product import DotProductCache, dot_product_backward, dot_product_forward
+from npcf.models.dot_product_bias import (
+    DotProductBiasCache,
+    dot_product_bias_backward,
+    dot_product_bias_forward,
+)
+
+PairCache = DotProductCache | DotProductBiasCache
+
+
+class PairModel:
+    """Tables under the names of `params`, and the choice of `y_range`, unit axes and `backend`.
+
+    `params` may lack the biases; then there is no range either.  `column=True` makes predictions
+    (B, 1).  `backend` is `npcf.ops` or `npcf.kernels`.
+    """
+
+    def __init__(self, params: Grads, y_range: YRange = None, *, column: bool = False):
+        self.params = {name: np.asarray(table) for name, table in params.items()}
+        self.y_range = y_range
+        self.column = column
+        self.backend: ModuleType = ops
+
+    @property
+    def has_bias(self) -> bool:
+        """Whether there are bias tables."""
+        return "user_bias" in self.params
+
+    def core_params(self) -> Params:
+        """Return the parameters as the functional core takes them: biases (n,), same memory."""
+        return {
+            name: table[:, 0] if name.endswith("bias") and table.ndim == 2 else table
+            for name, table in self.params.items()
+        }
+
+    def __call__(self, x: Any, conts: Any = None) -> FloatArray:
+        """Return the predictions for the pairs `x` (B, 2)."""
+        return self.forward(x, conts)[0]
+
+    def forward(self, x: Any, conts: Any = None) -> tuple[FloatArray, PairCache]:
+        """Return (pred, cache) for `x` (B, 2), a user id and an item id a row.
+
+        `conts`, continuous variables, is accepted and ignored: these models have none, and the
+        lessons' column loader passes it to every model.
+        """
+        users, items = split_pairs(x)
+        cache: PairCache
+        if self.has_bias:
+            pred, cache = dot_product_bias_forward(
+                self.core_params(), users, items, self.y_range, backend=self.backend
+            )
+        else:
+            pred, cache = dot_product_forward(self.params, users, items, backend=self.backend)
+        return pred[:, None] if self.column else pred, cache
+
+    def backward(self, d_pred: FloatArray, cache: PairCache) -> Params:
+        """Map d_pred, the shape of pred, to gradients with the keys and shapes of `params`."""
+        if self.column:
+            if d_pred.ndim != 2:
+                raise ShapeError("d_pred", f"must be (B, 1), got {d_pred.shape}", "Use [:, None].")
+            d_pred = d_pred[:, 0]
+        if isinstance(cache, DotProductBiasCache):
+            grads = dot_product_bias_backward(d_pred, cache)
+        else:
+            grads = dot_product_backward(d_pred, cache)
+        return {name: grad.reshape(self.params[name].shape) for name, grad in grads.items()}
+
+
+def split_pairs(x: Any) -> tuple[Any, Any]:
+    """Return the two columns of `x` (B, 2): user ids (B,), item ids (B,)."""
+    x = np.asarray(x)
+    if x.ndim != 2 or x.shape[1] != 2:
+        raise ShapeError(
+            "x",
+            f"must be (B, 2), a user id and an item id a row, got {x.shape}",
+            "np.stack([users, items], axis=1) makes it.",
+        )
+    return x[:, 0], x[:, 1]

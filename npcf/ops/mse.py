@@ -1,0 +1,76 @@
+r"""Mean squared error between predictions and ratings.
+
+    e_b  = pred_b - rating_b
+    loss = (1 / B) * sum_b e_b**2               pred, rating (B,)  ->  a number
+
+Derivation.  loss depends on pred_b through its own term only, with derivative 2 e_b / B, so
+
+    d_pred_b = (2 / B) * e_b * d_loss           d_pred (B,)
+
+multiplied in this order, with 2 / B rounded once: PyTorch's order, hence equal to it to the bit.
+Ratings are data: they get no gradient, and they are cast to the dtype of the prediction (a
+float64 rating would otherwise turn a float32 loss into float64; an integer one is exact).
+
+Rounding.  loss: |error| <= gamma_(B+3) * loss + B eta, in any order of the additions; d_pred:
+gamma_4 |exact| + 2 eta.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from npcf._types import FloatArray
+from npcf.errors import (
+    DTypeError,
+    EmptyBatchError,
+    ShapeError,
+    require_floats,
+    require_same_shape,
+)
+
+
+class MSECache(NamedTuple):
+    """What `mse_backward` needs."""
+
+    error: FloatArray  # pred - rating, the shape of pred
+
+
+def mse_forward(pred: FloatArray, rating: Any) -> tuple[Any, MSECache]:
+    """Return (mean squared error, cache) of `pred` (B,) against `rating` (B,).
+
+    Any equal shapes will do, (B, 1) too.  Raises ShapeError on (B,) against (B, 1): torch only
+    warns, and averages B * B wrong pairs.  Raises EmptyBatchError on B = 0: torch returns nan.
+    """
+    pred, rating = judge_loss(pred, rating)
+    error = pred - rating
+    # For complex pred this is the analytic continuation (no abs), which the complex step needs.
+    return (error * error).mean(), MSECache(error)
+
+
+def mse_backward(d_loss: Any, cache: MSECache) -> FloatArray:
+    """Map d_loss, a number, to d_pred, the shape of pred."""
+    error = cache.error
+    scale = error.dtype.type(2 / error.size)
+    result: FloatArray = scale * error * judge_loss_gradient(d_loss, cache)
+    return result
+
+
+def judge_loss(pred: FloatArray, rating: Any) -> tuple[FloatArray, FloatArray]:
+    """Check the arguments once, for this file and its compiled twin."""
+    pred = require_floats("pred", pred)
+    rating = np.asarray(rating)
+    if rating.dtype.kind not in "iufc" or (rating.dtype.kind == "c" and pred.dtype.kind != "c"):
+        raise DTypeError(
+            "rating", f"dtype {rating.dtype} is not a real number", "Use numbers, e.g. float32."
+        )
+    require_same_shape(pred=pred, rating=rating)
+    if pred.size == 0:
+        raise EmptyBatchError("pred", "an empty batch has no mean", "Skip empty batches.")
+    return pred, rating.astype(pred.dtype, copy=False)
+
+
+def judge_loss_gradient(d_loss: Any, cache: MSECache) -> Any:
+    """Return d_loss as a number of the prediction's dtype, or raise ShapeError."""
+    if np.ndim(d_loss) != 0:
+        raise ShapeError("d_loss", f"must be one number, got shape {np.shape(d_loss)}", "Pass 1.0.")
+    return cache.error.dtype.type(d_loss)
