@@ -43,8 +43,8 @@ class EmbeddingDotBias(PairModel):
 
     Biases are `Embedding(n, 1)`, so `params["user_bias"]` is (U, 1).  `squeeze` does not
     broadcast: it removes the unit axis of the looked-up (B, 1), so that it fits the dot of shape
-    (B,).  The tables start uniform in [-0.01, 0.01), as in the notebook.  fastai's library class of this name
-    is the same mathematics with `fastai_normal` tables.
+    (B,).  The tables start uniform in [-0.01, 0.01), as in the notebook.  fastai's library class of
+    this name is the same mathematics with `fastai_normal` tables.
     """
 
     def __init__(

@@ -1,0 +1,58 @@
+"""Mini-batches: every rating once an epoch, or, as fastai's loader does, drawn with replacement."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npcf.data.ratings import Ratings
+from npcf.errors import require_choice, require_count
+
+
+class Batch(NamedTuple):
+    """One mini-batch."""
+
+    users: NDArray[np.int32]  # (B,)
+    items: NDArray[np.int32]  # (B,)
+    rating: NDArray[np.float32]  # (B,)
+
+
+class Batches:
+    """The batches of one epoch at each iteration, drawn from `rng`.
+
+    sampling="permutation": shuffled anew each epoch, every rating exactly once.
+    sampling="replacement": n draws of n ratings, so an epoch misses about 1/e = 37 % of them and
+    repeats others.  This is what fastai 2.8's collaborative-filtering loader does (its
+    `TabWeightedDL` is `np.random.choice(n, n)`), and where its higher validation loss comes from.
+    `drop_last` leaves out the last batch if it is smaller than `bs`, as fastai does.
+    """
+
+    def __init__(
+        self,
+        ratings: Ratings,
+        bs: int = 64,
+        sampling: str = "permutation",
+        *,
+        drop_last: bool = False,
+        rng: np.random.Generator,
+    ):
+        self.ratings = ratings
+        self.bs = require_count("bs", bs)
+        self.sampling = require_choice("sampling", sampling, ("permutation", "replacement"))
+        self.drop_last, self.rng = drop_last, rng
+
+    def __len__(self) -> int:
+        n = len(self.ratings)
+        return n // self.bs if self.drop_last else -(-n // self.bs)
+
+    def __iter__(self) -> Iterator[Batch]:
+        n = len(self.ratings)
+        if self.sampling == "permutation":
+            order = self.rng.permutation(n)
+        else:
+            order = self.rng.integers(0, n, n)
+        epoch = self.ratings.take(order)
+        for start in range(0, len(self) * self.bs, self.bs):
+            rows = slice(start, start + self.bs)
+            yield Batch(epoch.users[rows], epoch.items[rows], epoch.rating[rows])

@@ -1,0 +1,188 @@
+"""Compiled twins of `npcf.ops`: same names, same arguments, same results, loops spelled out.
+
+Each twin judges its input with the reference's own checks, allocates, and hands plain contiguous
+arrays to a `_..._into` loop that only fills.  No compiled code ever sees an id that was not judged:
+it would read foreign memory.
+
+Equal to the reference to the bit: lookup, scatter, bias, both backwards of dot and MSE, the
+sigmoid's backward given the same s.  Within the derived bound: the row dot and the mean (added
+here from left to right, by NumPy in pairs) and the sigmoid (another library's exp).
+
+Run with NUMBA_DISABLE_JIT=1 to step through the loops as plain Python.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from npcf._types import FloatArray
+from npcf.errors import require_gradient
+from npcf.kernels._jit import jit
+from npcf.ops.bias import BiasCache, judge_bias
+from npcf.ops.embedding import EmbeddingCache, judge_lookup
+from npcf.ops.mse import MSECache, judge_loss, judge_loss_gradient
+from npcf.ops.row_dot import RowDotCache, judge_rows
+from npcf.ops.sigmoid_range import SigmoidRangeCache, judge_range
+
+contiguous = np.ascontiguousarray  # one memory layout: one compiled signature a dtype
+
+
+@jit
+def _gather_into(out, weight, ids):  # out (B, K), weight (N, K), ids (B,)
+    for b in range(ids.size):
+        for k in range(weight.shape[1]):
+            out[b, k] = weight[ids[b], k]
+
+
+@jit
+def _scatter_add_into(d_weight, ids, d_out):  # d_weight (N, K), ids (B,), d_out (B, K)
+    for b in range(ids.size):  # in batch order: the sum is reproducible
+        for k in range(d_weight.shape[1]):
+            d_weight[ids[b], k] += d_out[b, k]
+
+
+@jit
+def _row_dot_into(out, left, right):  # out (B,) zeros, left and right (B, K)
+    for b in range(out.size):
+        for k in range(left.shape[1]):
+            out[b] += left[b, k] * right[b, k]
+
+
+@jit
+def _scale_rows_into(out, d_out, other):  # out (B, K), d_out (B,), other (B, K)
+    for b in range(d_out.size):
+        for k in range(other.shape[1]):
+            out[b, k] = d_out[b] * other[b, k]
+
+
+@jit
+def _add_biases_into(out, dot, user_bias, item_bias, users, items):  # all (B,) but the tables
+    for b in range(out.size):
+        out[b] = dot[b] + user_bias[users[b]] + item_bias[items[b]]
+
+
+@jit
+def _sigmoid_into(s, x, one):  # s, x (B,); `one` of their dtype: a literal would promote float32
+    for b in range(x.size):
+        s[b] = one / (one + np.exp(-x[b]))
+
+
+@jit
+def _sigmoid_gradient_into(d_x, d_out, s, height, one):  # d_x, d_out, s (B,)
+    for b in range(s.size):
+        d_x[b] = d_out[b] * height * (one - s[b]) * s[b]
+
+
+@jit
+def _sum_of_squares_into(total, error):  # total (1,) zero, error (B,)
+    for b in range(error.size):
+        total[0] += error[b] * error[b]
+
+
+@jit
+def _mse_gradient_into(d_pred, error, scale, d_loss):  # d_pred, error (B,)
+    for b in range(error.size):
+        d_pred[b] = scale * error[b] * d_loss
+
+
+def embedding_forward(
+    weight: FloatArray, ids: Any, padding_idx: int | None = None
+) -> tuple[FloatArray, EmbeddingCache]:
+    """Twin of `npcf.ops.embedding_forward`."""
+    weight, ids, padding_idx = judge_lookup(weight, ids, padding_idx)
+    n_rows, n_factors = weight.shape
+    out = np.empty((ids.size, n_factors), weight.dtype)
+    _gather_into(out, contiguous(weight), contiguous(ids).ravel())
+    cache = EmbeddingCache(ids, (n_rows, n_factors), padding_idx, weight.dtype)
+    return out.reshape(*ids.shape, n_factors), cache
+
+
+def embedding_backward(d_out: FloatArray, cache: EmbeddingCache) -> FloatArray:
+    """Twin of `npcf.ops.embedding_backward`."""
+    n_factors = cache.table_shape[1]
+    d_out = require_gradient(d_out, (*cache.ids.shape, n_factors), cache.dtype)
+    d_weight = np.zeros(cache.table_shape, cache.dtype)
+    d_rows = contiguous(d_out).reshape(cache.ids.size, n_factors)
+    _scatter_add_into(d_weight, contiguous(cache.ids).ravel(), d_rows)
+    if cache.padding_idx is not None:
+        d_weight[cache.padding_idx] = 0
+    return d_weight
+
+
+def row_dot_forward(left: FloatArray, right: FloatArray) -> tuple[FloatArray, RowDotCache]:
+    """Twin of `npcf.ops.row_dot_forward`."""
+    left, right = judge_rows(left, right)
+    out = np.zeros(len(left), left.dtype)
+    _row_dot_into(out, contiguous(left), contiguous(right))
+    return out, RowDotCache(left, right)
+
+
+def row_dot_backward(d_out: FloatArray, cache: RowDotCache) -> tuple[FloatArray, FloatArray]:
+    """Twin of `npcf.ops.row_dot_backward`."""
+    left, right = contiguous(cache.left), contiguous(cache.right)
+    d_out = contiguous(require_gradient(d_out, left.shape[:1], left.dtype))
+    d_left, d_right = np.empty_like(left), np.empty_like(right)
+    _scale_rows_into(d_left, d_out, right)
+    _scale_rows_into(d_right, d_out, left)
+    return d_left, d_right
+
+
+def bias_forward(
+    dot: FloatArray, user_bias: FloatArray, item_bias: FloatArray, users: Any, items: Any
+) -> tuple[FloatArray, BiasCache]:
+    """Twin of `npcf.ops.bias_forward`."""
+    judged = judge_bias(dot, user_bias, item_bias, users, items)
+    out = np.empty_like(judged.dot)
+    _add_biases_into(out, *map(contiguous, judged))
+    n_users, n_items = judged.user_bias.size, judged.item_bias.size
+    return out, BiasCache(judged.users, judged.items, n_users, n_items, out.dtype)
+
+
+def bias_backward(d_out: FloatArray, cache: BiasCache) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Twin of `npcf.ops.bias_backward`."""
+    d_out = require_gradient(d_out, cache.users.shape, cache.dtype)
+    d_user_bias = np.zeros((cache.n_users, 1), cache.dtype)
+    d_item_bias = np.zeros((cache.n_items, 1), cache.dtype)
+    d_rows = contiguous(d_out)[:, None]  # a bias is a table of one column
+    _scatter_add_into(d_user_bias, contiguous(cache.users), d_rows)
+    _scatter_add_into(d_item_bias, contiguous(cache.items), d_rows)
+    return d_out.copy(), d_user_bias[:, 0], d_item_bias[:, 0]
+
+
+def sigmoid_range_forward(
+    x: FloatArray, low: float, high: float
+) -> tuple[FloatArray, SigmoidRangeCache]:
+    """Twin of `npcf.ops.sigmoid_range_forward`."""
+    x, low, high = judge_range(x, low, high)
+    s = np.empty(x.shape, x.dtype)
+    with np.errstate(over="ignore"):  # for the loops as plain Python; compiled code never warns
+        _sigmoid_into(s.reshape(-1), contiguous(x).ravel(), x.dtype.type(1))
+    return s * (high - low) + low, SigmoidRangeCache(s, high - low)
+
+
+def sigmoid_range_backward(d_out: FloatArray, cache: SigmoidRangeCache) -> FloatArray:
+    """Twin of `npcf.ops.sigmoid_range_backward`."""
+    s, number = contiguous(cache.s), cache.s.dtype.type
+    d_out = contiguous(require_gradient(d_out, s.shape, s.dtype))
+    d_x = np.empty_like(s)
+    flat = (d_x.reshape(-1), d_out.reshape(-1), s.reshape(-1))
+    _sigmoid_gradient_into(*flat, number(cache.height), number(1))
+    return d_x
+
+
+def mse_forward(pred: FloatArray, rating: Any) -> tuple[Any, MSECache]:
+    """Twin of `npcf.ops.mse_forward`."""
+    pred, rating = judge_loss(pred, rating)
+    error = pred - rating
+    total = np.zeros(1, error.dtype)
+    _sum_of_squares_into(total, contiguous(error).ravel())
+    return total[0] / error.dtype.type(error.size), MSECache(error)
+
+
+def mse_backward(d_loss: Any, cache: MSECache) -> FloatArray:
+    """Twin of `npcf.ops.mse_backward`."""
+    error = contiguous(cache.error)
+    scale, d_loss = error.dtype.type(2 / error.size), judge_loss_gradient(d_loss, cache)
+    d_pred = np.empty_like(error)
+    _mse_gradient_into(d_pred.reshape(-1), error.reshape(-1), scale, d_loss)
+    return d_pred

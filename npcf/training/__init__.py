@@ -1,0 +1,16 @@
+"""The training loop, its metrics and its history."""
+
+from npcf.training.history import FOOTNOTE, HEADER, EpochRow, SmoothedLoss, history_frame
+from npcf.training.learner import Learner
+from npcf.training.metrics import mae, rmse
+
+__all__ = [
+    "FOOTNOTE",
+    "HEADER",
+    "EpochRow",
+    "Learner",
+    "SmoothedLoss",
+    "history_frame",
+    "mae",
+    "rmse",
+]
