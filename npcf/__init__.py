@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from npcf import analysis, data, kernels, training, verify
     from npcf.data import Ratings
     from npcf.training import Learner
-    from npcf.verify import gradcheck
+    from npcf.verify.gradcheck import gradcheck
 
 __version__ = "0.1.0"
 

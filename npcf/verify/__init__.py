@@ -1,0 +1,26 @@
+"""Is a gradient right?  Bounds derived from rounding theory, and checks that use them."""
+
+from npcf.verify.bounded import EXP_ERROR, PRECISION, Bounded, Precision
+from npcf.verify.bounded_model import (
+    bounded_adam,
+    bounded_gradients,
+    bounded_predictions,
+    bounded_sgd,
+    exact_params,
+)
+from npcf.verify.gradcheck import GradcheckReport, Mismatch, gradcheck
+
+__all__ = [
+    "EXP_ERROR",
+    "PRECISION",
+    "Bounded",
+    "GradcheckReport",
+    "Mismatch",
+    "Precision",
+    "bounded_adam",
+    "bounded_gradients",
+    "bounded_predictions",
+    "bounded_sgd",
+    "exact_params",
+    "gradcheck",
+]

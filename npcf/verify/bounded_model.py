@@ -1,0 +1,118 @@
+"""The model and one optimiser step in `Bounded` numbers: tolerances of whole training steps.
+
+Each function is the formula of its namesake in `npcf.models` or `npcf.optim`, once more.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from npcf._types import FloatArray, IdArray, Params, YRange
+from npcf.verify.bounded import PRECISION, Bounded
+
+BoundedParams = dict[str, Bounded]
+
+
+def exact_params(params: Params) -> BoundedParams:
+    """Take in parameters as they are."""
+    return {name: Bounded.exact(table) for name, table in params.items()}
+
+
+def bounded_predictions(
+    params: BoundedParams, users: IdArray, items: IdArray, y_range: YRange
+) -> tuple[Bounded, Any]:
+    """Return (pred (B,), what `bounded_gradients` needs)."""
+    p, q = params["user_factors"].take(users), params["item_factors"].take(items)
+    logit = (p * q).sum(axis=1)
+    if "user_bias" in params:
+        bias = (params["user_bias"].take(users), params["item_bias"].take(items))
+        terms = [logit, *bias]
+        total = terms[0].value + terms[1].value + terms[2].value
+        magnitude = sum(term.magnitude for term in terms)
+        inherited = sum(term.error for term in terms)
+        rounding = logit.precision.gamma(2) * magnitude
+        logit = Bounded(total, inherited + rounding, logit.precision)
+    if y_range is None:
+        return logit, (p, q, None)
+    low, high = y_range
+    s, complement = logit.sigmoid_pair()
+    height = logit.constant(high - low)
+    return s * height + logit.constant(low), (p, q, (s, complement, height))
+
+
+def bounded_gradients(
+    params: BoundedParams,
+    users: IdArray,
+    items: IdArray,
+    rating: FloatArray,
+    y_range: YRange,
+    dtype: Any,
+) -> tuple[Bounded, Bounded, BoundedParams]:
+    """Return (pred, loss, grads) of the mean squared error, with bounds."""
+    pred, (p, q, squash) = bounded_predictions(params, users, items, y_range)
+    error = pred - Bounded(rating, 0.0, PRECISION[np.dtype(dtype)])
+    n = error.value.size
+    loss = (error * error).sum() * pred.constant(1 / n)
+    d_logit = error * pred.constant(2 / n)
+    if squash is not None:
+        s, complement, height = squash
+        d_logit = d_logit * height * complement * s
+    n_users, n_items = len(params["user_factors"].value), len(params["item_factors"].value)
+    grads = {
+        "user_factors": (d_logit.rows() * q).scatter(users, n_users),
+        "item_factors": (d_logit.rows() * p).scatter(items, n_items),
+    }
+    if "user_bias" in params:
+        grads["user_bias"] = d_logit.scatter(users, n_users)
+        grads["item_bias"] = d_logit.scatter(items, n_items)
+    return pred, loss, grads
+
+
+def bounded_sgd(
+    w: Bounded, g: Bounded, buf: Bounded | None, first: bool, setting: dict[str, Any]
+) -> tuple[Bounded, Bounded | None]:
+    """Return (w, buf) after one step of `npcf.optim.SGD` with the keyword arguments `setting`."""
+    lr, wd, momentum = setting["lr"], setting["weight_decay"], setting["momentum"]
+    if setting["decoupled"] and wd:
+        w = w * w.constant(1 - lr * wd)
+    elif wd:
+        g = g + w * w.constant(wd)
+    if momentum:
+        if first or buf is None:
+            buf = g
+        else:
+            buf = buf * w.constant(momentum) + g * w.constant(1 - setting["dampening"])
+        g = g + buf * w.constant(momentum) if setting["nesterov"] else buf
+    return w - g * w.constant(lr), buf
+
+
+def bounded_adam(
+    w: Bounded, g: Bounded, m: Bounded, v: Bounded, t: int, setting: dict[str, Any]
+) -> tuple[Bounded, Bounded, Bounded]:
+    """Return (w, m, v) after step t of `npcf.optim.Adam` with the keyword arguments `setting`.
+
+    m may be computed as beta m + (1 - beta) g or as m + (1 - beta)(g - m), torch's lerp:
+    gamma_4 (|m| + (1 - beta)(|g| + |m|)) covers both.
+    """
+    lr, wd, (beta1, beta2) = setting["lr"], setting["weight_decay"], setting["betas"]
+    if setting["decoupled"] and wd:
+        w = w * w.constant(1 - lr * wd)
+    elif wd:
+        g = g + w * w.constant(wd)
+    lerp = w.precision.gamma(4) * (m.magnitude + (1 - beta1) * (g.magnitude + m.magnitude))
+    m_value = beta1 * m.value + (1 - beta1) * g.value
+    m_error = beta1 * m.error + (1 - beta1) * g.error + lerp + 4 * w.precision.eta
+    m = Bounded(m_value, m_error, w.precision)
+    v = v * w.constant(beta2) + g * w.constant(1 - beta2) * g
+    v_hat = v * w.constant(1 / (1 - beta2**t), _correction_error(beta2, t))
+    # torch divides sqrt(v) by sqrt(1 - beta2**t) instead: one more rounding, twice over.
+    root = v_hat.sqrt()
+    root = Bounded(root.value, root.error + w.precision.gamma(2) * root.magnitude, w.precision)
+    step_size = w.constant(lr / (1 - beta1**t), _correction_error(beta1, t))
+    return w - m * step_size / (root + w.constant(setting["eps"])), m, v
+
+
+def _correction_error(beta: float, t: int) -> float:
+    """Relative error of 1 / (1 - beta**t) in double: 1 - beta**t cancels when beta is near 1."""
+    double = PRECISION[np.dtype(np.float64)].u
+    return double * (2 * beta**t / (1 - beta**t) + 3)
