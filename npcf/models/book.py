@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from npcf._types import YRange
-from npcf.models.layers import Embedding, create_params
+from npcf.models.layers import ArrayOf, Embedding, EmbeddingOf, create_params
 from npcf.models.pair_model import PairModel
 
 
@@ -28,6 +28,8 @@ class TwoTableDotProduct(PairModel):
     against Linear".  Named apart from the lesson's parameter-free `DotProduct`.
     """
 
+    user_factors, movie_factors = EmbeddingOf("user_factors"), EmbeddingOf("item_factors")
+
     def __init__(
         self,
         n_users: int,
@@ -37,12 +39,10 @@ class TwoTableDotProduct(PairModel):
         rng: np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
-        rng = rng or np.random.default_rng()
-        self.user_factors = Embedding(n_users, n_factors, rng=rng, dtype=dtype)
-        self.movie_factors = Embedding(n_movies, n_factors, rng=rng, dtype=dtype)
+        options: dict[str, Any] = {"rng": rng or np.random.default_rng(), "dtype": dtype}
         params = {
-            "user_factors": self.user_factors.weight,
-            "item_factors": self.movie_factors.weight,
+            "user_factors": Embedding(n_users, n_factors, **options).weight,
+            "item_factors": Embedding(n_movies, n_factors, **options).weight,
         }
         super().__init__(params)
 
@@ -50,6 +50,9 @@ class TwoTableDotProduct(PairModel):
 class DotProductBiasEmb(PairModel):
     """The book's model on `Embedding` tables: biases (n, 1), `keepdim=True`, predictions (B, 1)."""
 
+    user_factors, movie_factors = EmbeddingOf("user_factors"), EmbeddingOf("item_factors")
+    user_bias, movie_bias = EmbeddingOf("user_bias"), EmbeddingOf("item_bias")
+
     def __init__(
         self,
         n_users: int,
@@ -60,16 +63,12 @@ class DotProductBiasEmb(PairModel):
         rng: np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
-        rng = rng or np.random.default_rng()
-        self.user_factors = Embedding(n_users, n_factors, rng=rng, dtype=dtype)
-        self.user_bias = Embedding(n_users, 1, rng=rng, dtype=dtype)
-        self.movie_factors = Embedding(n_movies, n_factors, rng=rng, dtype=dtype)
-        self.movie_bias = Embedding(n_movies, 1, rng=rng, dtype=dtype)
+        options: dict[str, Any] = {"rng": rng or np.random.default_rng(), "dtype": dtype}
         params = {
-            "user_factors": self.user_factors.weight,
-            "item_factors": self.movie_factors.weight,
-            "user_bias": self.user_bias.weight,
-            "item_bias": self.movie_bias.weight,
+            "user_factors": Embedding(n_users, n_factors, **options).weight,
+            "user_bias": Embedding(n_users, 1, **options).weight,
+            "item_factors": Embedding(n_movies, n_factors, **options).weight,
+            "item_bias": Embedding(n_movies, 1, **options).weight,
         }
         super().__init__(params, y_range, column=True)
 
@@ -77,6 +76,9 @@ class DotProductBiasEmb(PairModel):
 class DotProductBiasCP(PairModel):
     """The book's model on `create_params` arrays: biases (n,), indexed, predictions (B,)."""
 
+    user_factors, movie_factors = ArrayOf("user_factors"), ArrayOf("item_factors")
+    user_bias, movie_bias = ArrayOf("user_bias"), ArrayOf("item_bias")
+
     def __init__(
         self,
         n_users: int,
@@ -87,15 +89,11 @@ class DotProductBiasCP(PairModel):
         rng: np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
-        rng = rng or np.random.default_rng()
-        self.user_factors = create_params([n_users, n_factors], rng=rng, dtype=dtype)
-        self.user_bias = create_params([n_users], rng=rng, dtype=dtype)
-        self.movie_factors = create_params([n_movies, n_factors], rng=rng, dtype=dtype)
-        self.movie_bias = create_params([n_movies], rng=rng, dtype=dtype)
+        options: dict[str, Any] = {"rng": rng or np.random.default_rng(), "dtype": dtype}
         params = {
-            "user_factors": self.user_factors,
-            "item_factors": self.movie_factors,
-            "user_bias": self.user_bias,
-            "item_bias": self.movie_bias,
+            "user_factors": create_params([n_users, n_factors], **options),
+            "user_bias": create_params([n_users], **options),
+            "item_factors": create_params([n_movies, n_factors], **options),
+            "item_bias": create_params([n_movies], **options),
         }
         super().__init__(params, y_range)

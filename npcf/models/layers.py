@@ -74,6 +74,13 @@ class Embedding:
         if self.padding_idx is not None:
             self._weight[self.padding_idx] = 0
 
+    @classmethod
+    def of(cls, weight: FloatArray) -> "Embedding":
+        """Return the layer whose table is `weight` itself, not a copy."""
+        layer = cls.__new__(cls)
+        layer._weight, layer.padding_idx = weight, None
+        return layer
+
     @property
     def weight(self) -> LessonArray:
         """The table (ni, nf), by reference; change it in place."""
@@ -92,6 +99,27 @@ class Embedding:
 
     def __repr__(self) -> str:
         return f"Embedding({self._weight.shape[0]}, {self._weight.shape[1]})"
+
+
+class EmbeddingOf:
+    """A model's attribute that shows one of its `params` as an `Embedding`."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __get__(self, model: Any, owner: Any = None) -> Embedding:
+        return Embedding.of(model.params[self.name])
+
+
+class ArrayOf:
+    """A model's attribute that shows one of its `params` as what `create_params` returns."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __get__(self, model: Any, owner: Any = None) -> LessonArray:
+        array: LessonArray = model.params[self.name].view(LessonArray)
+        return array
 
 
 def create_params(

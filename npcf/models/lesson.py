@@ -10,7 +10,7 @@ import numpy as np
 
 from npcf._types import YRange
 from npcf.models.initializers import uniform
-from npcf.models.layers import Embedding
+from npcf.models.layers import Embedding, EmbeddingOf
 from npcf.models.pair_model import PairModel
 
 
@@ -20,6 +20,8 @@ class EmbeddingDot(PairModel):
     The tables start uniform in [0, 0.05), as in the notebook.  `column=True` returns (B, 1), the
     post's `ret.view(ret.size()[0], 1)`.  `rng=None` draws from a fresh generator.
     """
+
+    u, m = EmbeddingOf("user_factors"), EmbeddingOf("item_factors")
 
     def __init__(
         self,
@@ -32,9 +34,11 @@ class EmbeddingDot(PairModel):
         dtype: Any = np.float32,
     ):
         rng, init = rng or np.random.default_rng(), uniform(0, 0.05)
-        self.u = Embedding(n_users, n_factors, rng=rng, dtype=dtype, init=init)
-        self.m = Embedding(n_items, n_factors, rng=rng, dtype=dtype, init=init)
-        params = {"user_factors": self.u.weight, "item_factors": self.m.weight}
+        options: dict[str, Any] = {"rng": rng, "dtype": dtype, "init": init}
+        params = {
+            "user_factors": Embedding(n_users, n_factors, **options).weight,
+            "item_factors": Embedding(n_items, n_factors, **options).weight,
+        }
         super().__init__(params, column=column)
 
 
@@ -47,6 +51,9 @@ class EmbeddingDotBias(PairModel):
     this name is the same mathematics with `fastai_normal` tables.
     """
 
+    u, m = EmbeddingOf("user_factors"), EmbeddingOf("item_factors")
+    ub, mb = EmbeddingOf("user_bias"), EmbeddingOf("item_bias")
+
     def __init__(
         self,
         n_users: int,
@@ -58,14 +65,11 @@ class EmbeddingDotBias(PairModel):
         dtype: Any = np.float32,
     ):
         rng, init = rng or np.random.default_rng(), uniform(-0.01, 0.01)
-        self.u = Embedding(n_users, n_factors, rng=rng, dtype=dtype, init=init)
-        self.m = Embedding(n_items, n_factors, rng=rng, dtype=dtype, init=init)
-        self.ub = Embedding(n_users, 1, rng=rng, dtype=dtype, init=init)
-        self.mb = Embedding(n_items, 1, rng=rng, dtype=dtype, init=init)
+        options: dict[str, Any] = {"rng": rng, "dtype": dtype, "init": init}
         params = {
-            "user_factors": self.u.weight,
-            "item_factors": self.m.weight,
-            "user_bias": self.ub.weight,
-            "item_bias": self.mb.weight,
+            "user_factors": Embedding(n_users, n_factors, **options).weight,
+            "item_factors": Embedding(n_items, n_factors, **options).weight,
+            "user_bias": Embedding(n_users, 1, **options).weight,
+            "item_bias": Embedding(n_items, 1, **options).weight,
         }
         super().__init__(params, y_range)

@@ -26,17 +26,16 @@ PairCache = DotProductCache | DotProductBiasCache
 
 
 class PairModel:
-    """Tables under the names of `params`, and the choice of `y_range`, unit axes and `backend`.
+    """Tables under the names of `params`, and the choice of `y_range` and of unit axes.
 
     `params` may lack the biases; then there is no range either.  `column=True` makes predictions
-    (B, 1).  `backend` is `npcf.ops` or `npcf.kernels`.
+    (B, 1).
     """
 
     def __init__(self, params: Grads, y_range: YRange = None, *, column: bool = False):
         self.params = {name: np.asarray(table) for name, table in params.items()}
         self.y_range = y_range
         self.column = column
-        self.backend: ModuleType = ops
 
     @property
     def has_bias(self) -> bool:
@@ -54,20 +53,23 @@ class PairModel:
         """Return the predictions for the pairs `x` (B, 2)."""
         return self.forward(x, conts)[0]
 
-    def forward(self, x: Any, conts: Any = None) -> tuple[FloatArray, PairCache]:
+    def forward(
+        self, x: Any, conts: Any = None, *, backend: ModuleType = ops
+    ) -> tuple[FloatArray, PairCache]:
         """Return (pred, cache) for `x` (B, 2), a user id and an item id a row.
 
         `conts`, continuous variables, is accepted and ignored: these models have none, and the
-        lessons' column loader passes it to every model.
+        lessons' column loader passes it to every model.  `backend` is `npcf.ops` or
+        `npcf.kernels`.
         """
         users, items = split_pairs(x)
         cache: PairCache
         if self.has_bias:
             pred, cache = dot_product_bias_forward(
-                self.core_params(), users, items, self.y_range, backend=self.backend
+                self.core_params(), users, items, self.y_range, backend=backend
             )
         else:
-            pred, cache = dot_product_forward(self.params, users, items, backend=self.backend)
+            pred, cache = dot_product_forward(self.params, users, items, backend=backend)
         return pred[:, None] if self.column else pred, cache
 
     def backward(self, d_pred: FloatArray, cache: PairCache) -> Params:

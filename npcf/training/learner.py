@@ -44,7 +44,6 @@ class Learner:
     ):
         self.dls, self.model, self.opt_func, self.backend = dls, model, opt_func, backend
         self.progress, self.on_epoch = progress, on_epoch
-        self.model.backend = backend
         self.opt: Any = None
         self.rows: list[EpochRow] = []
 
@@ -88,13 +87,16 @@ class Learner:
     def predict(self, pairs: Any) -> FloatArray:
         """Return predictions (n,) for `pairs` (n, 2), a user row and an item row each."""
         chunks = range(0, max(len(pairs), 1), EVALUATION_CHUNK)
-        parts = [self.model(pairs[start : start + EVALUATION_CHUNK]) for start in chunks]
+        parts = [
+            self.model.forward(pairs[start : start + EVALUATION_CHUNK], backend=self.backend)[0]
+            for start in chunks
+        ]
         return np.concatenate([part.reshape(-1) for part in parts])
 
     def step(self, batch: Any) -> float:
         """Take one optimiser step on `batch`; return its loss before the step."""
         pairs = np.stack([batch.users, batch.items], axis=1)
-        pred, cache = self.model.forward(pairs)
+        pred, cache = self.model.forward(pairs, backend=self.backend)
         loss, loss_cache = self.backend.mse_forward(pred.reshape(-1), batch.rating)
         if not np.isfinite(loss):
             raise DivergenceError(

@@ -1,5 +1,6 @@
 """Is a gradient right?  Bounds derived from rounding theory, and checks that use them."""
 
+from npcf.verify.assertions import assert_same_bits, assert_within
 from npcf.verify.bounded import EXP_ERROR, PRECISION, Bounded, Precision
 from npcf.verify.bounded_model import (
     bounded_adam,
@@ -17,6 +18,8 @@ __all__ = [
     "GradcheckReport",
     "Mismatch",
     "Precision",
+    "assert_same_bits",
+    "assert_within",
     "bounded_adam",
     "bounded_gradients",
     "bounded_predictions",

@@ -19,6 +19,7 @@ the loss must not change by a bit when they are replaced by noise.
 """
 
 import copy
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -78,24 +79,23 @@ class GradcheckReport(NamedTuple):
         return "\n".join(lines)
 
 
-def gradcheck(model: PairModel, batch: Any) -> GradcheckReport:
+def gradcheck(model: PairModel, batch: Any, *, backend: ModuleType = ops) -> GradcheckReport:
     """Check every gradient of the mean squared error of `model` on `batch`, in float64.
 
-    `batch` has `users`, `items` (B,) and `rating` (B,).  The model is not changed.
+    `batch` has `users`, `items` (B,) and `rating` (B,).  `backend` is the module of operations whose
+    gradients are checked.  The model is not changed.
     """
     probe = copy.copy(model)
-    probe.backend = model.backend
     probe.params = {name: table.astype(np.float64) for name, table in model.params.items()}
     pairs = np.stack([batch.users, batch.items], axis=1).astype(np.int64)
     rating = np.asarray(batch.rating, np.float64)
-    grads = _analytic(probe, pairs, rating)
+    grads = _analytic(probe, pairs, rating, backend)
 
     named = {"user": np.unique(pairs[:, 0]), "item": np.unique(pairs[:, 1])}
     rows = {name: named[name.split("_")[0]] for name in probe.params}
     worst = [_absent_rows(probe, pairs, rating, grads, rows)]
 
     small = copy.copy(probe)
-    small.backend = ops  # compiled code has one signature a dtype; complex stays with NumPy
     small.params = {name: table[rows[name]] for name, table in probe.params.items()}
     small_pairs = np.stack(
         [np.searchsorted(named["user"], pairs[:, 0]), np.searchsorted(named["item"], pairs[:, 1])],
@@ -118,10 +118,10 @@ def _loss(model: PairModel, pairs: Any, rating: FloatArray) -> Any:
     return ops.mse_forward(pred.reshape(-1), rating)[0]
 
 
-def _analytic(model: PairModel, pairs: Any, rating: FloatArray) -> Params:
-    pred, cache = model.forward(pairs)
-    _, loss_cache = model.backend.mse_forward(pred.reshape(-1), rating)
-    d_pred = model.backend.mse_backward(1.0, loss_cache).reshape(pred.shape)
+def _analytic(model: PairModel, pairs: Any, rating: FloatArray, backend: ModuleType) -> Params:
+    pred, cache = model.forward(pairs, backend=backend)
+    _, loss_cache = backend.mse_forward(pred.reshape(-1), rating)
+    d_pred = backend.mse_backward(1.0, loss_cache).reshape(pred.shape)
     return model.backward(d_pred, cache)
 
 

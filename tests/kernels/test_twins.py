@@ -1,0 +1,73 @@
+"""Twins stay twins: the same names, signatures, results and refusals."""
+
+import inspect
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from npcf import kernels, models, ops
+from npcf.errors import IdRangeError
+from npcf.verify import assert_same_bits, assert_within, bounded_gradients, exact_params
+from npcf.verify.strategies import problems, vectors
+
+
+@pytest.mark.parametrize("name", kernels.__all__)
+def test_every_kernel_has_a_reference_of_the_same_signature(name):
+    assert inspect.signature(getattr(kernels, name)) == inspect.signature(getattr(ops, name))
+
+
+def test_every_operation_of_the_model_has_a_kernel():
+    functions = {n for n in ops.__all__ if n.endswith(("_forward", "_backward"))}
+    assert functions - set(kernels.__all__) == {"one_hot_forward", "one_hot_backward"}
+
+
+@given(p=problems())
+def test_the_whole_model_agrees_within_the_derived_bound(p):
+    """Scatter, lookup and bias are equal to the bit; dot, exp and mean round differently."""
+    results = {}
+    for backend in (ops, kernels):
+        args = (p.params, p.users, p.items, p.y_range)
+        pred, cache = models.dot_product_bias_forward(*args, backend=backend)
+        loss, loss_cache = backend.mse_forward(pred, p.rating)
+        d_pred = backend.mse_backward(1.0, loss_cache)
+        results[backend] = pred, loss, models.dot_product_bias_backward(d_pred, cache)
+    bounds = bounded_gradients(
+        exact_params(p.params), p.users, p.items, p.rating, p.y_range, p.dtype
+    )
+    for i, name in enumerate(("pred", "loss")):
+        assert_within(results[kernels][i], results[ops][i], bounds[i].tolerance, name)
+        assert results[kernels][i].dtype == p.dtype
+    for name, bound in bounds[2].items():
+        got, want = (results[backend][2][name] for backend in (kernels, ops))
+        assert_within(got, want, bound.tolerance, name)
+        assert got.dtype == p.dtype
+
+
+@given(x=vectors())
+def test_elementwise_backwards_agree_to_the_bit(x):
+    """Given the same s, and the same error."""
+    d_out = x[::-1]
+    _, cache = ops.sigmoid_range_forward(x, -1.0, 4.5)
+    got, want = (m.sigmoid_range_backward(d_out, cache) for m in (kernels, ops))
+    assert_same_bits(got, want)
+    if x.size:
+        _, cache = ops.mse_forward(x, np.arange(x.size))
+        assert_same_bits(kernels.mse_backward(0.3, cache), ops.mse_backward(0.3, cache))
+
+
+def test_no_compiled_loop_sees_a_foreign_id():
+    """Unchecked, this lookup would return whatever lies behind the table in memory."""
+    with pytest.raises(IdRangeError):
+        kernels.embedding_forward(np.ones((4, 3)), np.array([10**9]))
+    with pytest.raises(IdRangeError):
+        kernels.bias_forward(np.ones(1), np.ones(4), np.ones(4), np.array([0]), np.array([-1]))
+
+
+def test_float32_stays_float32_in_the_sums():
+    """A float64 accumulator would round once; the twin must not pretend to another precision."""
+    left = np.full((1, 3), 1 + 2.0**-12, np.float32)
+    total = np.float32(0)
+    for value in left[0] * left[0]:
+        total += value
+    assert_same_bits(kernels.row_dot_forward(left, left)[0], np.array([total]))

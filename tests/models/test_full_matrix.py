@@ -1,0 +1,82 @@
+"""The spreadsheet and the pairs are the same model."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from npcf import models, ops
+from npcf.errors import EmptyBatchError, ShapeError
+from npcf.verify import assert_within, bounded_gradients, bounded_predictions, exact_params
+from npcf.verify.strategies import problems
+
+
+def as_matrix(p, data):
+    """Return (rating matrix, mask, the observed pairs): each cell at most once."""
+    shape = len(p.params["user_factors"]), len(p.params["item_factors"])
+    cells = np.unique(p.users * shape[1] + p.items)
+    observed = np.zeros(shape, bool)
+    observed.flat[cells] = True
+    rating = np.where(observed, 3.5, np.nan).astype(p.dtype)
+    rating.flat[cells] = data.draw(
+        st.lists(st.integers(2, 10), min_size=len(cells), max_size=len(cells))
+    )
+    users, items = np.nonzero(observed)
+    return rating, observed, users, items
+
+
+@given(p=st.one_of(problems(), problems(bias=False)))
+def test_predict_matrix_holds_every_pair(p):
+    matrix = models.predict_matrix(p.params, p.y_range)
+    users, items = (ids.ravel() for ids in np.indices(matrix.shape))
+    want, _ = bounded_predictions(exact_params(p.params), users, items, p.y_range)
+    assert matrix.dtype == p.dtype
+    assert_within(matrix.ravel(), want.value, want.tolerance)
+
+
+@given(p=st.one_of(problems(), problems(bias=False)), data=st.data())
+def test_masked_matrix_loss_and_gradients_equal_those_of_the_pairs(p, data):
+    """An unobserved cell has no rating, hence no term; the rest are the pairs."""
+    rating, observed, users, items = as_matrix(p, data)
+    matrix, cache = models.full_matrix_forward(p.params, p.y_range)
+    loss, loss_cache = models.masked_mse_forward(matrix, rating, observed)
+    grads = models.full_matrix_backward(models.masked_mse_backward(1.0, loss_cache), cache)
+
+    pairs = (p.params, users, items)
+    if "user_bias" in p.params:
+        pred, cache = models.dot_product_bias_forward(*pairs, p.y_range)
+        backward = models.dot_product_bias_backward
+    else:
+        pred, cache = models.dot_product_forward(*pairs)
+        backward = models.dot_product_backward
+    pair_loss, loss_cache = ops.mse_forward(pred, rating[users, items])
+    pair_grads = backward(ops.mse_backward(1.0, loss_cache), cache)
+
+    _, bound, grad_bounds = bounded_gradients(
+        exact_params(p.params), users, items, rating[users, items], p.y_range, p.dtype
+    )
+    assert_within(loss, pair_loss, bound.tolerance)
+    assert grads.keys() == pair_grads.keys()
+    for name, grad in grads.items():
+        # the matrix product also adds the zeros of unobserved cells: no further error
+        assert_within(grad, pair_grads[name], grad_bounds[name].tolerance, name)
+
+
+def test_costs_of_a_matrix_product_on_a_batch():
+    """Why not torch.mm(u, m.T)?  B times the work and B times the memory for B wanted numbers."""
+    costs = models.pair_costs(batch=64, n_factors=50)
+    assert costs.row_dot_multiplications == 3_200
+    assert costs.matmul_multiplications == 204_800
+    assert (costs.row_dot_numbers, costs.matmul_numbers) == (64, 4096)
+    rows = np.random.default_rng(0).standard_normal((2, 64, 50))
+    assert (rows[0] @ rows[1].T).nbytes == 64 * models.matmul_pairs(*rows).nbytes
+
+
+def test_masks_that_do_not_fit_are_refused():
+    matrix = np.zeros((2, 3))
+    with pytest.raises(ShapeError, match="boolean mask"):
+        models.masked_mse_forward(matrix, matrix, matrix)
+    with pytest.raises(ShapeError, match="boolean mask"):
+        models.masked_mse_forward(matrix, matrix, np.zeros((3, 2), bool))
+    with pytest.raises(EmptyBatchError):
+        models.masked_mse_forward(matrix, matrix, np.zeros((2, 3), bool))
