@@ -38,10 +38,8 @@ def read_frame(path: str | Path) -> pd.DataFrame:
     unknown = ~ratings["movie"].isin(titles["movie"])
     if unknown.any():
         value = int(ratings.loc[unknown, "movie"].iloc[0])
-        raise DataError(
-            "u.item", f"has no title for movie {value}", "Both files must be of one release.",
-            value=value,
-        )  # fmt: skip
+        problem, cure = f"has no title for movie {value}", "Both files must be of one release."
+        raise DataError("u.item", problem, cure, value=value)
     return ratings.merge(titles, on="movie", validate="many_to_one")
 
 
@@ -66,7 +64,7 @@ def _read(
     if not path.is_file():
         raise DataError(
             "path",
-            f"{path} is not a file",
+            f"there is no file {path}",
             "Name the unpacked folder that holds u.data and u.item.",
         )
     try:
@@ -78,6 +76,8 @@ def _read(
             )  # fmt: skip
     except (ValueError, Warning) as error:  # ParserError and UnicodeDecodeError are ValueErrors
         raise DataError(str(path), f"cannot be read ({error})", "Is it the right file?") from None
+    if frame.empty:
+        raise DataError(str(path), "is empty", "Is it the right file?")
     missing = frame.isna().to_numpy().any(axis=1)
     if missing.any():
         line = int(missing.argmax()) + 1

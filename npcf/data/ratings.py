@@ -101,7 +101,8 @@ def _judge_columns(frame: pd.DataFrame, columns: tuple[str, ...]) -> None:
             position = int(missing.argmax())
             raise DataError(
                 name,
-                f"is missing in {missing.sum()} row(s), first at index {frame.index[position]!r}",
+                f"is missing in {missing.sum()} row(s), first at index "
+                f"{frame.index.tolist()[position]!r}",
                 "Fill or drop those rows: frame.dropna().",
                 position=position,
                 value=None,
@@ -144,7 +145,7 @@ def _one_title_an_item(frame: pd.DataFrame, item: str, title: str, vocab: Vocabu
     labels = frame[[item, title]].drop_duplicates()
     twice = labels[item].duplicated().to_numpy()
     if twice.any():
-        first = labels[item].iloc[int(twice.argmax())]
+        first = labels[item].tolist()[int(twice.argmax())]
         both = labels.loc[labels[item] == first, title].tolist()
         raise DataError(
             title, f"item {first!r} has the titles {both}", "An item has one title.", value=first

@@ -82,8 +82,8 @@ class GradcheckReport(NamedTuple):
 def gradcheck(model: PairModel, batch: Any, *, backend: ModuleType = ops) -> GradcheckReport:
     """Check every gradient of the mean squared error of `model` on `batch`, in float64.
 
-    `batch` has `users`, `items` (B,) and `rating` (B,).  `backend` is the module of operations whose
-    gradients are checked.  The model is not changed.
+    `batch` has `users`, `items` (B,) and `rating` (B,).  `backend` is the module of operations
+    whose gradients are checked.  The model is not changed.
     """
     probe = copy.copy(model)
     probe.params = {name: table.astype(np.float64) for name, table in model.params.items()}

@@ -1,0 +1,46 @@
+"""The ends of the bias table."""
+
+import numpy as np
+import pytest
+
+from npcf.analysis import top_items
+from npcf.data import planted
+from npcf.errors import SettingError, UsageError
+from npcf.models import DotProductBiasCP, DotProductBiasEmb, EmbeddingDot
+
+RATINGS = planted(30, 20, 200).ratings
+
+
+@pytest.mark.parametrize("cls", [DotProductBiasEmb, DotProductBiasCP])
+def test_ranks_by_the_models_own_bias_with_titles(cls):
+    """Seed 2's second cell ranks the first model's biases again; each model has its own."""
+    model = cls(31, 21, 3, rng=np.random.default_rng(0))
+    bias = model.params["item_bias"].ravel()
+    bias[0] = 99  # `#na#` is no item
+    top, bottom = top_items(model, RATINGS, 4), top_items(model, RATINGS, 4, ascending=True)
+    order = 1 + np.argsort(-bias[1:])
+    assert top["row"].tolist() == order[:4].tolist()
+    assert bottom["row"].tolist() == order[::-1][:4].tolist()
+    assert top["title"].tolist() == [RATINGS.titles[row] for row in order[:4]]
+    assert top["bias"].tolist() == bias[order[:4]].tolist()
+    counts = [(RATINGS.items == row).sum() for row in order[:4]]
+    assert top["ratings"].tolist() == counts
+
+
+def test_ties_keep_the_order_of_rows():
+    model = DotProductBiasCP(31, 21, 3, rng=np.random.default_rng(0))
+    model.params["item_bias"][:] = 0
+    for ascending in (False, True):
+        assert top_items(model, RATINGS, 3, ascending=ascending)["row"].tolist() == [1, 2, 3]
+
+
+def test_asking_for_more_than_there_is_gives_all():
+    model = DotProductBiasCP(31, 21, 3, rng=np.random.default_rng(0))
+    assert len(top_items(model, RATINGS, 100)) == 20
+
+
+def test_models_without_biases_and_no_items_are_refused():
+    with pytest.raises(UsageError, match="no item biases"):
+        top_items(EmbeddingDot(31, 21), RATINGS)
+    with pytest.raises(SettingError, match="n: must be"):
+        top_items(DotProductBiasCP(31, 21, 3), RATINGS, 0)

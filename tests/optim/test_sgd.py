@@ -1,0 +1,186 @@
+"""Laws of stochastic gradient descent."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from npcf.errors import DTypeError, SettingError, ShapeError, UsageError
+from npcf.optim import SGD, fastai_sgd
+from npcf.verify import Bounded, assert_same_bits, assert_within, bounded_sgd
+from npcf.verify.strategies import sgd_settings
+from tests.optim.runs import run, runs
+
+
+@given(r=runs(), setting=sgd_settings())
+def test_every_step_lies_within_the_running_error(r, setting):
+    """Against the formula in float64 with the error of any float evaluation."""
+    got = run(SGD, r, setting)
+    for name, start in r.params.items():
+        w, buf = Bounded.exact(start), None
+        for i, grads in enumerate(r.grads):
+            w, buf = bounded_sgd(w, Bounded.exact(grads[name]), buf, i == 0, setting)
+        assert got[name].dtype == start.dtype
+        assert_within(got[name], w.value, w.tolerance, name)
+
+
+@given(r=runs(), setting=sgd_settings())
+def test_a_rate_of_zero_moves_nothing(r, setting):
+    got = run(SGD, r, setting | {"lr": 0.0})
+    for name, start in r.params.items():
+        assert_same_bits(got[name], start, name)
+
+
+@given(r=runs(), lr=st.sampled_from([0.1, 0.5]))
+def test_without_options_a_step_is_w_minus_lr_g(r, lr):
+    got = run(SGD, r, {"lr": lr})
+    for name, start in r.params.items():
+        want = start.copy()
+        for grads in r.grads:
+            want = want - lr * grads[name]
+        assert_same_bits(got[name], want, name)
+
+
+@given(r=runs(), setting=sgd_settings())
+def test_without_decay_coupled_and_decoupled_are_one(r, setting):
+    setting = setting | {"weight_decay": 0.0}
+    coupled, decoupled = (run(SGD, r, setting | {"decoupled": d}) for d in (False, True))
+    for name, table in coupled.items():
+        assert_same_bits(decoupled[name], table, name)
+
+
+@given(r=runs(), lr=st.sampled_from([0.1, 0.5]), wd=st.sampled_from([0.1, 0.01]))
+def test_decoupled_decay_alone_is_a_geometric_series(r, lr, wd):
+    """w_n = w (1 - lr wd)**n, for every row, whether or not a rating names it."""
+    still = r._replace(grads=[{n: np.zeros_like(g) for n, g in gs.items()} for gs in r.grads])
+    got = run(SGD, still, {"lr": lr, "weight_decay": wd, "decoupled": True})
+    for name, start in r.params.items():
+        w = Bounded.exact(start)
+        for _ in r.grads:
+            w = w * w.constant(1 - lr * wd)
+        want = start * (1 - lr * wd) ** len(r.grads)
+        assert_within(got[name], want, 2 * w.tolerance, name)
+
+
+@given(
+    r=runs(),
+    momentum=st.sampled_from([0.5, 0.9]),
+    damp=st.sampled_from([0.0, 0.3]),
+    n=st.integers(1, 6),
+)
+def test_buffer_of_a_constant_gradient_is_a_geometric_sum(r, momentum, damp, n):
+    """buf_n = g m**(n-1) + (1 - damp) g (1 - m**(n-1)) / (1 - m): nothing dampens the first."""
+    opt = SGD({k: w.copy() for k, w in r.params.items()}, 0.0, momentum, damp)
+    g = r.grads[0]
+    for _ in range(n):
+        opt.step(g)
+    for name, buf in opt.buffers.items():
+        power = momentum ** (n - 1)
+        want = g[name] * (power + (1 - damp) * (1 - power) / (1 - momentum))
+        allowed = Bounded.exact(g[name]).precision.gamma(4 * n + 4) * np.abs(want)
+        assert_within(buf, want, 2 * allowed, name)
+
+
+@given(r=runs(steps=4), momentum=st.sampled_from([0.5, 0.9]))
+def test_momentum_by_average_is_classic_momentum_with_lr_times_one_minus_m(r, momentum):
+    """Seed 1: the spreadsheet averages, m buf + (1 - m) g; from a zero buffer both agree."""
+    lr = 0.25
+    classic = run(SGD, r, {"lr": lr * (1 - momentum), "momentum": momentum})
+    for name, start in r.params.items():
+        w, average = start.astype(np.float64), np.zeros(start.shape)
+        for grads in r.grads:
+            average = momentum * average + (1 - momentum) * grads[name]
+            w = w - lr * average
+        bound, buf = Bounded.exact(start), None
+        setting = {"lr": lr * (1 - momentum), "weight_decay": 0.0, "momentum": momentum,
+                   "dampening": 0.0, "nesterov": False, "decoupled": False}  # fmt: skip
+        for i, grads in enumerate(r.grads):
+            bound, buf = bounded_sgd(bound, Bounded.exact(grads[name]), buf, i == 0, setting)
+        assert_within(classic[name], w, 2 * bound.tolerance, name)
+
+
+@given(r=runs(steps=3), momentum=st.sampled_from([0.5, 0.9]))
+def test_nesterov_is_momentum_looking_one_step_ahead(r, momentum):
+    """w_n(nesterov) = w_n(classic) - lr m buf_n + lr (m buf_(n-1)) …: one step by hand."""
+    g = r.grads[0]
+    opt = SGD({k: w.copy() for k, w in r.params.items()}, 0.5, momentum, nesterov=True)
+    opt.step(g)
+    for name, start in r.params.items():
+        assert_same_bits(opt.params[name], start - 0.5 * (g[name] + momentum * g[name]), name)
+
+
+@given(r=runs(), setting=sgd_settings())
+def test_tables_are_independent(r, setting):
+    """Stepping each table alone gives the same bits as stepping all together."""
+    together = run(SGD, r, setting)
+    for name in r.params:
+        alone = r._replace(params={name: r.params[name]}, grads=[{name: g[name]} for g in r.grads])
+        assert_same_bits(run(SGD, alone, setting)[name], together[name], name)
+
+
+@given(r=runs(), setting=sgd_settings())
+def test_gradients_are_not_written_to(r, setting):
+    before = [{n: g.copy() for n, g in grads.items()} for grads in r.grads]
+    run(SGD, r, setting)
+    for grads, saved in zip(r.grads, before, strict=True):
+        for name in grads:
+            assert_same_bits(grads[name], saved[name], name)
+
+
+def test_steps_change_the_callers_arrays_in_place():
+    w = np.ones(3)
+    SGD({"w": w}, 0.5).step({"w": np.ones(3)})
+    assert w.tolist() == [0.5, 0.5, 0.5]
+
+
+def test_settings_may_change_between_steps():
+    w = np.ones(1)
+    opt = SGD({"w": w}, lr=1.0)
+    opt.lr, opt.momentum, opt.weight_decay = 0.25, 0.5, 2.0
+    opt.step({"w": np.ones(1)})
+    assert w.tolist() == [0.25]  # 1 - .25 (1 + 2)
+
+
+def test_fastai_decouples_by_default_and_torch_couples():
+    coupled, decoupled = np.ones(1), np.ones(1)
+    SGD({"w": coupled}, 0.5, weight_decay=0.5, momentum=0.5).step({"w": np.ones(1)})
+    fastai_sgd({"w": decoupled}, 0.5, mom=0.5, wd=0.5).step({"w": np.ones(1)})
+    assert coupled.tolist() == [1 - 0.5 * 1.5]
+    assert decoupled.tolist() == [1 * 0.75 - 0.5]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("lr", -1), ("lr", np.nan), ("lr", np.inf), ("momentum", -0.1), ("weight_decay", -1),
+     ("weight_decay", np.nan), ("dampening", np.nan), ("nesterov", True), ("lr", "fast")],
+)  # fmt: skip
+def test_settings_outside_their_range_are_refused_at_once_and_between_steps(name, value):
+    with pytest.raises(SettingError, match=name):
+        SGD({"w": np.ones(1)}, **{name: value})
+    opt = SGD({"w": np.ones(1)})
+    setattr(opt, name, value)
+    with pytest.raises(SettingError, match=name):
+        opt.step({"w": np.ones(1)})
+    assert opt.params["w"].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("grads", "error", "message"),
+    [({}, UsageError, "no gradient for 'a'"),
+     ({"a": np.ones(2), "b": np.ones(3), "c": np.ones(1)}, UsageError, "unknown parameter 'c'"),
+     ({"a": np.ones(2), "b": np.ones((3, 1))}, ShapeError, r"grads\['b'\]"),
+     ({"a": np.ones(2), "b": np.ones(3, np.float32)}, DTypeError, r"grads\['b'\]")],
+)  # fmt: skip
+def test_gradients_that_do_not_fit_are_refused_before_anything_moves(grads, error, message):
+    params = {"a": np.zeros(2), "b": np.zeros(3)}
+    with pytest.raises(error, match=message):
+        SGD(params, 1.0).step(grads)
+    assert not params["a"].any()
+
+
+def test_parameters_that_cannot_be_trained_are_refused():
+    frozen = np.ones(2)
+    frozen.flags.writeable = False
+    for bad, error in ((frozen, UsageError), (np.ones(2, int), DTypeError), ([1.0], DTypeError)):
+        with pytest.raises(error, match="params"):
+            SGD({"w": bad})
