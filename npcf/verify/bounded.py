@@ -28,6 +28,8 @@ from npcf._types import FloatArray, IdArray
 EXP_ERROR = 6  # units of u; NumPy's float32 exp is off by up to about 4, measured; libm by 1
 ARITHMETIC_SLACK = 1 + 2.0**-30  # the bounds themselves are rounded float64 sums of < 2**20 terms
 
+quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # an infinite error is lawful
+
 
 class Precision(NamedTuple):
     """The constants of a binary format."""
@@ -52,7 +54,8 @@ class Bounded:
 
     def __init__(self, value: Any, error: Any, precision: Precision):
         self.value = np.asarray(value, np.float64)
-        self.error = np.broadcast_to(np.asarray(error, np.float64), self.value.shape)
+        error = np.broadcast_to(np.asarray(error, np.float64), self.value.shape)
+        self.error = np.where(np.isnan(error), np.inf, error)  # inf * 0: nothing is known
         self.precision = precision
 
     @classmethod
@@ -76,6 +79,7 @@ class Bounded:
         """How far two implementations may lie apart."""
         return 2 * self.error * ARITHMETIC_SLACK + 2 * self.precision.eta
 
+    @quiet
     def _rounded(self, value: Any, inherited: Any, eta: bool = False) -> "Bounded":
         """Return `value` with the error of its operands and of one rounding."""
         p = self.precision
@@ -88,20 +92,26 @@ class Bounded:
     def __sub__(self, other: "Bounded") -> "Bounded":
         return self._rounded(self.value - other.value, self.error + other.error)
 
+    @quiet
     def __mul__(self, other: "Bounded") -> "Bounded":
         inherited = np.abs(self.value) * other.error + other.magnitude * self.error
         return self._rounded(self.value * other.value, inherited, eta=True)
 
     def __truediv__(self, other: "Bounded") -> "Bounded":
         """Divide by positive numbers; an interval that reaches zero gives an infinite error."""
-        low, high = other.value - other.error, other.value + other.error
-        with np.errstate(divide="ignore", invalid="ignore"):
-            value = self.value / other.value
-            ends = (self.value - self.error, self.value + self.error)
-            corners = [np.abs(end / bound - value) for end in ends for bound in (low, high)]
-            inherited = np.where(low > 0, np.maximum.reduce(corners), np.inf)
+        return self.divide(other, at_least=0.0)
+
+    @quiet
+    def divide(self, other: "Bounded", at_least: float) -> "Bounded":
+        """Divide by numbers of which more is known than their error says: they are >= at_least."""
+        low, high = np.maximum(other.value - other.error, at_least), other.value + other.error
+        value = self.value / other.value
+        ends = (self.value - self.error, self.value + self.error)
+        corners = [np.abs(end / bound - value) for end in ends for bound in (low, high)]
+        inherited = np.where(low > 0, np.maximum.reduce(corners), np.inf)
         return self._rounded(value, inherited, eta=True)
 
+    @quiet
     def sqrt(self) -> "Bounded":
         """Return the square root of non-negative numbers."""
         value = np.sqrt(self.value)
@@ -110,18 +120,19 @@ class Bounded:
         once = self._rounded(value, np.maximum(below, above))
         return Bounded(value, once.error + self.precision.u * once.magnitude, self.precision)
 
+    @quiet
     def sum(self, axis: int | None = None) -> "Bounded":
         """Sum in any order."""
         n = self.value.size if axis is None else self.value.shape[axis]
         rounding = self.precision.gamma(max(n - 1, 0)) * self.magnitude.sum(axis)
         return Bounded(self.value.sum(axis), self.error.sum(axis) + rounding, self.precision)
 
+    @quiet
     def sigmoid_pair(self) -> tuple["Bounded", "Bounded"]:
         """Return (s, 1 - s), the second by subtraction from a rounded s."""
         p = self.precision
-        with np.errstate(over="ignore"):
-            s, complement = 1 / (1 + np.exp(-self.value)), 1 / (1 + np.exp(self.value))
-            slope = np.minimum(s * complement * np.expm1(self.error), self.error / 4)
+        s, complement = 1 / (1 + np.exp(-self.value)), 1 / (1 + np.exp(self.value))
+        slope = np.fmin(s * complement * np.expm1(self.error), self.error / 4)
         inherited = np.minimum(slope, 1.0)
         error = inherited + p.gamma(2 + EXP_ERROR) * (s + inherited) + p.tiny
         return Bounded(s, error, p), Bounded(complement, error + p.u * (complement + error), p)
@@ -134,6 +145,7 @@ class Bounded:
         """Return (B,) as (B, 1), to scale rows with."""
         return Bounded(self.value[:, None], self.error[:, None], self.precision)
 
+    @quiet
     def scatter(self, ids: IdArray, n_rows: int) -> "Bounded":
         """Sum rows over equal ids, in any order, into a table of `n_rows` rows."""
         shape = (n_rows, *self.value.shape[1:])

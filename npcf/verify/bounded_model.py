@@ -109,7 +109,9 @@ def bounded_adam(
     root = v_hat.sqrt()
     root = Bounded(root.value, root.error + w.precision.gamma(2) * root.magnitude, w.precision)
     step_size = w.constant(lr / (1 - beta1**t), _correction_error(beta1, t))
-    return w - m * step_size / (root + w.constant(setting["eps"])), m, v
+    eps = setting["eps"]
+    update = (m * step_size).divide(root + w.constant(eps), at_least=eps * (1 - 4 * w.precision.u))
+    return w - update, m, v
 
 
 def _correction_error(beta: float, t: int) -> float:

@@ -1,0 +1,141 @@
+"""Single operations against PyTorch: to the bit where the order of operations is the same."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compare import torch_models as oracle
+from npcf import kernels, ops
+from npcf.errors import DTypeError, IdRangeError, ShapeError
+from npcf.verify import Bounded, assert_same_bits, assert_within
+from npcf.verify.strategies import layouts, lookups, row_pairs, values, vectors, y_ranges
+
+every_backend = pytest.mark.parametrize("backend", [ops, kernels], ids=["numpy", "numba"])
+
+
+@every_backend
+@given(p=lookups())
+def test_lookup_and_its_gradient_to_the_bit(backend, p):
+    """nn.Embedding sums repeated rows in batch order from zero, and so do we."""
+    out, cache = backend.embedding_forward(p.weight, p.ids)
+    want, d_want = oracle.embedding(p.weight, p.ids, p.d_out)
+    assert_same_bits(out, want)
+    assert_same_bits(backend.embedding_backward(p.d_out, cache), d_want)
+
+
+@every_backend
+def test_a_large_batch_of_repeated_ids_to_the_bit(backend):
+    rng = np.random.default_rng(0)
+    for dtype in (np.float32, np.float64):
+        weight, ids = rng.standard_normal((100, 8)).astype(dtype), rng.integers(0, 100, 20_000)
+        d_out = rng.standard_normal((20_000, 8)).astype(dtype)
+        _, cache = backend.embedding_forward(weight, ids)
+        want = oracle.embedding(weight, ids, d_out)[1]
+        assert_same_bits(backend.embedding_backward(d_out, cache), want)
+
+
+@every_backend
+@given(p=lookups())
+def test_indexing_create_params_gives_the_same_within_the_bound(backend, p):
+    """`weight[ids]` is another kernel of torch's; its order of additions is its own."""
+    out, cache = backend.embedding_forward(p.weight, p.ids)
+    want, d_want = oracle.indexed(p.weight, p.ids, p.d_out)
+    assert_same_bits(out, want)
+    bound = Bounded.exact(p.d_out).scatter(p.ids.astype(np.intp), len(p.weight))
+    assert_within(backend.embedding_backward(p.d_out, cache), d_want, bound.tolerance)
+
+
+@every_backend
+@given(p=lookups(), padding=st.integers(-4, 3))
+def test_padding_row_to_the_bit(backend, p, padding):
+    """nn.Embedding(padding_idx=...): looked up as it is, gradient zero, negative from the end."""
+    n = len(p.weight)
+    if not -n <= padding < n:
+        with pytest.raises(AssertionError):
+            oracle.embedding(p.weight, p.ids, p.d_out, padding)
+        with pytest.raises(IdRangeError):
+            backend.embedding_forward(p.weight, p.ids, padding)
+        return
+    out, cache = backend.embedding_forward(p.weight, p.ids, padding)
+    want, d_want = oracle.embedding(p.weight, p.ids, p.d_out, padding)
+    assert_same_bits(out, want)
+    assert_same_bits(backend.embedding_backward(p.d_out, cache), d_want)
+
+
+@given(p=lookups())
+def test_linear_layer_on_one_hot_rows_is_the_lookup_for_the_transposed_table(p):
+    """nn.Linear(bias=False) is x.matmul(weight.t())."""
+    one_hot = ops.one_hot(p.ids, len(p.weight), p.weight.dtype)
+    got = ops.one_hot_forward(p.weight, p.ids)[0]
+    assert_same_bits(got, oracle.linear(one_hot, np.ascontiguousarray(p.weight.T)))
+
+
+@every_backend
+@given(p=row_pairs())
+def test_row_dot_within_the_bound_and_its_gradients_to_the_bit(backend, p):
+    left, right = (oracle.to_torch(x).requires_grad_() for x in (p.left, p.right))
+    want = oracle.DotProduct()(left, right)
+    want.backward(oracle.to_torch(p.d_out))
+    out, cache = backend.row_dot_forward(p.left, p.right)
+    bound = (Bounded.exact(p.left) * Bounded.exact(p.right)).sum(axis=1)
+    assert_within(out, want.detach().numpy(), bound.tolerance)
+    d_left, d_right = backend.row_dot_backward(p.d_out, cache)
+    assert_same_bits(d_left, left.grad.numpy())
+    assert_same_bits(d_right, right.grad.numpy())
+
+
+@every_backend
+@given(x=vectors(), y_range=y_ranges(), data=st.data())
+def test_sigmoid_range_within_the_bound_and_its_gradient_to_the_bit(backend, x, y_range, data):
+    """The forward uses another exp; the backward, given torch's s, the same three products."""
+    d_out = np.array([data.draw(values()) for _ in x], x.dtype)
+    s, want, d_want = oracle.range_of(x, *y_range, d_out)
+    out, cache = backend.sigmoid_range_forward(x, *y_range)
+    bound = Bounded.exact(x).sigmoid_pair()[0]
+    assert_within(cache.s, s, bound.tolerance, "s")
+    bound = bound * bound.constant(y_range[1] - y_range[0]) + bound.constant(y_range[0])
+    assert_within(out, want, bound.tolerance, "out")
+    assert_same_bits(backend.sigmoid_range_backward(d_out, cache._replace(s=s)), d_want)
+
+
+@every_backend
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sigmoid_saturates_where_torchs_does(backend, dtype):
+    x = np.array([-np.inf, -1e4, -800, -89, -88, 0, 16, 17, 37, 1e4, np.inf, np.nan], dtype)
+    ones = np.ones_like(x)
+    s, _, d_want = oracle.range_of(x, 0.0, 1.0, ones)
+    _, cache = backend.sigmoid_range_forward(x, 0.0, 1.0)
+    bound = Bounded.exact(np.nan_to_num(x, nan=0, posinf=1e4, neginf=-1e4)).sigmoid_pair()[0]
+    assert_within(cache.s, s, bound.tolerance)
+    dead = (s == 0) | (s == 1) | np.isnan(s)
+    assert_same_bits(backend.sigmoid_range_backward(ones, cache)[dead], d_want[dead])
+
+
+@every_backend
+@given(pred=vectors(min_size=1), d_loss=values(), layout=layouts)
+def test_mse_within_the_bound_and_its_gradient_to_the_bit(backend, pred, d_loss, layout):
+    rating = pred[::-1] / 2
+    loss, cache = backend.mse_forward(pred, rating)
+    want, d_want = oracle.mse(pred, rating, d_loss)
+    error = Bounded.exact(pred) - Bounded.exact(rating)
+    bound = (error * error).sum() * error.constant(1 / pred.size)
+    assert_within(loss, want, bound.tolerance)
+    assert_same_bits(backend.mse_backward(d_loss, cache), d_want)
+
+
+@pytest.mark.parametrize(
+    "ids", [[-1], [3], [2**40], [-(2**63)], [0.0], [True], np.zeros(0)], ids=str
+)
+def test_what_torchs_embedding_refuses_we_refuse(ids):
+    assert oracle.refuses(ids, 3)
+    with pytest.raises((IdRangeError, DTypeError)):
+        ops.embedding_forward(np.zeros((3, 2)), np.array(ids))
+
+
+def test_where_torch_warns_and_averages_wrong_pairs_we_refuse():
+    pred, rating = np.arange(4.0), np.arange(4.0)[:, None]
+    with pytest.warns(UserWarning, match="target size"):
+        assert oracle.broadcast_mse(pred, rating) > 0  # of equal numbers
+    with pytest.raises(ShapeError, match="keepdim"):
+        ops.mse_forward(pred, rating)
