@@ -2,6 +2,7 @@
 
 from npcf.training.history import FOOTNOTE, HEADER, EpochRow, SmoothedLoss, history_frame
 from npcf.training.learner import Learner
+from npcf.training.losses import MSELossFlat
 from npcf.training.metrics import mae, rmse
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "HEADER",
     "EpochRow",
     "Learner",
+    "MSELossFlat",
     "SmoothedLoss",
     "history_frame",
     "mae",

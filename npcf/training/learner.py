@@ -16,6 +16,7 @@ from npcf.errors import DivergenceError, require_count
 from npcf.models import PairModel
 from npcf.optim import constant, fastai_adam, one_cycle_fastai
 from npcf.training.history import FOOTNOTE, HEADER, EpochRow, SmoothedLoss, history_frame
+from npcf.training.losses import MSELossFlat
 from npcf.training.metrics import rmse
 from npcf.training.progress import with_progress
 
@@ -25,6 +26,7 @@ EVALUATION_CHUNK = 8192  # ratings predicted at a time, so that memory does not 
 class Learner:
     """A model, its ratings and its optimiser.
 
+    `loss_func` is a loss of `npcf.training`, the mean squared error if None.
     `opt_func(params, lr)` makes the optimiser, once; it lives on through later fits, as in fastai.
     `backend` is the module of operations, `npcf.ops` (the reference) or `npcf.kernels`.
     `progress` and `on_epoch` say what is shown: None means a bar and a table on a terminal only;
@@ -36,6 +38,7 @@ class Learner:
         self,
         dls: CollabDataLoaders,
         model: PairModel,
+        loss_func: MSELossFlat | None = None,
         opt_func: Callable[..., Any] = fastai_adam,
         *,
         backend: ModuleType = ops,
@@ -43,6 +46,7 @@ class Learner:
         on_epoch: Callable[[EpochRow], None] | None = None,
     ):
         self.dls, self.model, self.opt_func, self.backend = dls, model, opt_func, backend
+        self.loss_func = loss_func or MSELossFlat()
         self.progress, self.on_epoch = progress, on_epoch
         self.opt: Any = None
         self.rows: list[EpochRow] = []
@@ -97,12 +101,12 @@ class Learner:
         """Take one optimiser step on `batch`; return its loss before the step."""
         pairs = np.stack([batch.users, batch.items], axis=1)
         pred, cache = self.model.forward(pairs, backend=self.backend)
-        loss, loss_cache = self.backend.mse_forward(pred.reshape(-1), batch.rating)
+        loss, loss_cache = self.loss_func.forward(pred, batch.rating, backend=self.backend)
         if not np.isfinite(loss):
             raise DivergenceError(
                 "loss", f"is {loss} at lr {self.opt.lr:g}", "Lower lr, or look at the ratings."
             )
-        d_pred = self.backend.mse_backward(1.0, loss_cache).reshape(pred.shape)
+        d_pred = self.loss_func.backward(1.0, loss_cache, backend=self.backend)
         self.opt.step(self.model.backward(d_pred, cache))
         return float(loss)
 

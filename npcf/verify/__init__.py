@@ -9,7 +9,8 @@ from npcf.verify.bounded_model import (
     bounded_sgd,
     exact_params,
 )
-from npcf.verify.gradcheck import GradcheckReport, Mismatch, gradcheck
+from npcf.verify.gradcheck import gradcheck
+from npcf.verify.report import GradcheckReport, Mismatch
 
 __all__ = [
     "EXP_ERROR",

@@ -37,6 +37,7 @@ class Precision(NamedTuple):
     u: float  # unit roundoff
     eta: float  # smallest subnormal
     tiny: float  # smallest normal
+    huge: float  # largest finite number
 
     def gamma(self, n: Any) -> Any:
         """Return n u / (1 - n u): the relative error of n roundings in a row."""
@@ -44,18 +45,25 @@ class Precision(NamedTuple):
 
 
 PRECISION = {
-    np.dtype(np.float32): Precision(2.0**-24, 2.0**-149, 2.0**-126),
-    np.dtype(np.float64): Precision(2.0**-53, 2.0**-1074, 2.0**-1022),
+    np.dtype(np.float32): Precision(
+        2.0**-24, 2.0**-149, 2.0**-126, float(np.finfo(np.float32).max)
+    ),
+    np.dtype(np.float64): Precision(
+        2.0**-53, 2.0**-1074, 2.0**-1022, float(np.finfo(np.float64).max)
+    ),
 }
 
 
 class Bounded:
     """value (float64 array), error (float64 array >= 0), precision."""
 
+    @quiet
     def __init__(self, value: Any, error: Any, precision: Precision):
         self.value = np.asarray(value, np.float64)
         error = np.broadcast_to(np.asarray(error, np.float64), self.value.shape)
-        self.error = np.where(np.isnan(error), np.inf, error)  # inf * 0: nothing is known
+        # Where the format may overflow, or the bound itself is inf * 0, nothing is known.
+        known = np.abs(self.value) + error <= precision.huge
+        self.error = np.where(known, error, np.inf)
         self.precision = precision
 
     @classmethod

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from npcf import kernels, models, ops, optim
 from npcf.data import CollabDataLoaders, planted
 from npcf.errors import DivergenceError, EmptyBatchError, SettingError, ShapeError
-from npcf.training import Learner, SmoothedLoss, mae, rmse
+from npcf.training import Learner, MSELossFlat, SmoothedLoss, mae, rmse
 from npcf.verify import assert_same_bits
 from npcf.verify.strategies import values
 
@@ -104,6 +104,26 @@ def test_history_is_tidy_and_marks_the_smoothed_loss():
     assert history["gap"].equals(gap)
     assert history["valid_loss"].tolist() == pytest.approx((history["rmse"] ** 2).tolist())
     assert history.notna().all(axis=None)
+
+
+def test_the_sources_call_works():
+    """Seed 2: Learner(dls, model, loss_func=MSELossFlat()).fit_one_cycle(5, 5e-3, wd=0.1)."""
+    for cls in (models.DotProductBiasEmb, models.DotProductBiasCP):
+        learn = learner(cls, loss_func=MSELossFlat())
+        learn.fit_one_cycle(5, 5e-3, wd=0.1)
+        assert len(learn.history) == 5
+        assert learn.history["rmse"].is_monotonic_decreasing
+
+
+@given(data=st.data(), n=st.integers(1, 6), column=st.booleans(), d_loss=values())
+def test_flat_loss_is_the_loss_of_the_flattened(data, n, column, d_loss):
+    pred, rating = (data.draw(arrays(np.float64, n, elements=values())) for _ in range(2))
+    shaped = pred[:, None] if column else pred
+    loss, cache = MSELossFlat().forward(shaped, rating[:, None])
+    want, want_cache = ops.mse_forward(pred, rating)
+    assert loss == want
+    d_pred = MSELossFlat().backward(d_loss, cache)
+    assert_same_bits(d_pred, ops.mse_backward(d_loss, want_cache).reshape(shaped.shape))
 
 
 @given(losses=arrays(np.float64, st.integers(1, 30), elements=values()))

@@ -202,7 +202,8 @@ OPTIMIZERS = {
     "adam: absolute gradient for its square": (
         "adam", ADAM, "(1 - beta2) * g * g", "(1 - beta2) * abs(g)"),
     "adam: absent rows stay": (
-        "adam", ADAM | {"weight_decay": 0.0}, "w -= self.lr * m_scale * m / (np.sqrt(v_scale * v) + self.eps)",
+        "adam", ADAM | {"weight_decay": 0.0},
+        "w -= self.lr * m_scale * m / (np.sqrt(v_scale * v) + self.eps)",
         "w -= (g != 0) * self.lr * m_scale * m / (np.sqrt(v_scale * v) + self.eps)"),
     "adam: decay after the step": (  # (w - step) (1 - lr wd): the step decays too
         "adam", ADAM | {"decoupled": True}, "w -= self.lr * m_scale",

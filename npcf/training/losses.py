@@ -1,0 +1,35 @@
+"""Losses as the Learner takes them: a pair of forward and backward with the sources' shapes."""
+
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from npcf import ops
+from npcf._types import FloatArray
+
+
+class FlatCache(NamedTuple):
+    """What `MSELossFlat.backward` needs: the loss's cache, and the shape of the predictions."""
+
+    mse: ops.MSECache
+    shape: tuple[int, ...]
+
+
+class MSELossFlat:
+    """Mean squared error of predictions (B,) or (B, 1) against ratings of either shape.
+
+    Both are flattened first, so that a model's unit axis does not matter; flattening pairs equal
+    positions, which broadcasting would not.  Source: fastai `losses.MSELossFlat`.  (fastai also
+    casts ratings to float32; here they become what the predictions are.)
+    """
+
+    def forward(
+        self, pred: FloatArray, rating: FloatArray, *, backend: ModuleType = ops
+    ) -> tuple[Any, FlatCache]:
+        """Return (loss, cache)."""
+        loss, cache = backend.mse_forward(pred.reshape(-1), rating.reshape(-1))
+        return loss, FlatCache(cache, pred.shape)
+
+    def backward(self, d_loss: Any, cache: FlatCache, *, backend: ModuleType = ops) -> FloatArray:
+        """Map d_loss to d_pred, the shape of pred."""
+        d_pred: FloatArray = backend.mse_backward(d_loss, cache.mse).reshape(cache.shape)
+        return d_pred
