@@ -213,6 +213,17 @@ def require_number(
     return number
 
 
+def require_pair(argument: str, value: Any) -> tuple[Any, Any]:
+    """Return `value` as a tuple of two, or raise."""
+    try:
+        first, second = value
+    except (TypeError, ValueError):
+        raise SettingError(
+            argument, f"must be a pair of numbers, got {value!r}", "Check the setting.", value=value
+        ) from None
+    return first, second
+
+
 def require_count(argument: str, value: Any, low: int = 1) -> int:
     """Return `value` as an int >= low, or raise."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:

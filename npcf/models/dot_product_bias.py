@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from npcf import ops
 from npcf._types import FloatArray, Params, YRange
-from npcf.errors import require_params
+from npcf.errors import require_pair, require_params
 
 PARAM_NAMES = ("user_factors", "item_factors", "user_bias", "item_bias")
 
@@ -55,7 +55,9 @@ def dot_product_bias_forward(
     if y_range is None:
         pred, range_cache = logit, None
     else:
-        pred, range_cache = backend.sigmoid_range_forward(logit, *y_range)  # (B,)
+        pred, range_cache = backend.sigmoid_range_forward(
+            logit, *require_pair("y_range", y_range)
+        )  # (B,)
     cache = DotProductBiasCache(p_cache, q_cache, dot_cache, bias_cache, range_cache, backend)
     return pred, cache
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from npcf import ops
 from npcf._types import FloatArray, Params, YRange
-from npcf.errors import ShapeError, require_params
+from npcf.errors import ShapeError, require_pair, require_params
 
 
 class FullMatrixCache(NamedTuple):
@@ -64,7 +64,7 @@ def full_matrix_forward(
         logit = logit + params["user_bias"][:, None] + params["item_bias"][None, :]
     if y_range is None:
         return logit, FullMatrixCache(params, None)
-    matrix, range_cache = ops.sigmoid_range_forward(logit, *y_range)
+    matrix, range_cache = ops.sigmoid_range_forward(logit, *require_pair("y_range", y_range))
     return matrix, FullMatrixCache(params, range_cache)
 
 

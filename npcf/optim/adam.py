@@ -3,7 +3,7 @@
 import numpy as np
 
 from npcf._types import Grads, Params
-from npcf.errors import require_grads, require_number, require_trainable
+from npcf.errors import require_grads, require_number, require_pair, require_trainable
 
 
 class Adam:
@@ -81,7 +81,7 @@ class Adam:
     def _judge_settings(self) -> None:
         for name in ("lr", "eps", "weight_decay"):
             require_number(name, getattr(self, name))
-        for i, beta in enumerate(self.betas):
+        for i, beta in enumerate(require_pair("betas", self.betas)):
             require_number(f"betas[{i}]", beta, high=1, open_high=True)
 
 

@@ -179,7 +179,8 @@ def _worst(
 ) -> Mismatch:
     """Find the entry whose error is largest in units of what is allowed; NaN is the largest."""
     error = np.abs(analytic - numeric)
-    used = np.where(np.isnan(error), np.inf, error / allowed)
+    with np.errstate(over="ignore"):  # what is allowed may be the smallest subnormal
+        used = np.where(np.isnan(error), np.inf, error / allowed)
     index = np.unravel_index(int(used.argmax()), error.shape)
     largest = np.abs(numeric).max()
     relative = float(error.max() / largest) if largest else float(error.max())

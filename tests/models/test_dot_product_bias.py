@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npcf import models, ops
-from npcf.errors import DTypeError, IdRangeError, ShapeError, UsageError
+from npcf.errors import DTypeError, IdRangeError, SettingError, ShapeError, UsageError
 from npcf.verify import (
     assert_same_bits,
     assert_within,
@@ -178,3 +178,6 @@ def test_parameters_that_do_not_fit_are_refused():
         forward(params, np.array([3]), ids)
     with pytest.raises(ShapeError, match="right: shape"):
         forward(params, np.array([1, 1]), ids)
+    for y_range in (5.5, (0, 1, 2), "0"):
+        with pytest.raises(SettingError, match="y_range: must be a pair"):
+            forward(params, ids, ids, y_range)

@@ -51,8 +51,10 @@ def test_is_symmetric_to_the_bit(backend, p):
 @given(p=row_pairs(), power=st.integers(-8, 8))
 def test_scaling_the_sides_by_opposite_powers_of_two_changes_no_bit(backend, p, power):
     two = p.left.dtype.type(2.0**power)
-    want = backend.row_dot_forward(p.left, p.right)[0]
-    assert_same_bits(backend.row_dot_forward(p.left * two, p.right / two)[0], want)
+    # numbers near the smallest normal would lose bits when scaled down
+    left, right = (np.where(np.abs(x) < 2.0**-50, x.dtype.type(0), x) for x in (p.left, p.right))
+    want = backend.row_dot_forward(left, right)[0]
+    assert_same_bits(backend.row_dot_forward(left * two, right / two)[0], want)
 
 
 @every_backend

@@ -12,7 +12,7 @@ import types
 import numpy as np
 import pytest
 
-from npcf import models
+from npcf import models, ops
 from npcf.verify import (
     Bounded,
     assert_within,
@@ -126,16 +126,12 @@ def assert_step_is_right(backend, core):
 
 def backend_with(module):
     """Return the operations with those of the bent module in their place."""
-    from npcf import ops
-
     functions = {n: getattr(module, n, getattr(ops, n)) for n in ops.__all__}
     return types.SimpleNamespace(**functions)
 
 
 @pytest.mark.parametrize("bug", OPS)
 def test_bugs_in_operations_and_model_leave_the_bounds(bug):
-    from npcf import ops
-
     name, old, new = OPS[bug]
     module = bent(name, old, new)
     backend, core = (ops, module) if name.startswith("models") else (backend_with(module), models)
@@ -145,8 +141,6 @@ def test_bugs_in_operations_and_model_leave_the_bounds(bug):
 
 def test_unbent_copies_stay_within():
     """No false alarm: the same machinery on the unchanged source."""
-    from npcf import ops
-
     for name, old, _ in OPS.values():
         module = bent(name, old, old)
         if name.startswith("models"):
