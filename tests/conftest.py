@@ -11,5 +11,7 @@ COMMON = {
 }
 settings.register_profile("dev", max_examples=25, **COMMON)
 settings.register_profile("ci", max_examples=200, derandomize=True, **COMMON)
-settings.register_profile("long", max_examples=5000, **COMMON)
+settings.register_profile(
+    "long", max_examples=int(os.environ.get("NPCF_EXAMPLES", "5000")), **COMMON
+)
 settings.load_profile(os.environ.get("NPCF_PROFILE", "ci"))

@@ -55,9 +55,8 @@ def dot_product_bias_forward(
     if y_range is None:
         pred, range_cache = logit, None
     else:
-        pred, range_cache = backend.sigmoid_range_forward(
-            logit, *require_pair("y_range", y_range)
-        )  # (B,)
+        low, high = require_pair("y_range", y_range)
+        pred, range_cache = backend.sigmoid_range_forward(logit, low, high)  # (B,)
     cache = DotProductBiasCache(p_cache, q_cache, dot_cache, bias_cache, range_cache, backend)
     return pred, cache
 
