@@ -14,7 +14,7 @@ import numpy as np
 
 from npcf import ops
 from npcf._types import FloatArray, Grads, Params, YRange
-from npcf.errors import ShapeError
+from npcf.errors import SettingError, ShapeError
 from npcf.models.dot_product import DotProductCache, dot_product_backward, dot_product_forward
 from npcf.models.dot_product_bias import (
     DotProductBiasCache,
@@ -33,6 +33,10 @@ class PairModel:
     """
 
     def __init__(self, params: Grads, y_range: YRange = None, *, column: bool = False):
+        if y_range is not None and "user_bias" not in params:
+            raise SettingError(
+                "y_range", "is for models with biases", "Leave it out, or add bias tables."
+            )
         self.params = {name: np.asarray(table) for name, table in params.items()}
         self.y_range = y_range
         self.column = column

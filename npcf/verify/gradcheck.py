@@ -5,14 +5,7 @@ r"""Hold hand-written gradients against two numerical ones, every entry, with de
                          max and conj, which is why npcf's forwards accept complex parameters.
     central differences  (L(x + h) - L(x - h)) / (2 h),  h = eps**(1/3)
 
-What is allowed, for each entry.  The gradient carries its running-error bound E
-(`npcf.verify.bounded`).  The complex step multiplies the same factors, with at most twice the
-roundings, in complex arithmetic: E + 2 E.  The difference quotient adds the rounding of two losses,
-2 E_loss / (2 h), and its truncation, h**2 / 6 max |L'''|.  Along one entry w that enters the logit
-of rating b with slope a_b (a factor of the other side, or 1 for a bias), L''' is the mean of
-a_b**3 f'''(z_b); with the range, f = (low + R sigmoid(z) - y)**2 has, from |sigmoid'| <= 1/4,
-|sigmoid''| <= 0.0963, |sigmoid'''| <= 1/8 and |error| <= max(|low - y|, |high - y|) =: M,
-|f'''| <= 2 (3 R**2 0.0963 / 4 + M R / 8); without it f''' = 0.
+What each entry may differ by is derived in `npcf.verify.allowances`.
 
 Rows that the batch does not name are not stepped through: their gradient must be exactly zero, and
 the loss must not change by a bit when they are replaced by noise.
@@ -26,12 +19,10 @@ import numpy as np
 
 from npcf import ops
 from npcf._types import FloatArray, Params
+from npcf.errors import DivergenceError
 from npcf.models import PairModel
-from npcf.verify.bounded_model import bounded_gradients, exact_params
+from npcf.verify.allowances import CENTRAL_STEP, COMPLEX_STEP, OVERFLOW, allowances
 from npcf.verify.report import GradcheckReport, Mismatch
-
-COMPLEX_STEP = 1e-200
-CENTRAL_STEP = float(np.finfo(np.float64).eps) ** (1 / 3)  # where both error terms balance
 
 
 def gradcheck(model: PairModel, batch: Any, *, backend: ModuleType = ops) -> GradcheckReport:
@@ -39,6 +30,7 @@ def gradcheck(model: PairModel, batch: Any, *, backend: ModuleType = ops) -> Gra
 
     `batch` has `users`, `items` (B,) and `rating` (B,).  `backend` is the module of operations
     whose gradients are checked.  The model is not changed.
+    Raises DivergenceError where a logit lies so low that exp overflows: there is no complex step.
     """
     probe = copy.copy(model)
     probe.params = {name: table.astype(np.float64) for name, table in model.params.items()}
@@ -56,7 +48,8 @@ def gradcheck(model: PairModel, batch: Any, *, backend: ModuleType = ops) -> Gra
         [np.searchsorted(named["user"], pairs[:, 0]), np.searchsorted(named["item"], pairs[:, 1])],
         axis=1,
     )
-    allowed = _allowances(small, small_pairs, rating)
+    _refuse_overflow(small, small_pairs)
+    allowed = allowances(small, small_pairs, rating)
     numeric = {
         "complex step": _complex_step(small, small_pairs, rating),
         "central differences": _central_differences(small, small_pairs, rating),
@@ -66,6 +59,24 @@ def gradcheck(model: PairModel, batch: Any, *, backend: ModuleType = ops) -> Gra
             analytic = grads[name][rows[name]]
             worst.append(_worst(method, name, analytic, array, allowed[method][name], rows[name]))
     return GradcheckReport(tuple(worst), sum(table.size for table in small.params.values()))
+
+
+def _refuse_overflow(model: PairModel, pairs: Any) -> None:
+    """Raise DivergenceError naming the first rating whose logit is below OVERFLOW."""
+    if model.y_range is None:
+        return
+    unsquashed = copy.copy(model)
+    unsquashed.y_range = None
+    logits = unsquashed(pairs).reshape(-1)
+    if (logits < OVERFLOW).any():
+        position = int((logits < OVERFLOW).argmax())
+        raise DivergenceError(
+            "batch",
+            f"the model's logit there is {logits[position]:g}, and exp overflows",
+            "The gradient is exactly 0 so far out; check the model at smaller parameters.",
+            position=position,
+            value=float(logits[position]),
+        )
 
 
 def _loss(model: PairModel, pairs: Any, rating: FloatArray) -> Any:
@@ -112,39 +123,6 @@ def _central_differences(model: PairModel, pairs: Any, rating: FloatArray) -> Pa
             numeric[index] = (above - below) / (up - down)  # the step that was really taken
         result[name] = numeric
     return result
-
-
-def _allowances(model: PairModel, pairs: Any, rating: FloatArray) -> dict[str, Params]:
-    """Return what each entry may differ by, for each method: the module docstring's formulas."""
-    params, (users, items) = model.core_params(), pairs.T
-    bounded = exact_params(params)
-    _, loss, grads = bounded_gradients(bounded, users, items, rating, model.y_range, np.float64)
-    quotient = loss.tolerance / (2 * CENTRAL_STEP)
-    curvature = CENTRAL_STEP**2 / 6 * _third_derivative(model, rating) / rating.size
-    cubes = {
-        "user_factors": (users, np.abs(params["item_factors"][items]) ** 3),
-        "item_factors": (items, np.abs(params["user_factors"][users]) ** 3),
-        "user_bias": (users, np.ones(len(users))),
-        "item_bias": (items, np.ones(len(items))),
-    }
-    complex_step, central = {}, {}
-    for name, table in model.params.items():
-        truncation = np.zeros(params[name].shape)
-        np.add.at(truncation, cubes[name][0], curvature * cubes[name][1])
-        rounding = grads[name].tolerance
-        complex_step[name] = (1.5 * rounding).reshape(table.shape)
-        central[name] = (rounding + quotient + truncation).reshape(table.shape)
-    return {"complex step": complex_step, "central differences": central}
-
-
-def _third_derivative(model: PairModel, rating: FloatArray) -> float:
-    """Bound |f'''| of one squared error as a function of its logit."""
-    if model.y_range is None:
-        return 0.0
-    low, high = model.y_range
-    height = high - low
-    most = max(np.abs(rating - low).max(), np.abs(rating - high).max())
-    return float(2 * (3 * height**2 * 0.0963 / 4 + most * height / 8))
 
 
 def _absent_rows(

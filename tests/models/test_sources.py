@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from npcf import models, ops
-from npcf.errors import IdRangeError, ShapeError, UsageError
+from npcf.errors import IdRangeError, SettingError, ShapeError, UsageError
 from npcf.verify import Bounded, assert_same_bits, assert_within
 from npcf.verify.strategies import problems, row_pairs
 
@@ -118,6 +118,13 @@ def test_ids_that_are_no_pairs_are_refused(cls):
         model(np.zeros((2, 3), int))
     with pytest.raises(IdRangeError):
         model(np.array([[0, 4]]))
+
+
+def test_a_range_without_biases_is_refused_rather_than_ignored():
+    params = models.init_params(3, 4, 2, rng())
+    factors = {name: table for name, table in params.items() if name.endswith("factors")}
+    with pytest.raises(SettingError, match="y_range: is for models with biases"):
+        models.PairModel(factors, (0, 5.5))
 
 
 def test_tables_and_layers_share_memory():

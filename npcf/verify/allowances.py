@@ -1,0 +1,67 @@
+r"""How far a numerical gradient may lie from a right one: derived for each entry.
+
+What is allowed, for each entry.  The gradient carries its running-error bound E
+(`npcf.verify.bounded`).  The complex step multiplies the same factors, with at most twice the
+roundings, in complex arithmetic: E + 2 E; its products may underflow by the smallest subnormal,
+eta, which dividing by h magnifies: + 8 eta / h (1 + 2 R M).  The difference quotient adds the
+rounding of two losses, 2 E_loss / (2 h), and its truncation, h**2 / 6 max |L'''|.  Along one entry w that enters the logit
+of rating b with slope a_b (a factor of the other side, or 1 for a bias), L''' is the mean of
+a_b**3 f'''(z_b); with the range, f = (low + R sigmoid(z) - y)**2 has, from |sigmoid'| <= 1/4,
+|sigmoid''| <= 0.0963, |sigmoid'''| <= 1/8 and |error| <= max(|low - y|, |high - y|) =: M,
+|f'''| <= 2 (3 R**2 0.0963 / 4 + M R / 8); without it f''' = 0.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from npcf._types import FloatArray, Params
+from npcf.models import PairModel
+from npcf.verify.bounded import PRECISION
+from npcf.verify.bounded_model import bounded_gradients, exact_params
+
+COMPLEX_STEP = 1e-200
+ETA = PRECISION[np.dtype(np.float64)].eta
+OVERFLOW = -700.0  # complex exp(-z) is inf + nan i for z below -709
+CENTRAL_STEP = float(np.finfo(np.float64).eps) ** (1 / 3)  # where both error terms balance
+
+
+def allowances(model: PairModel, pairs: Any, rating: FloatArray) -> dict[str, Params]:
+    """Return what each entry may differ by, for each method: the module docstring's formulas."""
+    params, (users, items) = model.core_params(), pairs.T
+    bounded = exact_params(params)
+    _, loss, grads = bounded_gradients(bounded, users, items, rating, model.y_range, np.float64)
+    quotient = loss.tolerance / (2 * CENTRAL_STEP)
+    curvature = CENTRAL_STEP**2 / 6 * _third_derivative(model, rating) / rating.size
+    underflow = 8 * ETA / COMPLEX_STEP * (1 + 2 * _height(model) * _largest_error(model, rating))
+    cubes = {
+        "user_factors": (users, np.abs(params["item_factors"][items]) ** 3),
+        "item_factors": (items, np.abs(params["user_factors"][users]) ** 3),
+        "user_bias": (users, np.ones(len(users))),
+        "item_bias": (items, np.ones(len(items))),
+    }
+    complex_step, central = {}, {}
+    for name, table in model.params.items():
+        truncation = np.zeros(params[name].shape)
+        np.add.at(truncation, cubes[name][0], curvature * cubes[name][1])
+        rounding = grads[name].tolerance
+        complex_step[name] = (1.5 * rounding + underflow).reshape(table.shape)
+        central[name] = (rounding + quotient + truncation).reshape(table.shape)
+    return {"complex step": complex_step, "central differences": central}
+
+
+def _third_derivative(model: PairModel, rating: FloatArray) -> float:
+    """Bound |f'''| of one squared error as a function of its logit."""
+    height = _height(model)
+    return 2 * (3 * height**2 * 0.0963 / 4 + _largest_error(model, rating) * height / 8)
+
+
+def _height(model: PairModel) -> float:
+    """Return R = high - low; 0 without a range."""
+    return 0.0 if model.y_range is None else float(model.y_range[1] - model.y_range[0])
+
+
+def _largest_error(model: PairModel, rating: FloatArray) -> float:
+    """Return M, the farthest that a rating lies from an end of the range."""
+    ends = model.y_range or (0.0, 0.0)
+    return float(max(np.abs(rating - end).max() for end in ends))
