@@ -7,8 +7,8 @@ eta, which dividing by h magnifies: + 8 eta / h (1 + 2 R M).  The difference quo
 rounding of two losses, 2 E_loss / (2 h), and its truncation, h**2 / 6 max |L'''|.
 
 Along one entry that enters the logit z_b of rating b with slope a_b (a factor of the other side, or
-1 for a bias), L''' is the mean of a_b**3 f'''(z_b).  With the range, f = (low + R sigmoid(z) - y)**2 has, from |sigmoid'| <= 1/4,
-|sigmoid''| <= 0.0963, |sigmoid'''| <= 1/8 and |error| <= max(|low - y|, |high - y|) =: M,
+1 for a bias), L''' is the mean of a_b**3 f'''(z_b).  With the range,
+f = (low + R sigmoid(z) - y)**2 has, from |sigmoid'| <= 1/4, |sigmoid''| <= 0.0963, |sigmoid'''| <= 1/8 and |error| <= max(|low - y|, |high - y|) =: M,
 |f'''| <= 2 (3 R**2 0.0963 / 4 + M R / 8); without it f''' = 0.
 """
 
