@@ -1,15 +1,17 @@
 r"""How far a numerical gradient may lie from a right one: derived for each entry.
 
-The gradient carries its running-error bound E
-(`npcf.verify.bounded`).  The complex step multiplies the same factors, with at most twice the
-roundings, in complex arithmetic: E + 2 E; its products may underflow by the smallest subnormal,
-eta, which dividing by h magnifies: + 8 eta / h (1 + 2 R M).  The difference quotient adds the
-rounding of two losses, 2 E_loss / (2 h), and its truncation, h**2 / 6 max |L'''|.
+The gradient carries its running-error bound E (`npcf.verify.bounded`).
 
-Along one entry that enters the logit z_b of rating b with slope a_b (a factor of the other side, or
-1 for a bias), L''' is the mean of a_b**3 f'''(z_b).  With the range,
-f = (low + R sigmoid(z) - y)**2 has, from |sigmoid'| <= 1/4, |sigmoid''| <= 0.0963, |sigmoid'''| <= 1/8 and |error| <= max(|low - y|, |high - y|) =: M,
-|f'''| <= 2 (3 R**2 0.0963 / 4 + M R / 8); without it f''' = 0.
+Complex step: it multiplies the same factors, with at most twice the roundings, in complex
+arithmetic, E + 2 E; its products may underflow by the smallest subnormal, eta, which dividing by h
+magnifies: + 8 eta / h (1 + 2 R M).
+
+Central differences: E, the rounding of two losses, 2 E_loss / (2 h), and the truncation of the
+quotient, h**2 / 6 max |L'''|.  Along one entry that enters the logit z_b of rating b with
+slope a_b (a factor of the other side, or 1 for a bias), L''' is the mean of a_b**3 f'''(z_b).  With
+the range, f = (low + R sigmoid(z) - y)**2.  From |sigmoid'| <= 1/4, |sigmoid''| <= 0.0963,
+|sigmoid'''| <= 1/8 and |low + R sigmoid(z) - y| <= max(|low - y|, |high - y|) = M follows
+|f'''| <= 2 (3 R**2 0.0963 / 4 + M R / 8).  Without the range f''' = 0.
 """
 
 from typing import Any
