@@ -6,10 +6,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compare import torch_models as oracle
-from npcf import kernels, ops
-from npcf.errors import DTypeError, IdRangeError, ShapeError
-from npcf.verify import Bounded, assert_same_bits, assert_within
-from npcf.verify.strategies import layouts, lookups, row_pairs, values, vectors, y_ranges
+from npcf import kernels, models, ops
+from npcf.errors import DTypeError, IdRangeError, SettingError, ShapeError
+from npcf.optim import renormalise_rows
+from npcf.verify import (
+    PRECISION,
+    Bounded,
+    assert_same_bits,
+    assert_within,
+    bounded_gradients,
+    exact_params,
+)
+from npcf.verify.strategies import (
+    layouts,
+    lookups,
+    problems,
+    row_pairs,
+    values,
+    vectors,
+    y_ranges,
+)
 
 every_backend = pytest.mark.parametrize("backend", [ops, kernels], ids=["numpy", "numba"])
 
@@ -61,6 +77,94 @@ def test_padding_row_to_the_bit(backend, p, padding):
     want, d_want = oracle.embedding(p.weight, p.ids, p.d_out, padding)
     assert_same_bits(out, want)
     assert_same_bits(backend.embedding_backward(p.d_out, cache), d_want)
+
+
+def divided(p):
+    """The gradient under scale_grad_by_freq with its bound, and the counts of each mention."""
+    ids = p.ids.astype(np.intp)
+    counts = np.bincount(ids, minlength=len(p.weight))[ids]
+    scale = Bounded(1 / counts, (1 / counts) * 2 * PRECISION[p.weight.dtype].u,
+                    PRECISION[p.weight.dtype])  # fmt: skip
+    return (Bounded.exact(p.d_out) * scale.rows()).scatter(ids, len(p.weight)), counts
+
+
+@every_backend
+@given(p=lookups(), padding=st.one_of(st.none(), st.just(0)))
+def test_scale_grad_by_freq(backend, p, padding):
+    """Within the bound: torch adds grad / count in one fused rounding.
+
+    To the bit where a count is a power of two, for then the division is exact.
+    """
+    out, cache = backend.embedding_forward(p.weight, p.ids, padding, scale_grad_by_freq=True)
+    want, d_want = oracle.embedding(p.weight, p.ids, p.d_out, padding, scale_grad_by_freq=True)
+    assert_same_bits(out, want)
+    d_weight = backend.embedding_backward(p.d_out, cache)
+    bound, counts = divided(p)
+    assert_within(d_weight, d_want, bound.tolerance)
+    exact = np.setdiff1d(np.arange(len(p.weight)), p.ids[counts & (counts - 1) > 0])
+    assert_same_bits(d_weight[exact], d_want[exact])
+
+
+@every_backend
+def test_scale_grad_by_freq_multiplies_each_by_a_rounded_quotient(backend):
+    """The mean of seven gradients of 6 is 6.0000005 in float32, and not 6."""
+    weight, ids = np.zeros((2, 1), np.float32), np.ones(7, np.int64)
+    d_out = np.full((7, 1), 6, np.float32)
+    _, cache = backend.embedding_forward(weight, ids, scale_grad_by_freq=True)
+    got = backend.embedding_backward(d_out, cache)
+    assert got[1, 0] == np.float32(6.0000005) != 6
+    assert_same_bits(got, oracle.embedding(weight, ids, d_out, scale_grad_by_freq=True)[1])
+
+
+@given(p=lookups(), limit=st.sampled_from([0.5, 1.0, 2.0, 7.0]))
+def test_max_norm(p, limit):
+    """What torch's lookup does to the table, `renormalise_rows` does."""
+    weight, want = p.weight.copy(), oracle.renormalised(p.weight, p.ids, limit)
+    renormalise_rows(weight, p.ids, limit)
+    gamma = PRECISION[weight.dtype].gamma(weight.shape[1] + 8)
+    norms = np.sqrt((p.weight.astype(np.float64) ** 2).sum(1))
+    edge = np.abs(norms - limit) <= 2 * gamma * norms  # there rounding decides
+    allowed = np.abs(p.weight) * (2 * gamma + edge * 1e-7 / limit)[:, None]
+    assert_within(weight, want, allowed + 2 * PRECISION[weight.dtype].eta)
+
+
+@every_backend
+@given(p=problems(), mean=st.sampled_from([3.5, -1.0, 0.1]))
+def test_a_mean_inside_the_model(backend, p, mean):
+    """mu + b + c + P . Q: a torch model whose user biases are all larger by mu."""
+    pred, cache = models.dot_product_bias_forward(
+        p.params, p.users, p.items, p.y_range, backend=backend, mean=mean
+    )
+    loss, loss_cache = backend.mse_forward(pred, p.rating)
+    grads = models.dot_product_bias_backward(backend.mse_backward(1.0, loss_cache), cache)
+    x = np.stack([p.users, p.items], axis=1)
+    twin = oracle.build(oracle.WithMean, p.params, p.y_range, mean=mean)
+    want = oracle.loss_and_gradients(twin, oracle.to_torch(x), oracle.to_torch(p.rating))
+    bounds = bounded_gradients(
+        exact_params(p.params), p.users, p.items, p.rating, p.y_range, p.dtype, mean
+    )
+    assert pred.dtype == p.dtype
+    assert_within(pred, want[0], bounds[0].tolerance, "pred")
+    assert_within(loss, want[1], bounds[1].tolerance, "loss")
+    for name, grad in grads.items():
+        assert_within(grad, want[2][name], bounds[2][name].tolerance, name)
+
+
+@every_backend
+@given(p=problems())
+def test_a_mean_of_zero_changes_no_bit(backend, p):
+    """Nor the sign of a zero."""
+    forward = models.dot_product_bias_forward
+    args = (p.params, p.users, p.items, p.y_range)
+    got, want = forward(*args, backend=backend, mean=0.0)[0], forward(*args, backend=backend)[0]
+    assert got.tobytes() == want.tobytes()
+
+
+@pytest.mark.parametrize("mean", [np.nan, np.inf, "high", None, True])
+def test_a_mean_that_is_no_number_is_refused(mean):
+    params = models.init_params(3, 4, 2, np.random.default_rng(0))
+    with pytest.raises(SettingError, match="mean: must be a finite number"):
+        models.dot_product_bias_forward(params, [0], [1], mean=mean)
 
 
 @given(p=lookups())

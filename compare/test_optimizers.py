@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from compare import torch_models as oracle
 from npcf import kernels, models, ops, optim
+from npcf.errors import SettingError
 from npcf.verify import (
     Bounded,
     assert_within,
@@ -15,8 +16,17 @@ from npcf.verify import (
     bounded_sgd,
     exact_params,
 )
+from npcf.verify.bounded_model import bounded_rmsprop, bounded_sparse_adam
 from npcf.verify.strategies import adam_settings, problems, sgd_settings
-from tests.optim.runs import run, runs
+from tests.optim.runs import (
+    bounded_touched,
+    rmsprop_settings,
+    run,
+    run_touched,
+    runs,
+    sparse_adam_settings,
+    touched_runs,
+)
 
 
 def torch_run(make, r, setting):
@@ -33,22 +43,28 @@ class BoundedState:
     def __init__(self, start, setting):
         self.w, self.setting, self.t = start, setting, 0
         zero = Bounded(np.zeros_like(start.value), 0.0, start.precision)
-        self.m = self.v = zero
-        self.buf = None
+        self.m = self.v = self.a = zero
+        self.buf = zero if "alpha" in setting else None
 
     def step(self, g):
         self.t += 1
         if "betas" in self.setting:
             state = bounded_adam(self.w, g, self.m, self.v, self.t, self.setting)
             self.w, self.m, self.v = state
+        elif "alpha" in self.setting:
+            state = bounded_rmsprop(self.w, g, self.v, self.a, self.buf, self.setting)
+            self.w, self.v, self.a, self.buf = state
         else:
             self.w, self.buf = bounded_sgd(self.w, g, self.buf, self.t == 1, self.setting)
 
 
 SGD = (optim.SGD, oracle.sgd)
 ADAM = (optim.Adam, oracle.adam)
+RMSPROP = (optim.RMSProp, oracle.rmsprop)
 settings = st.one_of(
-    st.tuples(st.just(SGD), sgd_settings()), st.tuples(st.just(ADAM), adam_settings())
+    st.tuples(st.just(SGD), sgd_settings()),
+    st.tuples(st.just(ADAM), adam_settings()),
+    st.tuples(st.just(RMSPROP), rmsprop_settings()),
 )
 
 
@@ -116,15 +132,107 @@ def test_fastai_adam_and_its_step_functions(r, decouple, wd):
         assert_within(got[name], want[name], state.w.tolerance, name)
 
 
+@given(r=touched_runs(), setting=sparse_adam_settings())
+def test_sparse_adam_on_the_gradients_of_a_sparse_embedding(r, setting):
+    """Repeated rows are summed by torch's coalesce, by us in the dense gradient."""
+
+    def rule(t, w, g, m, v):
+        return bounded_sparse_adam(w, g, m, v, t, setting)
+
+    got = run_touched(optim.SparseAdam, r, setting)
+    torch_sparse = oracle.torch.optim.SparseAdam
+    want = oracle.sparse_run(torch_sparse, setting, r.params, r.touched, r.d_outs)
+    for name in r.params:
+        bound = bounded_touched(r, name, rule, 2)
+        assert got[name].dtype == want[name].dtype
+        assert_within(got[name], want[name], bound.tolerance, name)
+
+
+@given(r=touched_runs(), lr=st.sampled_from([0.0, 0.05, 0.3]))
+def test_touched_rows_are_what_torchs_sgd_moves_on_sparse_gradients(r, lr):
+    setting = {"lr": lr, "momentum": 0.0, "weight_decay": 0.0, "decoupled": False}
+    got = run_touched(optim.SGD, r, setting | {"rows": "touched_rows"})
+    want = oracle.sparse_run(oracle.torch.optim.SGD, {"lr": lr}, r.params, r.touched, r.d_outs)
+    for name in r.params:
+        bound = bounded_touched(r, name, lambda t, w, g: bounded_sgd(w, g, None, True, setting)[:1],
+                                0)  # fmt: skip
+        assert_within(got[name], want[name], bound.tolerance, name)
+
+
+@given(r=touched_runs(), setting=sgd_settings())
+def test_with_momentum_torchs_sgd_on_sparse_gradients_is_that_of_all_rows(r, setting):
+    """Every row that was ever touched goes on moving: its buffer is there, and decays."""
+    setting = setting | {"weight_decay": 0.0, "decoupled": False, "momentum": 0.9}
+    options = {k: v for k, v in setting.items() if k not in ("decoupled", "weight_decay")}
+    got = run(optim.SGD, r, setting)
+    want = oracle.sparse_run(oracle.torch.optim.SGD, options, r.params, r.touched, r.d_outs)
+    for name, start in r.params.items():
+        state = BoundedState(Bounded.exact(start), setting)
+        for i in range(len(r.touched)):
+            state.step(r.bounded_grads(i, name))
+        assert_within(got[name], want[name], state.w.tolerance, name)
+
+
+def test_what_torch_refuses_of_sparse_gradients():
+    """Decay on sparse gradients, and the settings that its SparseAdam has no meaning for."""
+    sgd, sparse_adam = oracle.torch.optim.SGD, oracle.torch.optim.SparseAdam
+    run_of_one = ({"w": np.ones((2, 1))}, [{"w": np.array([0])}], [{"w": np.ones((1, 1))}])
+    with pytest.raises(RuntimeError, match="add"):
+        oracle.sparse_run(sgd, {"lr": 0.1, "weight_decay": 0.1}, *run_of_one)
+    for setting in ({"lr": 0.0}, {"eps": 0.0}, {"lr": -1.0}, {"betas": (1.0, 0.9)}):
+        with pytest.raises(ValueError, match="Invalid"):
+            oracle.sparse_run(sparse_adam, setting, *run_of_one)
+        with pytest.raises(SettingError):
+            optim.SparseAdam({"w": np.ones((2, 1))}, **setting)
+    with pytest.raises(TypeError):
+        oracle.sparse_run(sparse_adam, {"weight_decay": 0.1}, *run_of_one)
+
+
+GROUPED = {
+    "sgd": (optim.SGD, oracle.torch.optim.SGD,
+            {"momentum": 0.9, "dampening": 0.3, "nesterov": False}),
+    "adam": (optim.Adam, oracle.torch.optim.Adam, {"betas": (0.9, 0.99), "eps": 1e-5}),
+    "rmsprop": (optim.RMSProp, oracle.torch.optim.RMSprop,
+                {"alpha": 0.9, "eps": 1e-5, "momentum": 0.5, "centered": False}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", GROUPED)
+@given(
+    r=runs(), lrs=st.tuples(*[st.sampled_from([0.0, 0.05, 0.3])] * 2),
+    wds=st.tuples(*[st.sampled_from([0.0, 0.1])] * 2),
+)  # fmt: skip
+def test_rates_and_decays_for_each_table_are_torchs_parameter_groups(case, r, lrs, wds):
+    ours, theirs, common = GROUPED[case]
+    own = {
+        name: {"lr": lr, "weight_decay": wd}
+        for name, lr, wd in zip(r.params, lrs, wds, strict=True)
+    }
+    layered = {key: {n: s[key] for n, s in own.items()} for key in ("lr", "weight_decay")}
+    got = run(ours, r, common | layered)
+    tables = oracle.parameters(r.params)
+    optimizer = oracle.grouped(theirs, tables, own, common)
+    for grads in r.grads:
+        oracle.step_with(optimizer, tables, grads)
+    for name, start in r.params.items():
+        state = BoundedState(Bounded.exact(start), common | own[name] | {"decoupled": False})
+        for grads in r.grads:
+            state.step(Bounded.exact(grads[name]))
+        assert_within(got[name], tables[name].detach().numpy(), state.w.tolerance, name)
+
+
 def test_defaults_are_torchs():
     tables = list(oracle.parameters({"w": np.ones(2)}).values())
     for ours, theirs in (
         (optim.SGD, oracle.torch.optim.SGD),
         (optim.Adam, oracle.torch.optim.Adam),
         (optim.adamw, oracle.torch.optim.AdamW),
+        (optim.RMSProp, oracle.torch.optim.RMSprop),
+        (optim.SparseAdam, oracle.torch.optim.SparseAdam),
     ):
         opt, defaults = ours({"w": np.ones(2)}), theirs(tables).defaults
-        for name in ("lr", "momentum", "dampening", "nesterov", "betas", "eps", "weight_decay"):
+        for name in ("lr", "momentum", "dampening", "nesterov", "betas", "eps", "weight_decay",
+                     "alpha", "centered"):  # fmt: skip
             if name in defaults:
                 assert getattr(opt, name) == defaults[name], name
 

@@ -150,6 +150,22 @@ class DotProductBiasCP(nn.Module):
         return dict(zip(NAMES, tables, strict=True))
 
 
+class WithMean(DotProductBiasCP):
+    """Koren's baseline: a constant mean beside the two biases, here inside the range."""
+
+    def __init__(self, *tables, mean=0.0, **options):
+        super().__init__(*tables, **options)
+        self.mean = mean
+
+    def forward(self, x):
+        users = self.user_factors[x[:, 0]]
+        movies = self.movie_factors[x[:, 1]]
+        res = (users * movies).sum(dim=1)
+        res += self.user_bias[x[:, 0]] + self.movie_bias[x[:, 1]]
+        res += self.mean
+        return res if self.y_range is None else sigmoid_range(res, *self.y_range)
+
+
 def build(cls, params, y_range, **options):
     """Return an oracle model holding copies of npcf's `params`, biases (n,) or (n, 1)."""
     tables = {name: to_torch(w) for name, w in params.items()}
@@ -199,6 +215,50 @@ def adam(tables, setting):
     options = {k: v for k, v in setting.items() if k != "decoupled"}
     cls = torch.optim.AdamW if setting["decoupled"] else torch.optim.Adam
     return cls(tables, foreach=False, **options)
+
+
+class DecoupledRMSprop(torch.optim.RMSprop):
+    """torch.optim.RMSprop after a decoupled decay, p *= 1 - lr * wd."""
+
+    def __init__(self, params, decoupled_decay, **options):
+        super().__init__(params, **options)
+        self.decoupled_decay = decoupled_decay
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.mul_(1 - group["lr"] * self.decoupled_decay)
+        return super().step(closure)
+
+
+def rmsprop(tables, setting):
+    options = {k: v for k, v in setting.items() if k not in ("decoupled", "weight_decay")}
+    decay = setting["weight_decay"]
+    if setting["decoupled"]:
+        return DecoupledRMSprop(tables, decay, foreach=False, **options)
+    return torch.optim.RMSprop(tables, weight_decay=decay, foreach=False, **options)
+
+
+def grouped(cls, tables, settings, common):
+    """Return a torch optimiser with a parameter group for each table and its own settings."""
+    groups = [{"params": [table]} | settings[name] for name, table in tables.items()]
+    return cls(groups, **common)
+
+
+def sparse_run(cls, setting, params, touched, d_outs):
+    """Return the tables after steps on the gradients of nn.Embedding(sparse=True)."""
+    layers = {
+        name: nn.Embedding.from_pretrained(to_torch(table), freeze=False, sparse=True)
+        for name, table in params.items()
+    }
+    optimizer = cls([layer.weight for layer in layers.values()], **setting)
+    for ids, d_out in zip(touched, d_outs, strict=True):
+        optimizer.zero_grad()
+        for name, layer in layers.items():
+            layer(to_torch(ids[name])).backward(to_torch(d_out[name]))
+        optimizer.step()
+    return {name: layer.weight.detach().numpy() for name, layer in layers.items()}
 
 
 class FastaiAdam(torch.optim.Optimizer):
@@ -279,6 +339,21 @@ def cosine_annealing(n_steps, lr_max, lr_min):
     return np.array(values)
 
 
+def scheduled(name, n_steps, lr, **options):
+    """Return (lr, momentum) at each step of a schedule of torch.optim.lr_scheduler."""
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=lr, momentum=0.9)
+    schedule = getattr(torch.optim.lr_scheduler, name)(optimizer, **options)
+    values = []
+    for _ in range(n_steps):
+        group = optimizer.param_groups[0]
+        values.append((group["lr"], group["momentum"]))
+        optimizer.step()
+        if len(values) < n_steps:
+            schedule.step()
+    lrs, moms = np.array(values).T
+    return lrs, moms
+
+
 def randperm(n, seed):
     generator = torch.Generator().manual_seed(seed)
     return torch.randperm(n, generator=generator).numpy()
@@ -287,12 +362,21 @@ def randperm(n, seed):
 # ---- single operations ------------------------------------------------------------------------
 
 
-def embedding(weight, ids, d_out, padding_idx=None):
+def embedding(weight, ids, d_out, padding_idx=None, scale_grad_by_freq=False):
     """Return (looked-up rows, gradient of the table) of nn.functional.embedding."""
     table = to_torch(weight).requires_grad_()
-    out = F.embedding(to_torch(ids), table, padding_idx=padding_idx)
+    out = F.embedding(
+        to_torch(ids), table, padding_idx=padding_idx, scale_grad_by_freq=scale_grad_by_freq
+    )
     out.backward(to_torch(d_out))
     return out.detach().numpy(), table.grad.numpy()
+
+
+def renormalised(weight, ids, max_norm):
+    """Return the table after nn.functional.embedding(max_norm=...) has looked up `ids`."""
+    table = to_torch(weight)
+    F.embedding(to_torch(ids), table, max_norm=max_norm)
+    return table.numpy()
 
 
 def indexed(weight, ids, d_out):

@@ -63,7 +63,7 @@ class SettingError(NpcfError, ValueError):
 
 
 class DataError(NpcfError, ValueError):
-    """Ratings that cannot be used as they stand: a missing value, a missing column, a torn line."""
+    """A file or table that cannot be used as it stands: a missing value, a torn line, a bad bit."""
 
     code = "NPCF-E006"
 
@@ -75,13 +75,13 @@ class UnknownIdError(NpcfError, KeyError):
 
 
 class DivergenceError(NpcfError, ArithmeticError):
-    """Training produced a loss that is not a finite number."""
+    """A number on the way that is not finite: a loss, an overflowing logit."""
 
     code = "NPCF-E008"
 
 
 class UsageError(NpcfError, TypeError):
-    """A layer used the way another kind of layer is used."""
+    """Used in a way that is not meant: wrong brackets, a missing table, an extra not installed."""
 
     code = "NPCF-E009"
 
@@ -202,7 +202,7 @@ def require_number(
     except (TypeError, ValueError):
         number = np.nan
     inside = low <= number < high if open_high else low <= number <= high
-    if isinstance(value, bool) or not (inside and np.isfinite(number)):
+    if isinstance(value, bool | str) or not (inside and np.isfinite(number)):
         bracket = ")" if open_high or high == np.inf else "]"
         raise SettingError(
             argument,

@@ -19,7 +19,7 @@ from npcf._types import FloatArray
 from npcf.errors import require_gradient
 from npcf.kernels._jit import jit
 from npcf.ops.bias import BiasCache, judge_bias
-from npcf.ops.embedding import EmbeddingCache, judge_lookup
+from npcf.ops.embedding import EmbeddingCache, divided_by_frequency, judge_lookup
 from npcf.ops.mse import MSECache, judge_loss, judge_loss_gradient
 from npcf.ops.row_dot import RowDotCache, judge_rows
 from npcf.ops.sigmoid_range import SigmoidRangeCache, judge_range
@@ -86,14 +86,17 @@ def _mse_gradient_into(d_pred, error, scale, d_loss):  # d_pred, error (B,)
 
 
 def embedding_forward(
-    weight: FloatArray, ids: Any, padding_idx: int | None = None
+    weight: FloatArray,
+    ids: Any,
+    padding_idx: int | None = None,
+    scale_grad_by_freq: bool = False,
 ) -> tuple[FloatArray, EmbeddingCache]:
     """Twin of `npcf.ops.embedding_forward`."""
     weight, ids, padding_idx = judge_lookup(weight, ids, padding_idx)
     n_rows, n_factors = weight.shape
     out = np.empty((ids.size, n_factors), weight.dtype)
     _gather_into(out, contiguous(weight), contiguous(ids).ravel())
-    cache = EmbeddingCache(ids, (n_rows, n_factors), padding_idx, weight.dtype)
+    cache = EmbeddingCache(ids, (n_rows, n_factors), padding_idx, weight.dtype, scale_grad_by_freq)
     return out.reshape(*ids.shape, n_factors), cache
 
 
@@ -101,6 +104,8 @@ def embedding_backward(d_out: FloatArray, cache: EmbeddingCache) -> FloatArray:
     """Twin of `npcf.ops.embedding_backward`."""
     n_factors = cache.table_shape[1]
     d_out = require_gradient(d_out, (*cache.ids.shape, n_factors), cache.dtype)
+    if cache.scale_grad_by_freq:
+        d_out = divided_by_frequency(d_out, cache)
     d_weight = np.zeros(cache.table_shape, cache.dtype)
     d_rows = contiguous(d_out).reshape(cache.ids.size, n_factors)
     _scatter_add_into(d_weight, contiguous(cache.ids).ravel(), d_rows)

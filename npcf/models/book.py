@@ -60,6 +60,7 @@ class DotProductBiasEmb(PairModel):
         n_factors: int,
         y_range: YRange = (0, 5.5),
         *,
+        mean: float = 0.0,
         rng: np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
@@ -70,7 +71,7 @@ class DotProductBiasEmb(PairModel):
             "item_factors": Embedding(n_movies, n_factors, **options).weight,
             "item_bias": Embedding(n_movies, 1, **options).weight,
         }
-        super().__init__(params, y_range, column=True)
+        super().__init__(params, y_range, column=True, mean=mean)
 
 
 class DotProductBiasCP(PairModel):
@@ -86,6 +87,7 @@ class DotProductBiasCP(PairModel):
         n_factors: int,
         y_range: YRange = (0, 5.5),
         *,
+        mean: float = 0.0,
         rng: np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
@@ -96,4 +98,4 @@ class DotProductBiasCP(PairModel):
             "item_factors": create_params([n_movies, n_factors], **options),
             "item_bias": create_params([n_movies], **options),
         }
-        super().__init__(params, y_range)
+        super().__init__(params, y_range, mean=mean)

@@ -4,6 +4,9 @@
 
     params = {"user_factors": (U, K), "item_factors": (I, K), "user_bias": (U,), "item_bias": (I,)}
 
+`mean` adds a constant inside the sigmoid: with y_range None and the training ratings' mean it is
+Koren's baseline, mu + b + c + P . Q.  It is data, not a parameter, and gets no gradient.
+
 The book says `movie_...` for `item_...`.  Predictions are (B,); the (B, 1) form of the book is
 `DotProductBiasEmb`.  Each line of the backward undoes one line of the forward, from the last to
 the first.
@@ -14,7 +17,7 @@ from typing import Any, NamedTuple
 
 from npcf import ops
 from npcf._types import FloatArray, Params, YRange
-from npcf.errors import require_pair, require_params
+from npcf.errors import require_number, require_pair, require_params
 
 PARAM_NAMES = ("user_factors", "item_factors", "user_bias", "item_bias")
 
@@ -37,11 +40,13 @@ def dot_product_bias_forward(
     y_range: YRange = (0.0, 5.5),
     *,
     backend: ModuleType = ops,
+    mean: float = 0.0,
 ) -> tuple[FloatArray, DotProductBiasCache]:
     """Predict ratings (B,) for the pairs (users_b, items_b); return (pred, cache).
 
     `y_range=None` leaves the logits as they are.  `backend` is the module that holds the
     operations: `npcf.ops` (the reference) or `npcf.kernels` (the same, compiled).
+    `mean` is added to the logits; 0 adds nothing, not even a rounding.
     Raises IdRangeError on an id outside its table, ShapeError where shapes do not belong together.
     Source: fastbook chapter 8, `DotProductBias`; fastai `EmbeddingDotBias`.
     """
@@ -52,6 +57,9 @@ def dot_product_bias_forward(
     logit, bias_cache = backend.bias_forward(
         dot, params["user_bias"], params["item_bias"], users, items
     )
+    mean = require_number("mean", mean, low=-float("inf"))
+    if mean:
+        logit = logit + logit.dtype.type(mean)
     if y_range is None:
         pred, range_cache = logit, None
     else:

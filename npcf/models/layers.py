@@ -35,6 +35,17 @@ class LessonArray(np.ndarray[Any, Any]):
         kwargs["keepdims"] = kwargs.get("keepdims", False) or keepdim
         return super().sum(axis if dim is None else dim, *args, **kwargs)
 
+    def argsort(self, axis: Any = -1, *args: Any, descending: bool = False, **kwargs: Any) -> Any:
+        """Return the order that sorts; with `descending`, largest first and ties by position."""
+        if descending:
+            return (-self).argsort(axis, kind="stable")
+        return super().argsort(axis, *args, **kwargs)
+
+    def normal_(self, mean: float = 0.0, std: float = 1.0) -> "LessonArray":
+        """Fill with N(mean, std**2) from a fresh generator, in place; return the array."""
+        self[...] = np.random.default_rng().normal(mean, std, self.shape)
+        return self
+
     def __add__(self, other: Any) -> Any:
         _refuse_outer_sum(self, other)
         return super().__add__(other)

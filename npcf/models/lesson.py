@@ -61,6 +61,7 @@ class EmbeddingDotBias(PairModel):
         n_factors: int = 50,
         y_range: YRange = None,
         *,
+        mean: float = 0.0,
         rng: np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
@@ -72,4 +73,4 @@ class EmbeddingDotBias(PairModel):
             "user_bias": Embedding(n_users, 1, **options).weight,
             "item_bias": Embedding(n_items, 1, **options).weight,
         }
-        super().__init__(params, y_range)
+        super().__init__(params, y_range, mean=mean)

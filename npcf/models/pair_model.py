@@ -14,7 +14,7 @@ import numpy as np
 
 from npcf import ops
 from npcf._types import FloatArray, Grads, Params, YRange
-from npcf.errors import SettingError, ShapeError
+from npcf.errors import SettingError, ShapeError, require_number
 from npcf.models.dot_product import DotProductCache, dot_product_backward, dot_product_forward
 from npcf.models.dot_product_bias import (
     DotProductBiasCache,
@@ -28,15 +28,19 @@ PairCache = DotProductCache | DotProductBiasCache
 class PairModel:
     """Tables under the names of `params`, and the choice of `y_range` and of unit axes.
 
-    `params` may lack the biases; then there is no range either.  `column=True` makes predictions
-    (B, 1).
+    `params` may lack the biases; then there is no range and no mean either.  `column=True` makes
+    predictions (B, 1).  `mean`, a constant, is added to every logit (Funk's and Koren's mu).
     """
 
-    def __init__(self, params: Grads, y_range: YRange = None, *, column: bool = False):
-        if y_range is not None and "user_bias" not in params:
-            raise SettingError(
-                "y_range", "is for models with biases", "Leave it out, or add bias tables."
-            )
+    def __init__(
+        self, params: Grads, y_range: YRange = None, *, column: bool = False, mean: float = 0.0
+    ):
+        for name, value in (("y_range", y_range), ("mean", mean or None)):
+            if value is not None and "user_bias" not in params:
+                raise SettingError(
+                    name, "is for models with biases", "Leave it out, or add bias tables."
+                )
+        self.mean = require_number("mean", mean, low=-np.inf)
         self.params = {name: np.asarray(table) for name, table in params.items()}
         self.y_range = y_range
         self.column = column
@@ -70,7 +74,7 @@ class PairModel:
         cache: PairCache
         if self.has_bias:
             pred, cache = dot_product_bias_forward(
-                self.core_params(), users, items, self.y_range, backend=backend
+                self.core_params(), users, items, self.y_range, backend=backend, mean=self.mean
             )
         else:
             pred, cache = dot_product_forward(self.params, users, items, backend=backend)

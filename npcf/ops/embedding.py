@@ -18,6 +18,13 @@ Equal to PyTorch's CPU kernel to the bit, because the order is the same.
 
 `padding_idx` names a row whose gradient is zero (`torch.nn.Embedding`): the forward returns the
 row as it is, and weight decay still moves it.
+
+`scale_grad_by_freq` divides each d_out_b by the number of times its row is named in the batch, so
+that d_weight[n] is a mean and not a sum.  torch multiplies each by the rounded 1 / count, one by
+one before adding, so that seven gradients of 6 give 6.0000005 in float32.  So do we, and torch's
+fused multiply-add makes the only difference: |error| <= gamma_(d+2) * sum |d_out_b| / d + d eta.
+
+torch's `max_norm` changes the table during the lookup: see `npcf.optim.renormalise_rows`.
 """
 
 from typing import Any, NamedTuple
@@ -35,10 +42,14 @@ class EmbeddingCache(NamedTuple):
     table_shape: tuple[int, int]  # (N, K)
     padding_idx: int | None  # already counted from the front
     dtype: np.dtype[Any]
+    scale_grad_by_freq: bool = False
 
 
 def embedding_forward(
-    weight: FloatArray, ids: Any, padding_idx: int | None = None
+    weight: FloatArray,
+    ids: Any,
+    padding_idx: int | None = None,
+    scale_grad_by_freq: bool = False,
 ) -> tuple[FloatArray, EmbeddingCache]:
     """Look up rows `ids` (B,) of `weight` (N, K); return (out (B, K), cache).
 
@@ -48,18 +59,29 @@ def embedding_forward(
     """
     weight, ids, padding_idx = judge_lookup(weight, ids, padding_idx)
     n_rows, n_factors = weight.shape
-    return weight[ids], EmbeddingCache(ids, (n_rows, n_factors), padding_idx, weight.dtype)
+    cache = EmbeddingCache(ids, (n_rows, n_factors), padding_idx, weight.dtype, scale_grad_by_freq)
+    return weight[ids], cache
 
 
 def embedding_backward(d_out: FloatArray, cache: EmbeddingCache) -> FloatArray:
     """Map d_out (B, K) to d_weight (N, K): rows summed over equal ids in batch order."""
     d_out = require_gradient(d_out, (*cache.ids.shape, cache.table_shape[1]), cache.dtype)
+    if cache.scale_grad_by_freq:
+        d_out = divided_by_frequency(d_out, cache)
     d_weight = np.zeros(cache.table_shape, cache.dtype)
     # np.add.at, not `d_weight[ids] += d_out`: that keeps one of several equal ids.
     np.add.at(d_weight, cache.ids, d_out)
     if cache.padding_idx is not None:
         d_weight[cache.padding_idx] = 0
     return d_weight
+
+
+def divided_by_frequency(d_out: FloatArray, cache: EmbeddingCache) -> FloatArray:
+    """Return d_out (B, K), each row multiplied by 1 / (how often its id is in the batch)."""
+    counts = np.bincount(cache.ids.ravel(), minlength=cache.table_shape[0])
+    scale = (1 / counts[cache.ids]).astype(cache.dtype)
+    scaled: FloatArray = d_out * scale[..., None]
+    return scaled
 
 
 def judge_lookup(

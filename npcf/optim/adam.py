@@ -1,12 +1,15 @@
 """Adam and AdamW: steps scaled by running averages of the gradient and of its square."""
 
+from typing import Any
+
 import numpy as np
 
 from npcf._types import Grads, Params
-from npcf.errors import require_grads, require_number, require_pair, require_trainable
+from npcf.errors import require_grads, require_number, require_pair
+from npcf.optim.optimizer import Optimizer, PerParameter, Touched
 
 
-class Adam:
+class Adam(Optimizer):
     r"""Adam (Kingma & Ba 2015, algorithm 1); with decoupled=True, AdamW (Loshchilov & Hutter 2019).
 
     One step, for every parameter w with gradient g; t counts steps from 1:
@@ -27,27 +30,31 @@ class Adam:
     With eps = 0 an entry whose v is zero gives 0 / 0 = NaN, as in torch.  In float32 a gradient
     beyond 1.8e19 overflows v: that entry never moves again, as in torch.
 
-    `lr`, `betas`, `eps`, `weight_decay` may be set between steps.
+    `lr`, `betas`, `eps`, `weight_decay` may be set between steps; `lr` and `weight_decay` may be
+    mappings (`npcf.optim.optimizer`).  `SparseAdam` is the one that moves touched rows only.
     Raises SettingError on a setting outside its range, UsageError, ShapeError or DTypeError on
     gradients that do not fit, before any parameter has moved.
     """
 
+    SETTINGS = ("lr", "betas", "eps", "weight_decay", "decoupled")
+    COUNTS = ("t",)
+    STATES = ("m", "v")
+
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-3,
+        lr: PerParameter = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
-        weight_decay: float = 0.0,
+        weight_decay: PerParameter = 0.0,
         decoupled: bool = False,
     ):
-        require_trainable(params)
-        self.params = params
-        self.lr, self.betas, self.eps = lr, betas, eps
-        self.weight_decay, self.decoupled = weight_decay, decoupled
+        super().__init__(params)
+        self.lr: Any = lr
+        self.weight_decay: Any = weight_decay
+        self.betas, self.eps, self.decoupled = betas, eps, decoupled
         self.t = 0
-        self.m: Params = {name: np.zeros_like(w) for name, w in params.items()}
-        self.v: Params = {name: np.zeros_like(w) for name, w in params.items()}
+        self.m, self.v = self._zeros(), self._zeros()
         self._judge_settings()
 
     @property
@@ -59,38 +66,46 @@ class Adam:
     def momentum(self, value: float) -> None:
         self.betas = (value, self.betas[1])
 
-    def step(self, grads: Grads) -> None:
+    def step(self, grads: Grads, touched: Touched | None = None) -> None:
         """Update every parameter in place from `grads`, which has the keys of `params`."""
         self._judge_settings()
         require_grads(grads, self.params)
+        lrs, decays = self._numbers("lr"), self._numbers("weight_decay")
         beta1, beta2 = self.betas
         self.t += 1
         m_scale, v_scale = 1 / (1 - beta1**self.t), 1 / (1 - beta2**self.t)
         for name, w in self.params.items():
             g, m, v = grads[name], self.m[name], self.v[name]
-            if self.decoupled and self.weight_decay:
-                w *= 1 - self.lr * self.weight_decay
-            elif self.weight_decay:
-                g = g + self.weight_decay * w
+            lr, wd = lrs[name], decays[name]
+            if self.decoupled and wd:
+                w *= 1 - lr * wd
+            elif wd:
+                g = g + wd * w
             m *= beta1
             m += (1 - beta1) * g
             v *= beta2
             v += (1 - beta2) * g * g
-            w -= self.lr * m_scale * m / (np.sqrt(v_scale * v) + self.eps)
+            w -= lr * m_scale * m / (np.sqrt(v_scale * v) + self.eps)
 
     def _judge_settings(self) -> None:
-        for name in ("lr", "eps", "weight_decay"):
-            require_number(name, getattr(self, name))
-        for i, beta in enumerate(require_pair("betas", self.betas)):
-            require_number(f"betas[{i}]", beta, high=1, open_high=True)
+        for name in ("lr", "weight_decay"):
+            self._numbers(name)
+        require_number("eps", self.eps)
+        judge_betas(self.betas)
+
+
+def judge_betas(betas: Any) -> None:
+    """Raise unless `betas` is a pair of numbers in [0, 1)."""
+    for i, beta in enumerate(require_pair("betas", betas)):
+        require_number(f"betas[{i}]", beta, high=1, open_high=True)
 
 
 def adamw(
     params: Params,
-    lr: float = 1e-3,
+    lr: PerParameter = 1e-3,
     betas: tuple[float, float] = (0.9, 0.999),
     eps: float = 1e-8,
-    weight_decay: float = 0.01,
+    weight_decay: PerParameter = 0.01,
 ) -> Adam:
     """Return `Adam` with the defaults of torch.optim.AdamW: decoupled decay of 0.01."""
     return Adam(params, lr, betas, eps, weight_decay, decoupled=True)
@@ -98,11 +113,11 @@ def adamw(
 
 def fastai_adam(
     params: Params,
-    lr: float = 1e-3,
+    lr: PerParameter = 1e-3,
     mom: float = 0.9,
     sqr_mom: float = 0.99,
     eps: float = 1e-5,
-    wd: float = 0.01,
+    wd: PerParameter = 0.01,
     decouple_wd: bool = True,
 ) -> Adam:
     """Return `Adam` with fastai's names and defaults: betas (.9, .99), eps 1e-5, decoupled."""

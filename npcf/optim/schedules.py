@@ -1,19 +1,45 @@
-"""Learning-rate and momentum schedules: one value a step, computed before training starts."""
+"""Learning-rate and momentum schedules: one value a step, computed before training starts.
+
+Step t of n_steps sits at t / n_steps: the first value is the start, and the end is where step
+n_steps would be, as in fastai.  Cycles are in `npcf.optim.one_cycle`.
+"""
 
 import math
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from npcf.errors import SettingError, require_count, require_number
-
-Values = NDArray[Any]  # (n_steps,) float64
+from npcf.optim.one_cycle import Values
 
 
 def constant(n_steps: int, lr: float) -> Values:
     """Return `lr` at every step."""
     return np.full(require_count("n_steps", n_steps), require_number("lr", lr))
+
+
+def linear(n_steps: int, start: float, end: float) -> Values:
+    """Return start + t / n_steps (end - start): fastai's SchedLin, to the bit."""
+    start, end = require_number("start", start), require_number("end", end)
+    n_steps = require_count("n_steps", n_steps)
+    return np.array([start + t / n_steps * (end - start) for t in range(n_steps)])
+
+
+def exponential(n_steps: int, start: float, end: float) -> Values:
+    """Return start (end / start)**(t / n_steps): fastai's SchedExp, to the bit.
+
+    Both ends must be positive: the quotient of neighbours is the same all the way.
+    """
+    start, end = require_number("start", start), require_number("end", end)
+    for name, value in (("start", start), ("end", end)):
+        if value == 0:
+            raise SettingError(name, "must be > 0, got 0", "Use linear(...) to reach 0.", value=0)
+    n_steps = require_count("n_steps", n_steps)
+    return np.array([start * (end / start) ** (t / n_steps) for t in range(n_steps)])
+
+
+def exponential_range(num_it: int = 100, start_lr: float = 1e-7, end_lr: float = 10.0) -> Values:
+    """Return the rates that fastai's `lr_find` tries, one for each of `num_it` batches."""
+    return exponential(num_it, start_lr, end_lr)
 
 
 def cosine(n_steps: int, lr_max: float, lr_min: float = 0.0) -> Values:
@@ -27,62 +53,35 @@ def cosine(n_steps: int, lr_max: float, lr_min: float = 0.0) -> Values:
     return values
 
 
-def one_cycle_fastai(
-    n_steps: int,
-    lr_max: float,
-    div: float = 25.0,
-    div_final: float = 1e5,
-    pct_start: float = 0.25,
-    moms: tuple[float, float, float] = (0.95, 0.85, 0.95),
-    *,
-    n_epochs: int = 1,
-) -> tuple[Values, Values]:
-    """Return (lr, mom) of fastai's `fit_one_cycle`, each (n_steps,), equal to fastai's to the bit.
-
-    In the first `pct_start` of the steps lr rises along a half cosine from lr_max / div to lr_max
-    and the momentum goes from moms[0] to moms[1]; then lr falls to lr_max / div_final and the
-    momentum goes to moms[2].  The end is never reached: step i sits at position i / n_steps.
-
-    To the bit means: the position is accumulated in float64 and set anew at each of the
-    `n_epochs`, and the place within a phase is computed in float32, because fastai keeps the
-    phase limits in a float32 tensor.  Both change lr by up to 3e-5 of its value.
-    Sources: Smith 2018; fastai `callback.schedule`.  torch's OneCycleLR is another curve.
-    """
-    n_steps, n_epochs = require_count("n_steps", n_steps), require_count("n_epochs", n_epochs)
-    if n_steps % n_epochs:
-        raise SettingError(
-            "n_epochs", f"{n_steps} steps are not {n_epochs} equal epochs", "Check both."
-        )
-    lr_max = require_number("lr_max", lr_max)
-    pct_start = require_number("pct_start", pct_start, 0, 1)
-    div, div_final = require_number("div", div, 1), require_number("div_final", div_final, 1)
-    positions = _fastai_positions(n_steps, n_epochs)
-    lrs = (lr_max / div, lr_max, lr_max / div_final)
-    lr = _two_cosines(positions, pct_start, lrs)
-    return lr, _two_cosines(positions, pct_start, moms)
-
-
-def _fastai_positions(n_steps: int, n_epochs: int) -> list[float]:
-    """Return fastai's `pct_train` at each step: a running sum, restarted every epoch."""
-    positions = []
-    for epoch in range(n_epochs):
-        position = epoch / n_epochs
-        for _ in range(n_steps // n_epochs):
-            positions.append(position)
-            position += 1.0 / n_steps
-    return positions
-
-
-def _two_cosines(
-    positions: list[float], pct_start: float, points: tuple[float, float, float]
+def cosine_restarts(
+    n_steps: int, lr_max: float, cycle_len: int, cycle_mult: int = 1, lr_min: float = 0.0
 ) -> Values:
-    """Anneal from points[0] to points[1] in the first pct_start of positions, then to points[2]."""
-    parts = np.array([0, pct_start, 1 - pct_start], np.float32)
-    limits = np.cumsum(parts, dtype=np.float64).astype(np.float32)
-    values = []
-    for position in np.array(positions).astype(np.float32):
-        phase = min(int(np.flatnonzero(position >= limits)[-1]), 1)
-        place = float((position - limits[phase]) / (limits[phase + 1] - limits[phase]))
-        start, end = points[phase], points[phase + 1]
-        values.append(start + (1 + math.cos(math.pi * (1 - place))) * (end - start) / 2)
+    """Return `cosine` begun anew after cycle_len steps, each cycle cycle_mult times as long.
+
+    torch's `CosineAnnealingWarmRestarts(T_0=cycle_len, T_mult=cycle_mult)`, to the bit; the
+    `cycle_len` and `cycle_mult` of fastai's first lessons, counted in steps and not in epochs.
+    Source: Loshchilov & Hutter 2017 (SGDR).
+    """
+    lr_max, lr_min = require_number("lr_max", lr_max), require_number("lr_min", lr_min)
+    length, mult = require_count("cycle_len", cycle_len), require_count("cycle_mult", cycle_mult)
+    t, values = 0, []
+    for _ in range(require_count("n_steps", n_steps)):
+        values.append(lr_min + (lr_max - lr_min) * (1 + math.cos(math.pi * t / length)) / 2)
+        t += 1
+        if t == length:
+            t, length = 0, length * mult
+    return np.array(values)
+
+
+def step_decay(n_steps: int, lr: float, step_size: int, gamma: float = 0.1) -> Values:
+    """Return `lr`, multiplied by `gamma` after every `step_size` steps: torch's StepLR, to the bit.
+
+    lr gamma**(t // step_size), but multiplied up step by step, as torch does.
+    """
+    lr, gamma = require_number("lr", lr), require_number("gamma", gamma)
+    step_size, values = require_count("step_size", step_size), []
+    for t in range(require_count("n_steps", n_steps)):
+        if t and t % step_size == 0:
+            lr *= gamma
+        values.append(lr)
     return np.array(values)

@@ -1,12 +1,23 @@
 """Stochastic gradient descent, with momentum and weight decay as torch and as fastai have them."""
 
+from typing import Any
+
 import numpy as np
 
-from npcf._types import Grads, Params
-from npcf.errors import SettingError, require_grads, require_number, require_trainable
+from npcf._types import FloatArray, Grads, Params
+from npcf.errors import SettingError, require_choice, require_grads, require_number
+from npcf.optim.optimizer import (
+    ROWS,
+    Optimizer,
+    PerParameter,
+    Rows,
+    Touched,
+    moving_rows,
+    put,
+)
 
 
-class SGD:
+class SGD(Optimizer):
     r"""Stochastic gradient descent; changes the arrays of `params` in place.
 
     One step, for every parameter w with gradient g (all rows: torch's dense embeddings):
@@ -24,56 +35,84 @@ class SGD:
     momentum by exponential average, buf <- m buf + (1 - m) g, is this one with dampening = m, or,
     from a zero buffer, this one with lr (1 - m) in place of lr.
 
+    With rows="touched_rows" these lines hold for the rows that `step(grads, touched)` names, once
+    each however often they are named, and nothing else moves, decays or is read: with coupled
+    decay that is Funk's rule and LIBMF's.  Rows of the buffer begin at zero, and wait while their
+    row is absent.  torch with sparse gradients refuses coupled decay; without momentum it is this,
+    to rounding; with momentum it moves every row ever touched, which is rows="all_rows".
+
     Rounding of one step, per entry, S = |g| + weight_decay |w| + momentum |buf|:
     u (|w| + lr S) + gamma_c lr S + 4 eta, c = 4 (+2 decay, +3 momentum, +3 nesterov).
 
-    `lr`, `momentum`, `dampening`, `nesterov`, `weight_decay` may be set between steps.
+    `lr`, `momentum`, `dampening`, `nesterov`, `weight_decay` may be set between steps; `lr` and
+    `weight_decay` may be mappings (`npcf.optim.optimizer`).
     Raises SettingError on a setting outside its range, UsageError, ShapeError or DTypeError on
-    gradients that do not fit, before any parameter has moved.
-    Sources: torch.optim.SGD; Sutskever et al. 2013; Loshchilov & Hutter 2019 (decoupled decay).
+    gradients or rows that do not fit, before any parameter has moved.
+    Sources: torch.optim.SGD; Sutskever et al. 2013; Loshchilov & Hutter 2019 (decoupled decay);
+    Funk 2006, Chin et al. 2016 (touched rows).
     """
+
+    SETTINGS = (
+        "lr", "momentum", "dampening", "nesterov", "weight_decay", "decoupled", "rows",
+    )  # fmt: skip
+    LAZY_STATES = ("buffers",)
 
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-3,
+        lr: PerParameter = 1e-3,
         momentum: float = 0.0,
         dampening: float = 0.0,
         nesterov: bool = False,
-        weight_decay: float = 0.0,
+        weight_decay: PerParameter = 0.0,
         decoupled: bool = False,
+        rows: str = "all_rows",
     ):
-        require_trainable(params)
-        self.params = params
-        self.lr, self.momentum, self.dampening = lr, momentum, dampening
-        self.nesterov, self.weight_decay, self.decoupled = nesterov, weight_decay, decoupled
+        super().__init__(params)
+        self.lr: Any = lr
+        self.momentum, self.dampening, self.nesterov = momentum, dampening, nesterov
+        self.weight_decay: Any = weight_decay
+        self.decoupled, self.rows = decoupled, rows
         self.buffers: Params = {}  # empty until the first step with momentum
         self._judge_settings()
 
-    def step(self, grads: Grads) -> None:
-        """Update every parameter in place from `grads`, which has the keys of `params`."""
+    def step(self, grads: Grads, touched: Touched | None = None) -> None:
+        """Update in place from `grads`, which has the keys of `params`; `touched` has the rows."""
         self._judge_settings()
         require_grads(grads, self.params)
-        for name, w in self.params.items():
-            g = grads[name]
-            if self.decoupled and self.weight_decay:
-                w *= 1 - self.lr * self.weight_decay
-            elif self.weight_decay:
-                g = g + self.weight_decay * w
+        lrs, decays = self._numbers("lr"), self._numbers("weight_decay")
+        moving = moving_rows(self.rows, touched, self.params)
+        for name, table in self.params.items():
+            rows, lr, wd = moving[name], lrs[name], decays[name]
+            w, g = table[rows], np.asarray(grads[name])[rows]
+            if self.decoupled and wd:
+                w *= 1 - lr * wd
+            elif wd:
+                g = g + wd * w
             if self.momentum:
-                if name not in self.buffers:
-                    self.buffers[name] = np.array(g)
-                else:
-                    self.buffers[name] *= self.momentum
-                    self.buffers[name] += (1 - self.dampening) * g
-                buf = self.buffers[name]
-                g = g + self.momentum * buf if self.nesterov else buf
-            w -= self.lr * g
+                g = self._with_momentum(name, rows, g)
+            w -= lr * g
+            put(table, rows, w)
+
+    def _with_momentum(self, name: str, rows: Rows, g: FloatArray) -> FloatArray:
+        """Move the buffer, and return what takes the gradient's place."""
+        if name not in self.buffers:
+            self.buffers[name] = np.zeros_like(self.params[name])
+            self.buffers[name][rows] = g
+            buf = self.buffers[name][rows]
+        else:
+            buf = self.buffers[name][rows]
+            buf *= self.momentum
+            buf += (1 - self.dampening) * g
+            put(self.buffers[name], rows, buf)
+        return g + self.momentum * buf if self.nesterov else buf
 
     def _judge_settings(self) -> None:
-        for name in ("lr", "momentum", "weight_decay"):
-            require_number(name, getattr(self, name))
+        for name in ("lr", "weight_decay"):
+            self._numbers(name)
+        require_number("momentum", self.momentum)
         require_number("dampening", self.dampening, low=-np.inf)
+        require_choice("rows", self.rows, ROWS)
         if self.nesterov and (self.momentum <= 0 or self.dampening != 0):
             raise SettingError(
                 "nesterov", "needs momentum > 0 and dampening = 0", "Set them, or nesterov=False."
@@ -81,7 +120,11 @@ class SGD:
 
 
 def fastai_sgd(
-    params: Params, lr: float = 1e-3, mom: float = 0.0, wd: float = 0.0, decouple_wd: bool = True
+    params: Params,
+    lr: PerParameter = 1e-3,
+    mom: float = 0.0,
+    wd: PerParameter = 0.0,
+    decouple_wd: bool = True,
 ) -> SGD:
     """Return `SGD` as fastai's is: no dampening, decay decoupled unless told otherwise."""
     return SGD(params, lr, momentum=mom, weight_decay=wd, decoupled=decouple_wd)

@@ -6,7 +6,9 @@ from npcf.verify.bounded_model import (
     bounded_adam,
     bounded_gradients,
     bounded_predictions,
+    bounded_rmsprop,
     bounded_sgd,
+    bounded_sparse_adam,
     exact_params,
 )
 from npcf.verify.gradcheck import gradcheck
@@ -24,7 +26,9 @@ __all__ = [
     "bounded_adam",
     "bounded_gradients",
     "bounded_predictions",
+    "bounded_rmsprop",
     "bounded_sgd",
+    "bounded_sparse_adam",
     "exact_params",
     "gradcheck",
 ]

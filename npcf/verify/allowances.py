@@ -33,7 +33,9 @@ def allowances(model: PairModel, pairs: Any, rating: FloatArray) -> dict[str, Pa
     """Return what each entry may differ by, for each method: the module docstring's formulas."""
     params, (users, items) = model.core_params(), pairs.T
     bounded = exact_params(params)
-    _, loss, grads = bounded_gradients(bounded, users, items, rating, model.y_range, np.float64)
+    _, loss, grads = bounded_gradients(
+        bounded, users, items, rating, model.y_range, np.float64, mean=model.mean
+    )
     quotient = loss.tolerance / (2 * CENTRAL_STEP)
     curvature = CENTRAL_STEP**2 / 6 * _third_derivative(model, rating) / rating.size
     underflow = 8 * ETA / COMPLEX_STEP * (1 + 2 * _height(model) * _largest_error(model, rating))

@@ -19,7 +19,7 @@ def exact_params(params: Params) -> BoundedParams:
 
 
 def bounded_predictions(
-    params: BoundedParams, users: IdArray, items: IdArray, y_range: YRange
+    params: BoundedParams, users: IdArray, items: IdArray, y_range: YRange, mean: float = 0.0
 ) -> tuple[Bounded, Any]:
     """Return (pred (B,), what `bounded_gradients` needs)."""
     p, q = params["user_factors"].take(users), params["item_factors"].take(items)
@@ -32,6 +32,8 @@ def bounded_predictions(
         inherited = sum(term.error for term in terms)
         rounding = logit.precision.gamma(2) * magnitude
         logit = Bounded(total, inherited + rounding, logit.precision)
+    if mean:
+        logit = logit + logit.constant(mean)
     if y_range is None:
         return logit, (p, q, None)
     low, high = y_range
@@ -47,9 +49,10 @@ def bounded_gradients(
     rating: FloatArray,
     y_range: YRange,
     dtype: Any,
+    mean: float = 0.0,
 ) -> tuple[Bounded, Bounded, BoundedParams]:
     """Return (pred, loss, grads) of the mean squared error, with bounds."""
-    pred, (p, q, squash) = bounded_predictions(params, users, items, y_range)
+    pred, (p, q, squash) = bounded_predictions(params, users, items, y_range, mean)
     error = pred - Bounded(rating, 0.0, PRECISION[np.dtype(dtype)])
     n = error.value.size
     loss = (error * error).sum() * pred.constant(1 / n)
@@ -89,20 +92,13 @@ def bounded_sgd(
 def bounded_adam(
     w: Bounded, g: Bounded, m: Bounded, v: Bounded, t: int, setting: dict[str, Any]
 ) -> tuple[Bounded, Bounded, Bounded]:
-    """Return (w, m, v) after step t of `npcf.optim.Adam` with the keyword arguments `setting`.
-
-    m may be computed as beta m + (1 - beta) g or as m + (1 - beta)(g - m), torch's lerp:
-    gamma_4 (|m| + (1 - beta)(|g| + |m|)) covers both.
-    """
+    """Return (w, m, v) after step t of `npcf.optim.Adam` with the keyword arguments `setting`."""
     lr, wd, (beta1, beta2) = setting["lr"], setting["weight_decay"], setting["betas"]
     if setting["decoupled"] and wd:
         w = w * w.constant(1 - lr * wd)
     elif wd:
         g = g + w * w.constant(wd)
-    lerp = w.precision.gamma(4) * (m.magnitude + (1 - beta1) * (g.magnitude + m.magnitude))
-    m_value = beta1 * m.value + (1 - beta1) * g.value
-    m_error = beta1 * m.error + (1 - beta1) * g.error + lerp + 4 * w.precision.eta
-    m = Bounded(m_value, m_error, w.precision)
+    m = _average(m, g, beta1)
     v = v * w.constant(beta2) + g * w.constant(1 - beta2) * g
     v_hat = v * w.constant(1 / (1 - beta2**t), _correction_error(beta2, t))
     # torch divides sqrt(v) by sqrt(1 - beta2**t) instead: one more rounding, twice over.
@@ -112,6 +108,53 @@ def bounded_adam(
     eps = setting["eps"]
     update = (m * step_size).divide(root + w.constant(eps), at_least=eps * (1 - 4 * w.precision.u))
     return w - update, m, v
+
+
+def bounded_sparse_adam(
+    w: Bounded, g: Bounded, m: Bounded, v: Bounded, t: int, setting: dict[str, Any]
+) -> tuple[Bounded, Bounded, Bounded]:
+    """Return (w, m, v) of touched rows after step t of `npcf.optim.SparseAdam`."""
+    lr, eps, (beta1, beta2) = setting["lr"], setting["eps"], setting["betas"]
+    m, v = _average(m, g, beta1), _average(v, g * g, beta2)
+    v = Bounded(np.maximum(v.value, 0), v.error, v.precision)
+    error = _correction_error(beta1, t) + _correction_error(beta2, t)
+    step_size = w.constant(lr * np.sqrt(1 - beta2**t) / (1 - beta1**t), error)
+    floor = eps * (1 - 4 * w.precision.u)
+    return w - m.divide(v.sqrt() + w.constant(eps), at_least=floor) * step_size, m, v
+
+
+def bounded_rmsprop(
+    w: Bounded, g: Bounded, v: Bounded, a: Bounded, buf: Bounded, setting: dict[str, Any]
+) -> tuple[Bounded, Bounded, Bounded, Bounded]:
+    """Return (w, v, a, buf) after one step of `npcf.optim.RMSProp`."""
+    lr, wd, alpha, eps = (setting[name] for name in ("lr", "weight_decay", "alpha", "eps"))
+    if setting["decoupled"] and wd:
+        w = w * w.constant(1 - lr * wd)
+    elif wd:
+        g = g + w * w.constant(wd)
+    v = v * w.constant(alpha) + g * w.constant(1 - alpha) * g
+    mean_square = v
+    if setting["centered"]:
+        a = _average(a, g, alpha)
+        variance = v - a * a
+        mean_square = Bounded(np.maximum(variance.value, 0), variance.error, w.precision)
+    floor = eps * (1 - 4 * w.precision.u)
+    g = g.divide(mean_square.sqrt() + w.constant(eps), at_least=floor)
+    if setting["momentum"]:
+        buf = g = buf * w.constant(setting["momentum"]) + g
+    return w - g * w.constant(lr), v, a, buf
+
+
+def _average(old: Bounded, new: Bounded, beta: float) -> Bounded:
+    """Return beta old + (1 - beta) new, which may be computed as old + (1 - beta)(new - old).
+
+    That is torch's lerp; gamma_4 (|old| + (1 - beta)(|new| + |old|)) covers both.
+    """
+    value = beta * old.value + (1 - beta) * new.value
+    rounding = old.magnitude + (1 - beta) * (new.magnitude + old.magnitude)
+    error = beta * old.error + (1 - beta) * new.error
+    error = error + old.precision.gamma(4) * rounding + 4 * old.precision.eta
+    return Bounded(value, error, old.precision)
 
 
 def _correction_error(beta: float, t: int) -> float:

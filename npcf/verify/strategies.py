@@ -162,3 +162,23 @@ def adam_settings(draw: st.DrawFn) -> dict[str, Any]:
         "weight_decay": draw(decays),
         "decoupled": draw(st.booleans()),
     }
+
+
+@st.composite
+def ratings_frames(draw: st.DrawFn, min_size: int = 1, max_size: int = 20) -> Any:
+    """DataFrames of user, item, rating: few ids, so that users, items and pairs repeat.
+
+    Ids are whole numbers, also beyond 2**53 where float64 would merge them, or text that other
+    readers take for a number or for a missing value.
+    """
+    import pandas as pd
+
+    n = draw(st.integers(min_size, max_size))
+    kinds = [range(100, 105), range(2**53, 2**53 + 5), ["7", "007", "NA", "é", " "]]
+    columns: dict[str, list[Any]] = {}
+    for name in ("user", "item"):
+        known = st.sampled_from(list(draw(st.sampled_from(kinds))))
+        columns[name] = draw(st.lists(known, min_size=n, max_size=n))
+    stars = st.integers(1, 10).map(lambda half: half / 2)
+    columns["rating"] = draw(st.lists(stars, min_size=n, max_size=n))
+    return pd.DataFrame(columns)

@@ -112,6 +112,58 @@ def test_padding_row_is_looked_up_but_gets_no_gradient(backend, p, padding):
     assert_same_bits(backend.embedding_backward(p.d_out, cache), want)
 
 
+def by_frequency(backend, p, padding=None):
+    _, cache = backend.embedding_forward(p.weight, p.ids, padding, scale_grad_by_freq=True)
+    return backend.embedding_backward(p.d_out, cache)
+
+
+@every_backend
+@given(p=lookups())
+def test_scaled_by_frequency_a_row_gets_the_mean_of_its_gradients(backend, p):
+    """Each times the rounded 1 / count, then added in batch order from zero."""
+    counts = {i: p.ids.tolist().count(i) for i in p.ids.tolist()}
+    want, dtype = np.zeros_like(p.weight, subok=False), p.weight.dtype.type
+    for i, row in zip(p.ids.tolist(), p.d_out, strict=True):
+        want[i] = want[i] + row * dtype(1 / counts[i])
+    got = by_frequency(backend, p)
+    assert_same_bits(got, want)
+    bound = scattered(p)
+    for i, count in counts.items():
+        mean = p.d_out[p.ids == i].astype(np.float64).mean(axis=0)
+        size = np.abs(p.d_out[p.ids == i].astype(np.float64)).sum(axis=0) / count
+        allowed = bound.precision.gamma(count + 2) * size + count * bound.precision.eta
+        assert_within(got[i], mean, 2 * allowed, f"row {i}")
+
+
+@every_backend
+@given(p=lookups(), padding=st.integers(0, 3))
+def test_scaled_by_frequency_the_padding_row_stays_zero(backend, p, padding):
+    padding %= len(p.weight)
+    want = by_frequency(backend, p)
+    want[padding] = 0
+    assert_same_bits(by_frequency(backend, p, padding), want)
+
+
+@every_backend
+@given(p=lookups())
+def test_scaling_by_frequency_changes_nothing_where_no_row_is_repeated(backend, p):
+    ids, first = np.unique(p.ids, return_index=True)
+    p = p._replace(ids=ids, d_out=p.d_out[first])
+    want = backend.embedding_backward(p.d_out, backend.embedding_forward(p.weight, p.ids)[1])
+    assert_same_bits(by_frequency(backend, p), want)
+
+
+@every_backend
+def test_scaled_by_frequency_ids_may_have_any_shape(backend):
+    weight, ids = np.zeros((3, 2)), np.array([[0, 2], [2, 2]])
+    out, cache = backend.embedding_forward(weight, ids, scale_grad_by_freq=True)
+    got = backend.embedding_backward(np.full(out.shape, 3.0), cache)
+    assert_within(got, np.array([[3.0, 3], [0, 0], [3, 3]]), 2.0**-50)
+    empty = np.zeros(0, np.int64)
+    out, cache = backend.embedding_forward(np.zeros((0, 2)), empty, scale_grad_by_freq=True)
+    assert backend.embedding_backward(out, cache).shape == (0, 2)
+
+
 @every_backend
 @given(p=lookups())
 def test_inputs_are_not_written_to(backend, p):

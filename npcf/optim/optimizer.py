@@ -1,0 +1,157 @@
+"""What all update rules share: settings for each parameter, rows that move, state to save.
+
+A setting such as `lr` is one number, or a mapping from parameter name to number in which the key
+"default" stands for every parameter not named: biases can have their own rate and decay, as with
+torch's parameter groups.
+
+What a step may move is named: "all_rows" is torch's dense embedding, where every row has a
+gradient and most of them are zero; "touched_rows" are the rows that a batch names.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import EllipsisType
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npcf._types import FloatArray, Grads, IdArray, Params
+from npcf.errors import (
+    DTypeError,
+    SettingError,
+    ShapeError,
+    UsageError,
+    require_count,
+    require_ids,
+    require_number,
+    require_trainable,
+)
+
+ROWS = ("all_rows", "touched_rows")
+Arrays = dict[str, NDArray[Any]]
+PerParameter = float | Mapping[str, float]
+Touched = Mapping[str, Any]  # parameter name -> row numbers, in any order, repeated or not
+Rows = EllipsisType | IdArray  # an index: everything, or distinct rows
+
+
+class Optimizer(ABC):
+    """Holds `params`, and gives and takes back the state that a checkpoint must keep.
+
+    `SETTINGS` are attributes whose values JSON can hold.  `state_arrays` has a key for each of
+    `COUNTS` (0-d int64) and of `STATES` ("m/user_factors", shaped as its parameter);
+    `LAZY_STATES` are there for all parameters, or, before the first step that needs them, for
+    none.  Settings and state arrays put into a fresh optimiser over copies of the parameters
+    continue with the same bits.
+    """
+
+    SETTINGS: ClassVar[tuple[str, ...]] = ("lr", "weight_decay")
+    COUNTS: ClassVar[tuple[str, ...]] = ()
+    STATES: ClassVar[tuple[str, ...]] = ()
+    LAZY_STATES: ClassVar[tuple[str, ...]] = ()
+    rows = "all_rows"
+
+    def __init__(self, params: Params):
+        require_trainable(params)
+        self.params = params
+
+    @abstractmethod
+    def step(self, grads: Grads, touched: Touched | None = None) -> None:
+        """Update the parameters in place from `grads`, which has the keys of `params`.
+
+        `touched` maps each name to the rows of the batch; with rows="all_rows" it is not read.
+        """
+
+    def state_arrays(self) -> Arrays:
+        """Return the state by flat names; the arrays are the optimiser's own, not copies."""
+        arrays: Arrays = {name: np.array(getattr(self, name), np.int64) for name in self.COUNTS}
+        for state in (*self.STATES, *self.LAZY_STATES):
+            for name, array in getattr(self, state).items():
+                arrays[f"{state}/{name}"] = array
+        return arrays
+
+    def load_state_arrays(self, arrays: Mapping[str, Any]) -> None:
+        """Copy in what `state_arrays` returned; nothing changes unless all of it fits."""
+        kept = [s for s in self.LAZY_STATES if any(key.startswith(f"{s}/") for key in arrays)]
+        wanted = {
+            f"{state}/{name}": table
+            for state in (*self.STATES, *kept)
+            for name, table in self.params.items()
+        }
+        _judge_state(arrays, wanted, self.COUNTS)
+        counts = {name: require_count(name, arrays[name][()], 0) for name in self.COUNTS}
+        for name, count in counts.items():
+            setattr(self, name, count)
+        for state in (*self.STATES, *self.LAZY_STATES):
+            held = [name for name in self.params if f"{state}/{name}" in wanted]
+            setattr(self, state, {name: np.array(arrays[f"{state}/{name}"]) for name in held})
+
+    def _zeros(self) -> Params:
+        return {name: np.zeros_like(table) for name, table in self.params.items()}
+
+    def _numbers(self, setting: str) -> dict[str, float]:
+        """Return the setting's number for each parameter, or raise."""
+        return per_parameter(setting, getattr(self, setting), self.params)
+
+
+def per_parameter(argument: str, value: PerParameter, params: Params) -> dict[str, float]:
+    """Return {parameter name: number >= 0} from one number or a mapping, or raise."""
+    if not isinstance(value, Mapping):
+        return dict.fromkeys(params, require_number(argument, value))
+    for name in value:
+        if name != "default" and name not in params:
+            names = ", ".join(params)
+            raise SettingError(
+                argument, f"names an unknown parameter {name!r}", f"The parameters are {names}."
+            )
+    numbers = {}
+    for name in params:
+        key = name if name in value else "default"
+        if key not in value:
+            raise SettingError(
+                argument, f"has no number for {name!r}", "Add it, or the key 'default'."
+            )
+        numbers[name] = require_number(f"{argument}[{key!r}]", value[key])
+    return numbers
+
+
+def moving_rows(rows: str, touched: Touched | None, params: Params) -> dict[str, Rows]:
+    """Return, for each parameter, the index of what a step moves, or raise."""
+    if rows == "all_rows":
+        return dict.fromkeys(params, ...)
+    if touched is None:
+        raise UsageError(
+            "touched", 'is missing, with rows="touched_rows"', "Pass step(grads, touched)."
+        )
+    for name in sorted(params.keys() ^ touched.keys()):
+        side = "has no rows for" if name in params else "names an unknown parameter"
+        raise UsageError("touched", f"{side} {name!r}", f"The parameters are {', '.join(params)}.")
+    return {
+        name: np.unique(require_ids(f"touched[{name!r}]", touched[name], len(table)))
+        for name, table in params.items()
+    }
+
+
+def put(table: FloatArray, rows: Rows, values: FloatArray) -> None:
+    """Write `values` back; with all rows they are a view of `table`, and there already."""
+    if rows is not ...:
+        table[rows] = values
+
+
+def _judge_state(
+    arrays: Mapping[str, Any], wanted: Mapping[str, FloatArray], counts: tuple[str, ...]
+) -> None:
+    for key in sorted((wanted.keys() | set(counts)) ^ arrays.keys()):
+        side = "names an unknown state" if key in arrays else "has no"
+        raise UsageError(
+            "arrays", f"{side} {key!r}", "Load what this optimiser's state_arrays() returned."
+        )
+    scalar = np.zeros((), np.int64)
+    for key, like in (*wanted.items(), *((name, scalar) for name in counts)):
+        array = arrays[key]
+        if not isinstance(array, np.ndarray) or array.dtype != like.dtype:
+            problem = f"is not an array of dtype {like.dtype}"
+            raise DTypeError(f"arrays[{key!r}]", problem, "Load it as it was saved.")
+        if array.shape != like.shape:
+            problem = f"shape {array.shape} is not {like.shape}"
+            raise ShapeError(f"arrays[{key!r}]", problem, "State has its parameter's shape.")

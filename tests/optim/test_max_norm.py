@@ -1,0 +1,79 @@
+"""Laws of rows cut back to a length."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from npcf.errors import DTypeError, IdRangeError, SettingError, ShapeError, UsageError
+from npcf.optim import renormalise_rows
+from npcf.verify import PRECISION, assert_same_bits, assert_within
+from npcf.verify.strategies import lookups
+
+limits = st.sampled_from([0.5, 1.0, 2.0, 7.0])
+
+
+@given(p=lookups(), limit=limits)
+def test_named_rows_are_at_most_that_long_and_keep_their_direction(p, limit):
+    weight = p.weight.copy()
+    renormalise_rows(weight, p.ids, limit)
+    gamma = PRECISION[weight.dtype].gamma(weight.shape[1] + 8)
+    before = np.sqrt((p.weight.astype(np.float64) ** 2).sum(1))
+    after = np.sqrt((weight.astype(np.float64) ** 2).sum(1))
+    named = np.isin(np.arange(len(weight)), p.ids)
+    assert (after[named] <= limit * (1 + 2 * gamma)).all()
+    length = np.where(named & (before > limit), limit / (before + 1e-7), 1.0)
+    # at the limit itself rounding decides: the row may shrink by 1e-7 / limit, or not
+    edge = np.abs(before - limit) <= 2 * gamma * before
+    allowed = np.abs(p.weight) * (4 * gamma + edge * 1e-7 / limit)[:, None] + 2.0**-149
+    assert_within(weight, p.weight * length[:, None], allowed)
+
+
+@given(p=lookups(), limit=limits)
+def test_other_rows_and_shorter_ones_keep_their_bits(p, limit):
+    weight = p.weight.copy()
+    renormalise_rows(weight, p.ids, limit)
+    longest = np.sqrt((p.weight.astype(np.float64) ** 2).sum(1))
+    kept = ~np.isin(np.arange(len(weight)), p.ids) | (longest < limit * (1 - 1e-5))
+    assert_same_bits(weight[kept], p.weight[kept])
+
+
+@given(p=lookups(), limit=limits, data=st.data())
+def test_order_and_repetition_change_no_bit(p, limit, data):
+    """A row named twice is shortened once."""
+    ids = data.draw(st.permutations(p.ids.tolist())) + p.ids.tolist()
+    want, got = p.weight.copy(), p.weight.copy()
+    renormalise_rows(want, p.ids, limit)
+    renormalise_rows(got, np.array(ids, np.int64), limit)
+    assert_same_bits(got, want)
+
+
+def test_three_four_five():
+    weight = np.array([[3.0, 4.0], [3.0, 4.0], [0.3, 0.4]])
+    renormalise_rows(weight, [0, 2, 0], 1.0)
+    assert_within(weight[0], np.array([3.0, 4.0]) / (5 + 1e-7), 2.0**-50)
+    assert weight[1:].tolist() == [[3.0, 4.0], [0.3, 0.4]]
+
+
+FROZEN = np.ones((2, 2))
+FROZEN.flags.writeable = False
+
+
+@pytest.mark.parametrize(
+    ("weight", "ids", "limit", "error", "message"),
+    [(np.ones(3), [0], 1.0, ShapeError, "weight: needs 2 dimension"),
+     (np.ones((2, 2)), [2], 1.0, IdRangeError, r"ids\[0\]: id 2 is outside \[0, 2\)"),
+     (np.ones((2, 2)), [0, -1], 1.0, IdRangeError, r"ids\[1\]: id -1"),
+     (np.ones((2, 2)), [True], 1.0, DTypeError, "ids must be integers"),
+     (np.ones((2, 2)), [0], 0.0, SettingError, "max_norm: must be > 0"),
+     (np.ones((2, 2)), [0], -1.0, SettingError, "max_norm: must be a finite number"),
+     (np.ones((2, 2)), [0], np.nan, SettingError, "max_norm: must be a finite number"),
+     (np.ones((2, 2), int), [0], 1.0, DTypeError, "weight.*not an array of real floats"),
+     ([[1.0]], [0], 1.0, DTypeError, "weight.*not an array of real floats"),
+     (FROZEN, [0], 1.0, UsageError, "weight.*read-only")],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused_before_any_row_changes(weight, ids, limit, error, message):
+    before = np.array(weight)
+    with pytest.raises(error, match=message):
+        renormalise_rows(weight, ids, limit)
+    assert_same_bits(np.array(weight), before)
