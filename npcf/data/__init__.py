@@ -1,22 +1,41 @@
 """Ratings in: vocabularies, readers, splits, batches, and planted ratings with a known truth."""
 
 from npcf.data.batches import Batch, Batches
+from npcf.data.columnar import ColumnarModelData
+from npcf.data.columns import find_columns
+from npcf.data.csv_files import read_csv
+from npcf.data.fetch import fetch, licence
 from npcf.data.loaders import CollabDataLoaders
-from npcf.data.movielens import read_ml100k
+from npcf.data.movielens import read_ml100k, read_movielens
 from npcf.data.planted import Planted, planted
 from npcf.data.ratings import Ratings
+from npcf.data.recovery import Recovery
+from npcf.data.resampling import by_time, by_user, k_fold, leave_one_out
+from npcf.data.show import describe
 from npcf.data.split import split_indices, torch_randperm
 from npcf.data.vocabulary import Vocabulary
 
 __all__ = [
+    "by_time",
+    "by_user",
+    "describe",
+    "fetch",
+    "find_columns",
+    "k_fold",
+    "leave_one_out",
+    "licence",
+    "planted",
+    "read_csv",
+    "read_ml100k",
+    "read_movielens",
+    "split_indices",
+    "torch_randperm",
     "Batch",
     "Batches",
     "CollabDataLoaders",
+    "ColumnarModelData",
     "Planted",
     "Ratings",
+    "Recovery",
     "Vocabulary",
-    "planted",
-    "read_ml100k",
-    "split_indices",
-    "torch_randperm",
 ]

@@ -17,6 +17,16 @@ class Batch(NamedTuple):
     items: NDArray[np.int32]  # (B,)
     rating: NDArray[np.float32]  # (B,)
 
+    @property
+    def x(self) -> NDArray[np.int64]:
+        """The ids as fastai's loaders give them, (B, 2): user row, item row."""
+        return np.stack([self.users, self.items], axis=1, dtype=np.int64)
+
+    @property
+    def y(self) -> NDArray[np.float32]:
+        """The ratings as fastai's loaders give them, (B, 1)."""
+        return self.rating[:, None]
+
 
 class Batches:
     """The batches of one epoch at each iteration, drawn from `rng`.

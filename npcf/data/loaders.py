@@ -1,13 +1,22 @@
 """Training and validation ratings with the way to batch them, under fastai's name."""
 
+import logging
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from npcf.data.batches import Batch, Batches
+from npcf.data.csv_files import read_csv_by_position
 from npcf.data.ratings import Ratings
 from npcf.data.split import split_indices
-from npcf.errors import DataError
+from npcf.data.vocabulary import NA, Vocabulary
+from npcf.errors import DataError, UsageError, require_choice, require_count
+
+log = logging.getLogger("npcf.data")
 
 
 class CollabDataLoaders:
@@ -15,7 +24,12 @@ class CollabDataLoaders:
 
     Source: fastai `CollabDataLoaders`, whose training loader samples with replacement and drops
     the last batch: `sampling="replacement", drop_last=True`.  The default here sees every rating.
+    `n_unseen_users`, `n_unseen_items`: how many validation ratings name a user or an item that
+    the vocabulary does not hold, and have row 0 instead (`vocabulary="train"`).
     """
+
+    n_unseen_users = 0
+    n_unseen_items = 0
 
     def __init__(
         self,
@@ -43,6 +57,88 @@ class CollabDataLoaders:
         train, valid = split_indices(len(ratings), valid_pct, split_seed)
         return cls(ratings.take(train), ratings.take(valid), **options)
 
+    @classmethod
+    def from_df(
+        cls,
+        ratings: pd.DataFrame,
+        valid_pct: float = 0.2,
+        user_name: str | None = None,
+        item_name: str | None = None,
+        rating_name: str | None = None,
+        seed: int | None = None,
+        bs: int = 64,
+        sampling: str = "permutation",
+        drop_last: bool = False,
+        vocabulary: str = "all",
+        rng: np.random.Generator | None = None,
+    ) -> "CollabDataLoaders":
+        """Load a DataFrame as fastai does: columns not named are the first, second and third.
+
+        `seed` is fastai's seed of the split, and seeds the batches unless `rng` is given; without
+        either, both differ from run to run.  vocabulary="all": every id of the frame has a row.
+        vocabulary="train": only those seen in training; in the validation set the others become
+        row 0, and it is counted and logged how often.
+        """
+        if not isinstance(ratings, pd.DataFrame):
+            problem = f"is a {type(ratings).__name__}, not a DataFrame"
+            raise UsageError("ratings", problem, "Use from_csv for a file, from_ratings otherwise.")
+        given = (user_name, item_name, rating_name)
+        if None in given and len(ratings.columns) < 3:
+            problem = f"has {len(ratings.columns)} column(s), not user, item and rating"
+            raise DataError("ratings", problem, "Give at least three.")
+        user, item, rating = (name or ratings.columns[i] for i, name in enumerate(given))
+        loaded = Ratings.from_frame(ratings, user, item, rating)
+        return cls._split(loaded, valid_pct, seed, vocabulary, rng, bs, sampling, drop_last)
+
+    @classmethod
+    def from_csv(
+        cls,
+        csv: str | Path,
+        valid_pct: float = 0.2,
+        user_name: str | None = None,
+        item_name: str | None = None,
+        rating_name: str | None = None,
+        seed: int | None = None,
+        bs: int = 64,
+        sampling: str = "permutation",
+        drop_last: bool = False,
+        vocabulary: str = "all",
+        rng: np.random.Generator | None = None,
+    ) -> "CollabDataLoaders":
+        """Load a csv file with a header; otherwise as `from_df`."""
+        loaded = read_csv_by_position(csv, user_name, item_name, rating_name)
+        return cls._split(loaded, valid_pct, seed, vocabulary, rng, bs, sampling, drop_last)
+
+    @classmethod
+    def _split(
+        cls,
+        ratings: Ratings,
+        valid_pct: float,
+        seed: int | None,
+        vocabulary: str,
+        rng: np.random.Generator | None,
+        bs: int,
+        sampling: str,
+        drop_last: bool,
+    ) -> "CollabDataLoaders":
+        require_choice("vocabulary", vocabulary, ("all", "train"))
+        seed = None if seed is None else require_count("seed", seed, 0)
+        rng = rng or np.random.default_rng(seed)
+        split_seed = int(rng.integers(2**32)) if seed is None else seed
+        train, valid = split_indices(len(ratings), valid_pct, split_seed)
+        if vocabulary == "train":
+            ratings = _know_only(ratings, train)
+        dls = cls(ratings.take(train), ratings.take(valid), bs, sampling,
+                  drop_last=drop_last, rng=rng)  # fmt: skip
+        if vocabulary == "train":
+            dls.n_unseen_users = int(np.count_nonzero(dls.valid.users == 0))
+            dls.n_unseen_items = int(np.count_nonzero(dls.valid.items == 0))
+            log.info(
+                "of %d validation ratings, %d name a user and %d an item not seen in training: "
+                "row 0 (%s)", len(valid), dls.n_unseen_users, dls.n_unseen_items, NA,
+            )  # fmt: skip
+        return dls
+
     @property
     def classes(self) -> dict[str, list[Any]]:
         """The label of each row, `#na#` first, under the names of the two id columns."""
@@ -59,6 +155,32 @@ class CollabDataLoaders:
         """Rows of an item table."""
         return self.valid.n_items
 
-    def one_batch(self) -> Batch:
+    def first_batch(self) -> Batch:
         """Return the first batch of a fresh epoch."""
         return next(iter(self.train))
+
+    def one_batch(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return (xb, yb) as fastai does: ids (B, 2) and ratings (B, 1) of a first batch."""
+        batch = self.first_batch()
+        return batch.x, batch.y
+
+
+def _know_only(ratings: Ratings, train: NDArray[np.int64]) -> Ratings:
+    """Return all ratings under vocabularies of those at `train`; other ids become row 0."""
+    user_vocab, users, _ = _narrowed(ratings.user_vocab, ratings.users, train)
+    item_vocab, items, kept = _narrowed(ratings.item_vocab, ratings.items, train)
+    titles = [NA, *(ratings.titles[row] for row in kept)]
+    return replace(
+        ratings, users=users, items=items, user_vocab=user_vocab, item_vocab=item_vocab,
+        titles=titles,
+    )  # fmt: skip
+
+
+def _narrowed(
+    vocab: Vocabulary, rows: NDArray[np.int32], train: NDArray[np.int64]
+) -> tuple[Vocabulary, NDArray[np.int32], NDArray[np.int64]]:
+    """Return the vocabulary of the rows at `train`, all rows under it, and the old rows kept."""
+    kept = np.unique(rows[train]).astype(np.int64)
+    new_row = np.zeros(len(vocab), np.int32)
+    new_row[kept] = np.arange(1, len(kept) + 1)
+    return Vocabulary(vocab.ids[kept - vocab.first_row]), new_row[rows], kept

@@ -1,13 +1,16 @@
 """Invented ratings whose truth is known: what there is to train on when there is no file."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from npcf._types import FloatArray, Params
+from npcf.data.pairs import draw_pairs
 from npcf.data.ratings import Ratings
+from npcf.data.recovery import Recovery, recovery, scores
+from npcf.data.vocabulary import NA, Vocabulary
 from npcf.errors import SettingError, require_count, require_number
 
 Y_RANGE = (0.0, 5.5)
@@ -30,47 +33,83 @@ class Planted(NamedTuple):
         error = self.expected[index] - self.ratings.rating[index]
         return float(np.sqrt(np.mean(error**2)))
 
+    def recovery(
+        self, params: Mapping[str, Any], index: NDArray[np.int64] | None = None
+    ) -> Recovery:
+        """Return how close the tables of a trained model are to the truth.
+
+        Scores are compared on the ratings at `index` (all if None), factors up to a rotation.
+        """
+        part = self.ratings if index is None else self.ratings.take(index)
+        return recovery(self.params, params, part.users, part.items)
+
 
 def planted(
     n_users: int = 600,
     n_items: int = 300,
-    n_ratings: int = 20_000,
+    n_ratings: int | None = None,
     n_factors: int = 3,
     noise: float = 0.6,
     seed: int = 0,
+    *,
+    density: float | None = None,
+    duplicates: int = 0,
 ) -> Planted:
     """Draw ratings 1 … 5 from known factors and biases.
 
     rating = clip(round(sigmoid_range(P[u] . Q[i] + b[u] + c[i], 0, 5.5) + N(0, noise)), 1, 5)
 
     Popularity is long-tailed, as in MovieLens: the weight of the r-th item is 1 / (r + 10), the
-    activity of users log-normal.  No pair occurs twice; every user and every item occurs.
+    activity of users log-normal.  Every user and every item occurs.  `n_ratings` different pairs
+    (20,000 unless said), or the share `density` of all; `duplicates` of them are rated once more,
+    with noise of its own.  Memory grows with the ratings, not with the table.
     """
     n_users, n_items = require_count("n_users", n_users), require_count("n_items", n_items)
-    n_ratings, n_factors = (
-        require_count("n_ratings", n_ratings),
+    n_factors, duplicates = (
         require_count("n_factors", n_factors),
+        require_count("duplicates", duplicates, 0),
     )
     noise = require_number("noise", noise)
-    if not n_users + n_items <= n_ratings <= n_users * n_items:
-        raise SettingError(
-            "n_ratings",
-            f"must lie in [{n_users + n_items}, {n_users * n_items}] so that everybody occurs and "
-            f"no pair twice, got {n_ratings}",
-            "Change the sizes.",
-        )
+    n = _how_many(n_users, n_items, n_ratings, density)
+    if duplicates > n:
+        problem = f"{duplicates} of {n} ratings cannot be repeated once"
+        raise SettingError("duplicates", problem, "Lower it.", value=duplicates)
     rng = np.random.default_rng(seed)
     params = _draw_params(n_users, n_items, n_factors, rng)
-    users, items = _draw_pairs(n_users, n_items, n_ratings, rng)
-    logit = (params["user_factors"][users] * params["item_factors"][items]).sum(1)
-    logit += params["user_bias"][users] + params["item_bias"][items]
-    expected = Y_RANGE[1] / (1 + np.exp(-logit))
-    rating = np.clip(np.round(expected + noise * rng.standard_normal(n_ratings)), 1, 5)
-    titles = np.array(_invent_titles(n_items, rng))
-    frame = pd.DataFrame(
-        {"user": users, "item": items, "rating": rating, "title": titles[items - 1]}
-    )
-    return Planted(Ratings.from_frame(frame, title="title"), params, expected, noise)
+    users, items = draw_pairs(n_users, n_items, n, rng)
+    if duplicates:
+        again = rng.choice(n, duplicates, replace=False)
+        order = rng.permutation(n + duplicates)
+        users, items = (np.concatenate([c, c[again]])[order] for c in (users, items))
+    expected = Y_RANGE[1] / (1 + np.exp(-scores(params, users, items)))
+    rating = np.clip(np.round(expected + noise * rng.standard_normal(len(users))), 1, 5)
+    titles = [NA, *_invent_titles(n_items, rng)]
+    ratings = Ratings(
+        users.astype(np.int32), items.astype(np.int32), rating.astype(np.float32),
+        Vocabulary(np.arange(1, n_users + 1)), Vocabulary(np.arange(1, n_items + 1)),
+        titles, ("user", "item", "rating"),
+    )  # fmt: skip
+    return Planted(ratings, params, expected, noise)
+
+
+def _how_many(n_users: int, n_items: int, n_ratings: int | None, density: float | None) -> int:
+    """Return the number of different pairs, or raise if not everybody could occur."""
+    if n_ratings is not None and density is not None:
+        raise SettingError("density", "says n_ratings a second time", "Give one of the two.")
+    name, n = "n_ratings", 20_000
+    if density is not None:
+        name, n = "density", round(require_number("density", density, 0, 1) * n_users * n_items)
+    elif n_ratings is not None:
+        n = require_count("n_ratings", n_ratings)
+    if not n_users + n_items <= n <= n_users * n_items:
+        raise SettingError(
+            name,
+            f"must lie in [{n_users + n_items}, {n_users * n_items}] ratings so that everybody "
+            f"occurs and no pair twice, got {n}",
+            "Change the sizes.",
+            value=n if density is None else density,
+        )
+    return n
 
 
 def _draw_params(n_users: int, n_items: int, n_factors: int, rng: np.random.Generator) -> Params:
@@ -84,23 +123,6 @@ def _draw_params(n_users: int, n_items: int, n_factors: int, rng: np.random.Gene
     for table in params.values():
         table[0] = 0  # `#na#`
     return params
-
-
-def _draw_pairs(
-    n_users: int, n_items: int, n_ratings: int, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw distinct cells of the (U, I) table with probability by activity times popularity.
-
-    The n cells of largest log(weight) + Gumbel noise are a weighted draw without replacement.
-    """
-    activity = rng.normal(0, 1, n_users)
-    popularity = -np.log(rng.permutation(n_items) + 10.0)
-    keys = activity[:, None] + popularity + rng.gumbel(size=(n_users, n_items))
-    keys[np.arange(n_users), keys.argmax(axis=1)] = np.inf  # everybody's favourite cell is in
-    keys[keys.argmax(axis=0), np.arange(n_items)] = np.inf
-    cells = np.argpartition(-keys.ravel(), n_ratings - 1)[:n_ratings]
-    users, items = np.divmod(rng.permutation(cells), n_items)
-    return users + 1, items + 1
 
 
 def _invent_titles(n: int, rng: np.random.Generator) -> list[str]:

@@ -1,22 +1,33 @@
 """Ratings as three columns of numbers, with the vocabularies that say whose they are."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from npcf.data.vocabulary import NA, Vocabulary
+from npcf.data.columns import find_columns, require_columns
+from npcf.data.vocabulary import CHUNK, NA, Vocabulary
 from npcf.errors import DataError
+
+
+class Coded(NamedTuple):
+    """A column of ids as positions in the list of different ones."""
+
+    codes: NDArray[np.int32]  # (n,)
+    ids: pd.Index
 
 
 @dataclass(frozen=True)
 class Ratings:
-    """One row a rating: 12 bytes.  Subsets made by `take` share the vocabularies.
+    """One row a rating: 12 bytes, 20 with timestamps.  Subsets made by `take` share vocabularies.
 
     `titles[row]` labels an item's row; it is the item's id where no titles were given.
-    `columns` are the names the three columns had.
+    `columns` are the names the three columns had.  Where a reader takes titles for items,
+    `n_merged_ids` ids were given to a title that had one already, and `n_merged_pairs` ratings
+    became repetitions of a (user, item) pair by it.
     """
 
     users: NDArray[np.int32]  # (n,) rows
@@ -26,45 +37,75 @@ class Ratings:
     item_vocab: Vocabulary
     titles: list[str]
     columns: tuple[str, str, str]
+    timestamps: NDArray[np.int64] | None = None  # (n,)
+    n_merged_ids: int = 0
+    n_merged_pairs: int = 0
 
     @classmethod
     def from_frame(
         cls,
         frame: pd.DataFrame,
-        user: str = "user",
-        item: str = "item",
-        rating: str = "rating",
+        user: str | None = None,
+        item: str | None = None,
+        rating: str | None = None,
         title: str | None = None,
+        timestamp: str | None = None,
+        order: str = "sorted",
+        na_row: bool = True,
     ) -> "Ratings":
         """Build from a DataFrame; the vocabularies hold every id of the frame.
 
-        `title` names a column of labels, one for each item id.  Repeated (user, item) pairs are
-        kept and counted (`n_duplicates`).  Ratings become float32, as in fastai's loaders.
+        A column that is not named is found by its alias (`find_columns`).  `title` names a column
+        of labels, one for each item id, `timestamp` one of whole numbers.  `order` and `na_row`
+        lay out the vocabularies.  Repeated (user, item) pairs are kept and counted
+        (`n_duplicates`).  Ratings become float32, as in fastai's loaders.
         Raises DataError on a missing column, an empty frame, a missing or infinite value (naming
         the row), ids that are floats, or an item with two titles.
         """
-        columns = (user, item, rating) if title is None else (user, item, rating, title)
-        _judge_columns(frame, columns)
+        columns = user, item, rating = find_columns(frame, user, item, rating)
+        others = tuple(name for name in (title, timestamp) if name is not None)
+        require_columns(frame.columns, others)
+        _judge_presence(frame, columns + others)
         _judge_ids(frame, (user, item))
         values = _judge_rating(frame[rating])
-        user_vocab, item_vocab = Vocabulary(frame[user]), Vocabulary(frame[item])
+        times = None if timestamp is None else _judge_timestamp(frame[timestamp])
+        user_vocab, item_vocab = (Vocabulary(frame[name], order, na_row) for name in (user, item))
         titles = [str(label) for label in item_vocab.labels]
         if title is not None:
-            titles = [NA, *_one_title_an_item(frame, item, title, item_vocab)]
+            titles[item_vocab.first_row :] = _one_title_an_item(frame, item, title, item_vocab)
         users, items = user_vocab.rows(frame[user]), item_vocab.rows(frame[item])
-        return cls(users, items, values, user_vocab, item_vocab, titles, (user, item, rating))
+        return cls(users, items, values, user_vocab, item_vocab, titles, columns, times)
+
+    @classmethod
+    def from_codes(
+        cls,
+        users: Coded,
+        items: Coded,
+        rating: NDArray[np.float32],
+        columns: tuple[str, str, str],
+        timestamps: NDArray[np.int64] | None = None,
+        title_of: Callable[[Any], str] = str,
+    ) -> "Ratings":
+        """Build from coded columns that a reader has judged; their codes are overwritten."""
+        user_vocab, item_vocab = Vocabulary(users.ids), Vocabulary(items.ids)
+        user_rows = _recode(users.codes, user_vocab.rows(users.ids))
+        item_rows = _recode(items.codes, item_vocab.rows(items.ids))
+        titles = [NA, *map(title_of, item_vocab.ids)]
+        return cls(
+            user_rows, item_rows, rating, user_vocab, item_vocab, titles, columns, timestamps
+        )
 
     def __len__(self) -> int:
         return len(self.rating)
 
     @property
     def n_users(self) -> int:
-        """Rows of a user table: the users and `#na#`."""
+        """Rows of a user table: the users, and `#na#` if it has a row."""
         return len(self.user_vocab)
 
     @property
     def n_items(self) -> int:
-        """Rows of an item table: the items and `#na#`."""
+        """Rows of an item table: the items, and `#na#` if it has a row."""
         return len(self.item_vocab)
 
     @property
@@ -73,26 +114,42 @@ class Ratings:
         return np.stack([self.users, self.items], axis=1)
 
     @property
+    def mean_rating(self) -> float:
+        """The mean of all ratings, summed in float64; NaN of no ratings is refused."""
+        if not len(self):
+            raise DataError("ratings", "have no mean: there are none", "Give at least one rating.")
+        return float(np.mean(self.rating, dtype=np.float64))
+
+    @property
     def n_duplicates(self) -> int:
         """How many ratings repeat an earlier (user, item) pair."""
-        cells = self.users.astype(np.int64) * self.n_items + self.items
-        return len(cells) - len(np.unique(cells))
+        return count_repeats(self.users, self.items, self.n_items)
 
     def take(self, index: Any) -> "Ratings":
         """Return the ratings at the positions `index`, in that order."""
-        return replace(
-            self, users=self.users[index], items=self.items[index], rating=self.rating[index]
-        )
+        times = None if self.timestamps is None else self.timestamps[index]
+        users, items, rating = self.users[index], self.items[index], self.rating[index]
+        return replace(self, users=users, items=items, rating=rating, timestamps=times)
 
 
-def _judge_columns(frame: pd.DataFrame, columns: tuple[str, ...]) -> None:
-    for name in columns:
-        if name not in frame.columns:
-            raise DataError(
-                "frame",
-                f"has no column {name!r}; it has {', '.join(map(repr, frame.columns))}",
-                "Name the columns: Ratings.from_frame(frame, user=..., item=..., rating=...).",
-            )
+def count_repeats(users: NDArray[Any], items: NDArray[Any], n_items: int) -> int:
+    """Return how many (user, item) pairs repeat an earlier one."""
+    cells = users.astype(np.int64)
+    cells *= n_items
+    cells += items
+    cells.sort()
+    return int(np.count_nonzero(cells[1:] == cells[:-1]))
+
+
+def _recode(codes: NDArray[np.int32], rows: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Replace each code by its row, in place: a second column would be 4 bytes a rating."""
+    for start in range(0, len(codes), CHUNK):
+        part = codes[start : start + CHUNK]
+        part[:] = rows[part]
+    return codes
+
+
+def _judge_presence(frame: pd.DataFrame, columns: tuple[str, ...]) -> None:
     if frame.empty:
         raise DataError("frame", "has no rows", "Give at least one rating.")
     for name in columns:
@@ -107,6 +164,13 @@ def _judge_columns(frame: pd.DataFrame, columns: tuple[str, ...]) -> None:
                 position=position,
                 value=None,
             )
+
+
+def _judge_timestamp(column: pd.Series) -> NDArray[np.int64]:
+    if column.dtype.kind not in "iu":
+        problem = f"has dtype {column.dtype}, not whole numbers"
+        raise DataError(str(column.name), problem, "Use seconds since 1970 as int64.")
+    return column.to_numpy(dtype=np.int64)
 
 
 def _judge_ids(frame: pd.DataFrame, names: tuple[str, ...]) -> None:

@@ -94,7 +94,7 @@ def test_loaders_split_label_and_batch():
     assert set(dls.classes) == {"user", "item"}
     assert len(dls.classes["user"]) == dls.n_users == 51
     assert len(dls.classes["item"]) == dls.n_items == 8
-    assert len(dls.one_batch().rating) == 8
+    assert len(dls.first_batch().rating) == 8
 
 
 @pytest.mark.parametrize(

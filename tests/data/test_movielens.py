@@ -43,6 +43,8 @@ def test_items_by_title_merge_two_ids_of_one_title(tmp_path):
     assert (by_id.n_items, by_title.n_items) == (3, 2)
     assert (by_id.n_duplicates, by_title.n_duplicates) == (0, 1)
     assert by_title.titles == ["#na#", "Kolya (1996)"]
+    assert (by_id.n_merged_ids, by_id.n_merged_pairs) == (0, 0)
+    assert (by_title.n_merged_ids, by_title.n_merged_pairs) == (1, 1)
 
 
 BAD = [
@@ -54,9 +56,9 @@ BAD = [
     (dict(data="user\titem\trating\ttime\n" + U_DATA), "line 1: user is 'user'"),
     (dict(data=U_DATA.replace("186", "18x")), "line 2: user is '18x', not a whole number"),
     (dict(data=U_DATA.replace("\t5\t", "\t4.5\t")), "line 2: rating is .*4.5.*not a whole"),
-    (dict(data=U_DATA.replace("\t5\t", "\t\t")), "line 2.*fewer than 4 fields"),
-    (dict(data=U_DATA.replace("\n186", "\t9\n186")), "cannot be read"),
-    (dict(data=U_DATA + "1\t2\t3\t4\t5\n"), "cannot be read"),
+    (dict(data=U_DATA.replace("\t5\t", "\t\t")), "line 2: rating is missing"),
+    (dict(data=U_DATA.replace("\n186", "\t9\n186")), "line 1: has more than 4 fields"),
+    (dict(data=U_DATA + "1\t2\t3\t4\t5\n"), "line 4: has more than 4 fields"),
     (dict(data=""), "is empty"),
     (dict(item=U_ITEM.split("\n")[0] + "\n"), "no title for movie 302"),
     (dict(item=U_ITEM.replace("302|", "242|")), "line 2: repeats a movie id"),
@@ -88,4 +90,5 @@ def test_movielens_100k_has_the_published_sizes():
     assert ratings.n_duplicates == 0
     by_title = read_ml100k(data_folder(), item="title")
     assert (by_title.n_users, by_title.n_items) == (944, 1_665)  # as the lesson's dls.classes
-    assert by_title.n_duplicates == 307
+    assert by_title.n_duplicates == by_title.n_merged_pairs == 307
+    assert by_title.n_merged_ids == 18
