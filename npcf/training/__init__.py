@@ -1,18 +1,36 @@
-"""The training loop, its metrics and its history."""
+"""The training loop, its callbacks, metrics and history; saving, loading, resuming."""
 
-from npcf.training.history import FOOTNOTE, HEADER, EpochRow, SmoothedLoss, history_frame
+from npcf.training.callbacks import BestModel, Callback, EarlyStopping, SaveEvery, StopTraining
+from npcf.training.checkpoint import Saved, load
+from npcf.training.history import FOOTNOTE, EpochRow, SmoothedLoss, header, history_frame
 from npcf.training.learner import Learner
 from npcf.training.losses import MSELossFlat
+from npcf.training.lr_find import LRFind, lr_find
 from npcf.training.metrics import mae, rmse
+from npcf.training.ranking import ndcg_at_k, precision_at_k, recall_at_k
+from npcf.training.validation_ranking import RankingMetric
 
 __all__ = [
     "FOOTNOTE",
-    "HEADER",
+    "BestModel",
+    "Callback",
+    "EarlyStopping",
     "EpochRow",
+    "LRFind",
     "Learner",
     "MSELossFlat",
+    "RankingMetric",
+    "SaveEvery",
+    "Saved",
     "SmoothedLoss",
+    "StopTraining",
+    "header",
     "history_frame",
+    "load",
+    "lr_find",
     "mae",
+    "ndcg_at_k",
+    "precision_at_k",
+    "recall_at_k",
     "rmse",
 ]

@@ -1,13 +1,21 @@
-"""What training says about itself: one row an epoch."""
+"""What training says about itself: one row an epoch, and one a step."""
 
-from typing import NamedTuple
+import logging
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
-HEADER = (
-    f"{'epoch':>5}  {'train_loss*':>11}  {'valid_loss':>10}  {'gap':>8}  {'rmse':>8}  {'time':>7}"
-)
+log = logging.getLogger("npcf")  # warnings reach standard error even where nobody set up logging
+
 FOOTNOTE = "* smoothed over batches while the weights moved; valid_loss is the mean after the epoch"
+
+
+def header(metrics: Iterable[str] = ()) -> str:
+    """Return the line above the epoch table."""
+    fixed = f"{'epoch':>5}  {'train_loss*':>11}  {'valid_loss':>10}  {'gap':>8}  {'rmse':>8}"
+    return "  ".join([fixed, *(f"{name:>8}" for name in metrics), f"{'time':>7}"])
 
 
 class EpochRow(NamedTuple):
@@ -24,17 +32,33 @@ class EpochRow(NamedTuple):
     rmse: float
     lr: float  # at the last step of the epoch
     seconds: float
+    metrics: dict[str, float]
 
     def __str__(self) -> str:
-        return (
+        fixed = (
             f"{self.epoch:>5}  {self.train_loss_smoothed:>11.6f}  {self.valid_loss:>10.6f}  "
-            f"{self.gap:>8.4f}  {self.rmse:>8.4f}  {self.seconds:>6.2f}s"
+            f"{self.gap:>8.4f}  {self.rmse:>8.4f}"
         )
+        metrics = (f"{value:>{max(8, len(name))}.4f}" for name, value in self.metrics.items())
+        return "  ".join([fixed, *metrics, f"{self.seconds:>6.2f}s"])
 
 
 def history_frame(rows: list[EpochRow]) -> pd.DataFrame:
-    """Return the rows as a tidy DataFrame, one column a field."""
-    return pd.DataFrame(rows, columns=list(EpochRow._fields))
+    """Return the rows as a tidy DataFrame: a column a field, then one a metric."""
+    fields = [name for name in EpochRow._fields if name != "metrics"]
+    flat = [{name: getattr(row, name) for name in fields} | row.metrics for row in rows]
+    return pd.DataFrame(flat, columns=None if flat else fields)
+
+
+def steps_frame(state: Any) -> pd.DataFrame:
+    """Return the steps of a fit that are done: step, epoch, lr, momentum, loss before the step."""
+    columns = ["step", "epoch", "lr", "momentum", "loss"]
+    if state is None:
+        return pd.DataFrame(columns=columns)
+    done = np.flatnonzero(~np.isnan(state.losses))
+    momentum = np.full(len(done), np.nan) if state.mom is None else state.mom[done]
+    values = (done + 1, done // state.steps_per_epoch, state.lr[done], momentum, state.losses[done])
+    return pd.DataFrame(dict(zip(columns, values, strict=True)))
 
 
 class SmoothedLoss:

@@ -2,7 +2,9 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,15 +14,30 @@ import pandas as pd
 from npcf import ops
 from npcf._types import FloatArray
 from npcf.data import CollabDataLoaders
-from npcf.errors import DivergenceError, require_count
+from npcf.errors import DataError, DivergenceError, require_count
 from npcf.models import PairModel
-from npcf.optim import constant, fastai_adam, one_cycle_fastai
-from npcf.training.history import FOOTNOTE, HEADER, EpochRow, SmoothedLoss, history_frame
+from npcf.optim import constant, fastai_adam, flat_cosine, one_cycle_fastai
+from npcf.training import checkpoint, container
+from npcf.training.callbacks import Callback, StopTraining
+from npcf.training.fit_state import FitState
+from npcf.training.history import (
+    FOOTNOTE,
+    EpochRow,
+    header,
+    history_frame,
+    log,
+    steps_frame,
+)
+from npcf.training.interrupt import Interrupt, deferred_interrupt
 from npcf.training.losses import MSELossFlat
+from npcf.training.lr_find import LRFind, lr_find
 from npcf.training.metrics import rmse
 from npcf.training.progress import with_progress
+from npcf.training.validation_ranking import RankingMetric
 
 EVALUATION_CHUNK = 8192  # ratings predicted at a time, so that memory does not grow with the data
+
+Metric = Callable[[FloatArray, FloatArray], float] | RankingMetric
 
 
 class Learner:
@@ -29,6 +46,9 @@ class Learner:
     `loss_func` is a loss of `npcf.training`, the mean squared error if None.
     `opt_func(params, lr)` makes the optimiser, once; it lives on through later fits, as in fastai.
     `backend` is the module of operations, `npcf.ops` (the reference) or `npcf.kernels`.
+    `lr_mult` multiplies the schedule for single parameters: {"user_bias": 2, "default": 1}.
+    `metrics` by name become columns of the history: functions of (pred, rating) on the validation
+    set, or objects with `measure(learner)`.  `callbacks` are called in their order.
     `progress` and `on_epoch` say what is shown: None means a bar and a table on a terminal only;
     `on_epoch` is called with each EpochRow.  All randomness comes from the generators of `dls` and
     of the model: the same seeds give the same bits.
@@ -41,20 +61,31 @@ class Learner:
         loss_func: MSELossFlat | None = None,
         opt_func: Callable[..., Any] = fastai_adam,
         *,
+        lr_mult: dict[str, float] | None = None,
+        metrics: dict[str, Metric] | None = None,
+        callbacks: Sequence[Callback] = (),
         backend: ModuleType = ops,
         progress: bool | None = None,
         on_epoch: Callable[[EpochRow], None] | None = None,
     ):
         self.dls, self.model, self.opt_func, self.backend = dls, model, opt_func, backend
-        self.loss_func = loss_func or MSELossFlat()
-        self.progress, self.on_epoch = progress, on_epoch
+        self.loss_func, self.metrics = loss_func or MSELossFlat(), metrics or {}
+        self.callbacks, self.progress, self.on_epoch = list(callbacks), progress, on_epoch
+        self.lr_mult = lr_mult or {}
         self.opt: Any = None
+        self.fit_state: FitState | None = None
+        self.interrupted = False
         self.rows: list[EpochRow] = []
 
     @property
     def history(self) -> pd.DataFrame:
-        """One row for every epoch trained so far; columns as in `EpochRow`."""
+        """One row for every epoch trained so far; columns as in `EpochRow`, then the metrics."""
         return history_frame(self.rows)
+
+    @property
+    def steps(self) -> pd.DataFrame:
+        """One row for every step of the last fit: step, epoch, lr, momentum, loss before it."""
+        return steps_frame(self.fit_state)
 
     def fit_one_cycle(
         self,
@@ -63,7 +94,7 @@ class Learner:
         *,
         div: float = 25.0,
         div_final: float = 1e5,
-        wd: float | None = None,
+        wd: Any = None,
         moms: tuple[float, float, float] = (0.95, 0.85, 0.95),
         pct_start: float = 0.25,
     ) -> pd.DataFrame:
@@ -71,21 +102,40 @@ class Learner:
 
         `wd=None` leaves the weight decay of `opt_func`.
         """
-        n_steps = require_count("n_epoch", n_epoch) * len(self.dls.train)
+        n_steps = self._count_steps(n_epoch)
         schedule = one_cycle_fastai(
             n_steps, lr_max, div, div_final, pct_start, moms, n_epochs=n_epoch
         )
-        return self._fit(n_epoch, *schedule, wd=wd)
+        return self._start(n_epoch, *schedule, wd=wd)
 
-    def fit(self, n_epoch: int, lr: float = 1e-3, *, wd: float | None = None) -> pd.DataFrame:
+    def fit_flat_cos(
+        self,
+        n_epoch: int,
+        lr: float = 1e-3,
+        *,
+        div_final: float = 1e5,
+        pct_start: float = 0.75,
+        wd: Any = None,
+    ) -> pd.DataFrame:
+        """Train at a constant rate, then anneal it to lr / div_final along a half cosine.
+
+        Source: fastai `fit_flat_cos`.
+        """
+        n_steps = self._count_steps(n_epoch)
+        values = flat_cosine(n_steps, lr, div_final, pct_start, n_epochs=n_epoch)
+        return self._start(n_epoch, values, None, wd=wd)
+
+    def fit(self, n_epoch: int, lr: float = 1e-3, *, wd: Any = None) -> pd.DataFrame:
         """Train `n_epoch` epochs at a constant learning rate; return the history."""
-        n_steps = require_count("n_epoch", n_epoch) * len(self.dls.train)
-        return self._fit(n_epoch, constant(n_steps, lr), None, wd=wd)
+        return self._start(n_epoch, constant(self._count_steps(n_epoch), lr), None, wd=wd)
+
+    def lr_find(self, start_lr: float = 1e-7, end_lr: float = 10.0, num_it: int = 100) -> LRFind:
+        """Try growing learning rates for `num_it` steps; leave everything as it was."""
+        return lr_find(self, start_lr, end_lr, num_it)
 
     def validate(self) -> tuple[float, float]:
         """Return (mean squared error, RMSE) on the validation ratings."""
-        pred = self.predict(self.dls.valid.pairs)
-        error = rmse(pred, self.dls.valid.rating)
+        error = rmse(self.predict(self.dls.valid.pairs), self.dls.valid.rating)
         return error**2, error
 
     def predict(self, pairs: Any) -> FloatArray:
@@ -104,40 +154,154 @@ class Learner:
         loss, loss_cache = self.loss_func.forward(pred, batch.rating, backend=self.backend)
         if not np.isfinite(loss):
             raise DivergenceError(
-                "loss", f"is {loss} at lr {self.opt.lr:g}", "Lower lr, or look at the ratings."
+                "loss", f"is {loss} at lr {self.opt.lr}", "Lower lr, or look at the ratings."
             )
         d_pred = self.loss_func.backward(1.0, loss_cache, backend=self.backend)
-        self.opt.step(self.model.backward(d_pred, cache))
+        grads = self.model.backward(d_pred, cache)
+        touched = {n: batch.users if n.startswith("user") else batch.items for n in grads}
+        self.opt.step(grads, touched)
         return float(loss)
 
-    def _fit(self, n_epoch: int, lr: Any, mom: Any, wd: float | None) -> pd.DataFrame:
+    def save(self, path: str | Path) -> None:
+        """Write model, vocabularies, optimiser and where the fit stands to `path`, in one move."""
+        container.write(Path(path), *checkpoint.describe(self))
+
+    def resume(self, path: str | Path) -> pd.DataFrame:
+        """Go on with the fit saved in `path`, over the same ratings; return the history.
+
+        From any step on, the result has the bits of the uninterrupted run.  Raises DataError if
+        the file is damaged, belongs to other ratings or batches, or holds no fit.
+        """
+        saved = checkpoint.load(path)
+        if "fit" not in saved.text:
+            raise DataError("path", f"{path} was saved outside a fit", "Nothing is to resume.")
+        if saved.text["data"] != checkpoint.fingerprint(self.dls):
+            raise DataError(
+                "dls",
+                "are not the ratings and batches of the saved run",
+                "Resume with the same ratings, split, bs and sampling.",
+            )
+        names = [type(callback).__name__ for callback in self.callbacks]
+        if saved.text["callbacks"] != names:
+            raise DataError(
+                "callbacks",
+                f"are {names}, the saved run had {saved.text['callbacks']}",
+                "Resume with the same callbacks in the same order.",
+            )
+        if saved.text["fit"]["rng_state"]["bit_generator"] != self._bit_generator():
+            raise DataError(
+                "dls", "has another kind of generator than the saved run", "Use default_rng."
+            )
+        self._take_over(saved)
+        return self._run()
+
+    def _take_over(self, saved: checkpoint.Saved) -> None:
+        """Put everything a checkpoint holds into this learner."""
+        self.model = saved.model
+        self.opt = checkpoint.restore_optimizer(
+            saved.text["opt"], checkpoint.section(saved.arrays, "opt"), self.model.params
+        )
+        self.fit_state = FitState.restore(
+            saved.text["fit"], checkpoint.section(saved.arrays, "fit")
+        )
+        self.rows = [EpochRow(**row) for row in saved.text["rows"]]
+        self.lr_mult = saved.text["lr_mult"]
+        for i, callback in enumerate(self.callbacks):
+            callback.load_state_arrays(checkpoint.section(saved.arrays, f"callback {i}"))
+
+    def _layered(self, lr: float) -> Any:
+        """Return the rate of each parameter: one number unless `lr_mult` says otherwise."""
+        return {name: lr * k for name, k in self.lr_mult.items()} if self.lr_mult else lr
+
+    def _bit_generator(self) -> str:
+        return type(self.dls.train.rng.bit_generator).__name__
+
+    def _count_steps(self, n_epoch: int) -> int:
+        return require_count("n_epoch", n_epoch) * len(self.dls.train)
+
+    def _start(self, n_epoch: int, lr: Any, mom: Any, wd: Any) -> pd.DataFrame:
         if self.opt is None:
             self.opt = self.opt_func(self.model.params, float(lr[0]))
         if wd is not None:
             self.opt.weight_decay = wd
-        smoother, steps = SmoothedLoss(), iter(range(len(lr)))
-        report = self._reporter()
-        for epoch in range(n_epoch):
-            start = time.perf_counter()
-            batches, label = self.dls.train, f"epoch {epoch}"
-            for batch in with_progress(batches, len(batches), label, self.progress):
-                i = next(steps)
-                self.opt.lr = float(lr[i])
-                if mom is not None:
-                    self.opt.momentum = float(mom[i])
-                smoother.add(self.step(batch))
-            valid_loss, error = self.validate()
-            train_loss, seconds = smoother.smoothed, time.perf_counter() - start
-            gap, epoch_lr = valid_loss - train_loss, self.opt.lr
-            row = EpochRow(epoch, train_loss, valid_loss, gap, error, epoch_lr, seconds)
-            self.rows.append(row)
-            report(row)
+        rng_state = self.dls.train.rng.bit_generator.state
+        self.fit_state = FitState(n_epoch, lr, mom, dict(rng_state))
+        return self._run()
+
+    def _run(self) -> pd.DataFrame:
+        """Train from where `fit_state` stands to its end."""
+        state, report = self.fit_state, self._reporter()
+        assert state is not None
+        self.interrupted = False
+        self._call("before_fit")
+        with deferred_interrupt() as interrupt:
+            while not state.done:
+                start = time.perf_counter()
+                self._finish_epoch(state, interrupt)
+                if interrupt.asked:
+                    self._note_interrupt(state)
+                    break
+                row = self._row(state, time.perf_counter() - start)
+                self.rows.append(row)
+                report(row)
+                state.epoch, state.batch = state.epoch + 1, 0
+                state.rng_state = dict(self.dls.train.rng.bit_generator.state)
+                try:
+                    self._call("after_epoch")
+                except StopTraining as reason:
+                    log.info("stopped after epoch %d: %s", row.epoch, reason)
+                    state.epoch = state.n_epoch
+        self._call("after_fit")
         return self.history
+
+    def _finish_epoch(self, state: FitState, interrupt: Interrupt) -> None:
+        """Take the steps that this epoch still lacks, or until Ctrl-C."""
+        train = self.dls.train
+        train.rng.bit_generator.state = state.rng_state
+        batches = islice(iter(train), state.batch, None)
+        total = len(train) - state.batch
+        for batch in with_progress(batches, total, f"epoch {state.epoch}", self.progress):
+            self.opt.lr = self._layered(float(state.lr[state.step]))
+            if state.mom is not None:
+                self.opt.momentum = float(state.mom[state.step])
+            loss = self.step(batch)
+            state.losses[state.step] = loss
+            state.smoother.add(loss)
+            state.batch += 1
+            self._call("after_step")
+            if interrupt.asked:
+                return
+
+    def _row(self, state: FitState, seconds: float) -> EpochRow:
+        """Validate, and return the epoch's row."""
+        pred, rating = self.predict(self.dls.valid.pairs), self.dls.valid.rating
+        error = rmse(pred, rating)
+        valid_loss, train_loss = error**2, state.smoother.smoothed
+        metrics = {
+            name: float(
+                metric.measure(self) if hasattr(metric, "measure") else metric(pred, rating)
+            )
+            for name, metric in self.metrics.items()
+        }
+        gap, lr = valid_loss - train_loss, float(state.lr[state.step - 1])
+        return EpochRow(state.epoch, train_loss, valid_loss, gap, error, lr, seconds, metrics)
+
+    def _note_interrupt(self, state: FitState) -> None:
+        self.interrupted = True
+        log.warning(
+            "interrupted after step %d of %d: the model holds the weights of that step",
+            state.step,
+            len(state.lr),
+        )
+
+    def _call(self, hook: str) -> None:
+        for callback in self.callbacks:
+            getattr(callback, hook, lambda learner: None)(self)
 
     def _reporter(self) -> Callable[[EpochRow], None]:
         if self.on_epoch is not None:
             return self.on_epoch
         if not sys.stdout.isatty():
             return lambda row: None
-        print(f"{HEADER}\n{FOOTNOTE}")
+        print(f"{header(self.metrics)}\n{FOOTNOTE}")
         return print

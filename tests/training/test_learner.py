@@ -59,7 +59,7 @@ def test_a_step_is_forward_loss_backward_update():
     params = {name: table.copy() for name, table in learn.model.params.items()}
     learn.opt = optim.fastai_adam(learn.model.params, 0.01)
     by_hand = optim.fastai_adam(params, 0.01)
-    for batch in [learn.dls.one_batch() for _ in range(3)]:
+    for batch in [learn.dls.first_batch() for _ in range(3)]:
         got = learn.step(batch)
         pred, cache = models.dot_product_bias_forward(params, batch.users, batch.items, (0, 5.5))
         loss, loss_cache = ops.mse_forward(pred, batch.rating)
@@ -84,7 +84,9 @@ def test_the_schedule_reaches_the_optimiser():
     seen = []
     learn.opt = optim.fastai_adam(learn.model.params)
     step = learn.opt.step
-    learn.opt.step = lambda grads: (seen.append((learn.opt.lr, learn.opt.momentum)), step(grads))
+    learn.opt.step = lambda grads, touched: (
+        seen.append((learn.opt.lr, learn.opt.momentum)), step(grads, touched)
+    )  # fmt: skip
     learn.fit_one_cycle(2, 5e-3, wd=0.25)
     lr, mom = optim.one_cycle_fastai(len(seen), 5e-3, n_epochs=2)
     assert seen == list(zip(lr.tolist(), mom.tolist(), strict=True))

@@ -1,0 +1,117 @@
+"""Things that happen between steps and epochs: four hooks, and the few callbacks most people want.
+
+A callback is any object with some of the methods of `Callback`.  What it must remember across an
+interruption it gives out as arrays (`state_arrays`), which checkpoints carry.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from npcf._types import Params
+from npcf.errors import SettingError, require_count, require_number
+
+
+class Callback:
+    """The hooks of a training run; each does nothing unless overridden."""
+
+    def before_fit(self, learner: Any) -> None:
+        """Before the first step of a fit, and again when it is resumed."""
+
+    def after_step(self, learner: Any) -> None:
+        """After each optimiser step; `learner.fit_state.step` counts them from 1."""
+
+    def after_epoch(self, learner: Any) -> None:
+        """After validation; the epoch's row is `learner.rows[-1]`.  May raise StopTraining."""
+
+    def after_fit(self, learner: Any) -> None:
+        """After the last step, also if training was stopped or interrupted."""
+
+    def state_arrays(self) -> Params:
+        """Return what a checkpoint must keep for this callback."""
+        return {}
+
+    def load_state_arrays(self, arrays: Params) -> None:
+        """Take back what `state_arrays` gave."""
+
+
+class StopTraining(Exception):  # noqa: N818  (not an error: a callback's wish)
+    """Raised by a callback to end the fit after this epoch."""
+
+
+class EarlyStopping(Callback):
+    """Stop when `valid_loss` has not fallen by more than `min_delta` for `patience` epochs."""
+
+    def __init__(self, patience: int = 1, min_delta: float = 0.0):
+        self.patience = require_count("patience", patience)
+        self.min_delta = require_number("min_delta", min_delta)
+        self.best, self.waited = np.inf, 0
+
+    def after_epoch(self, learner: Any) -> None:
+        """Count epochs without improvement; raise StopTraining after `patience` of them."""
+        loss = learner.rows[-1].valid_loss
+        if loss < self.best - self.min_delta:
+            self.best, self.waited = loss, 0
+            return
+        self.waited += 1
+        if self.waited >= self.patience:
+            raise StopTraining(f"valid_loss has not fallen below {self.best:.6f}")
+
+    def state_arrays(self) -> Params:
+        """Return the best loss and how long it has been waited."""
+        return {"best": np.array(self.best), "waited": np.array(self.waited)}
+
+    def load_state_arrays(self, arrays: Params) -> None:
+        """Take both back."""
+        self.best, self.waited = float(arrays["best"]), int(arrays["waited"])
+
+
+class BestModel(Callback):
+    """Keep the parameters of the epoch with the lowest `valid_loss`; put them back at the end."""
+
+    def __init__(self) -> None:
+        self.best = np.inf
+        self.params: Params = {}
+
+    def after_epoch(self, learner: Any) -> None:
+        """Copy the parameters if this epoch is the best so far."""
+        if learner.rows[-1].valid_loss < self.best:
+            self.best = learner.rows[-1].valid_loss
+            self.params = {name: table.copy() for name, table in learner.model.params.items()}
+
+    def after_fit(self, learner: Any) -> None:
+        """Write the best epoch's parameters into the model's tables."""
+        for name, table in self.params.items():
+            learner.model.params[name][...] = table
+
+    def state_arrays(self) -> Params:
+        """Return the best loss and its parameters."""
+        return {"best": np.array(self.best)} | self.params
+
+    def load_state_arrays(self, arrays: Params) -> None:
+        """Take both back."""
+        self.best = float(arrays["best"])
+        self.params = {name: table for name, table in arrays.items() if name != "best"}
+
+
+class SaveEvery(Callback):
+    """Save the whole run to `path` after every `every` steps and at the end of the fit.
+
+    The file is replaced in one move, so that a kill at any moment leaves the previous one whole.
+    `Learner.resume(path)` goes on from it to the bits of the uninterrupted run.
+    """
+
+    def __init__(self, path: str | Path, every: int = 1000):
+        self.path, self.every = Path(path), require_count("every", every)
+        if not self.path.parent.is_dir():
+            raise SettingError("path", f"there is no folder {self.path.parent}", "Create it first.")
+
+    def after_step(self, learner: Any) -> None:
+        """Save if it is time."""
+        if learner.fit_state.step % self.every == 0:
+            learner.save(self.path)
+
+    def after_fit(self, learner: Any) -> None:
+        """Save what there is."""
+        learner.save(self.path)

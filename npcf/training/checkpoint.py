@@ -1,0 +1,157 @@
+"""A trained or half-trained model on the disk: what `Learner.save` writes and `load` reads."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from npcf import models, optim
+from npcf.data import CollabDataLoaders, Vocabulary
+from npcf.errors import DataError, UsageError
+from npcf.models import PairModel
+from npcf.training import container
+from npcf.training.container import LARGEST, Arrays
+
+VERSION = 1
+MODELS = (
+    models.PairModel, models.EmbeddingDot, models.EmbeddingDotBias, models.TwoTableDotProduct,
+    models.DotProductBiasEmb, models.DotProductBiasCP,
+)  # fmt: skip
+OPTIMIZERS = (optim.SGD, optim.Adam, optim.SparseAdam, optim.RMSProp)
+
+
+class Saved(NamedTuple):
+    """A model with the vocabularies and titles that say what its rows are, and the run's state."""
+
+    model: PairModel
+    user_vocab: Vocabulary
+    item_vocab: Vocabulary
+    titles: list[str]
+    columns: tuple[str, str, str]
+    mean_rating: float
+    text: dict[str, Any]  # everything else that was saved
+    arrays: Arrays
+
+
+def describe(learner: Any) -> tuple[dict[str, Any], Arrays]:
+    """Return (text, arrays) of everything a learner needs to go on where it stands."""
+    model, dls = learner.model, learner.dls
+    text = {
+        "format": "npcf checkpoint",
+        "version": VERSION,
+        "model": _model_as_json(model),
+        "users": _vocabulary_as_json(dls.valid.user_vocab),
+        "items": _vocabulary_as_json(dls.valid.item_vocab),
+        "titles": dls.valid.titles,
+        "columns": list(dls.valid.columns),
+        "mean_rating": float(dls.train.ratings.rating.mean(dtype=np.float64)),
+        "data": fingerprint(dls),
+        "rows": [row._asdict() for row in learner.rows],
+        "lr_mult": learner.lr_mult,
+        "callbacks": [type(callback).__name__ for callback in learner.callbacks],
+    }
+    arrays = _prefixed("model", model.params)
+    if learner.opt is not None:
+        text["opt"] = _optimizer_as_json(learner.opt)
+        arrays |= _prefixed("opt", learner.opt.state_arrays())
+    if learner.fit_state is not None:
+        text["fit"] = learner.fit_state.as_json()
+        arrays |= _prefixed("fit", learner.fit_state.arrays())
+    for i, callback in enumerate(learner.callbacks):
+        arrays |= _prefixed(f"callback {i}", callback.state_arrays())
+    return text, arrays
+
+
+def load(path: str | Path, largest: int = LARGEST) -> Saved:
+    """Read a file written by `Learner.save`, verified to the last bit.
+
+    Raises DataError if it is missing, damaged, too large, or of a later version.
+    """
+    text, arrays = container.read(path, largest)
+    if text.get("format") != "npcf checkpoint" or text.get("version") != VERSION:
+        found = f"{text.get('format')} version {text.get('version')}"
+        raise DataError("path", f"{path} holds {found}", f"This npcf reads version {VERSION}.")
+    return Saved(
+        _restore_model(text["model"], section(arrays, "model")),
+        _restore_vocabulary(text["users"]),
+        _restore_vocabulary(text["items"]),
+        text["titles"],
+        tuple(text["columns"]),
+        text["mean_rating"],
+        text,
+        arrays,
+    )
+
+
+def section(arrays: Arrays, prefix: str) -> Arrays:
+    """Return the arrays saved under `prefix`, by their own names."""
+    start = f"{prefix}/"
+    return {name[len(start) :]: a for name, a in arrays.items() if name.startswith(start)}
+
+
+def restore_optimizer(text: dict[str, Any], arrays: Arrays, params: Any) -> Any:
+    """Return the optimiser that was saved, over `params`."""
+    by_name = {cls.__name__: cls for cls in OPTIMIZERS}
+    opt = by_name[text["class"]](params)
+    for name, value in text["settings"].items():
+        setattr(opt, name, tuple(value) if isinstance(value, list) else value)
+    opt.load_state_arrays(arrays)
+    return opt
+
+
+def fingerprint(dls: CollabDataLoaders) -> str:
+    """Return a SHA-256 of the ratings and of how they are batched: another run is no resumption."""
+    train = dls.train
+    digest = hashlib.sha256(f"{train.bs} {train.sampling} {train.drop_last}".encode())
+    for ratings in (train.ratings, dls.valid):
+        for column in (ratings.users, ratings.items, ratings.rating):
+            digest.update(np.ascontiguousarray(column).tobytes())
+    return digest.hexdigest()
+
+
+def _prefixed(prefix: str, arrays: Any) -> Arrays:
+    return {f"{prefix}/{name}": np.asarray(array) for name, array in arrays.items()}
+
+
+def _model_as_json(model: PairModel) -> dict[str, Any]:
+    if type(model) not in MODELS:
+        names = ", ".join(cls.__name__ for cls in MODELS)
+        raise UsageError(
+            "model", f"a {type(model).__name__} cannot be saved", f"These can: {names}."
+        )
+    y_range = None if model.y_range is None else [float(end) for end in model.y_range]
+    return {
+        "class": type(model).__name__,
+        "y_range": y_range,
+        "column": model.column,
+        "mean": model.mean,
+    }
+
+
+def _restore_model(text: dict[str, Any], params: Arrays) -> PairModel:
+    cls = {cls.__name__: cls for cls in MODELS}[text["class"]]
+    model = cls.__new__(cls)
+    y_range = None if text["y_range"] is None else tuple(text["y_range"])
+    PairModel.__init__(model, params, y_range, column=text["column"], mean=text["mean"])
+    return model
+
+
+def _optimizer_as_json(opt: Any) -> dict[str, Any]:
+    if type(opt) not in OPTIMIZERS:
+        names = ", ".join(cls.__name__ for cls in OPTIMIZERS)
+        raise UsageError(
+            "opt_func", f"a {type(opt).__name__} cannot be saved", f"These can: {names}."
+        )
+    return {
+        "class": type(opt).__name__,
+        "settings": {name: getattr(opt, name) for name in opt.SETTINGS},
+    }
+
+
+def _vocabulary_as_json(vocab: Vocabulary) -> dict[str, Any]:
+    return {"ids": vocab.ids.tolist(), "na_row": vocab.na_row}
+
+
+def _restore_vocabulary(text: dict[str, Any]) -> Vocabulary:
+    return Vocabulary(text["ids"], order="appearance", na_row=text["na_row"])

@@ -1,0 +1,71 @@
+r"""How good is a list?  Precision, recall and NDCG at k, with binary relevance.
+
+For each user: `relevant`, the set of items that are right, and `ranked`, a list, best first.  With
+hit_r = 1 if the item of rank r = 1, 2, … is relevant, else 0, and no hits beyond the list's end:
+
+    precision@k = (1 / k) sum_{r <= k} hit_r
+    recall@k    = (1 / |relevant|) sum_{r <= k} hit_r
+    DCG@k       = sum_{r <= k} hit_r / log2(r + 1)
+    NDCG@k      = DCG@k / sum_{r <= min(k, |relevant|)} 1 / log2(r + 1)
+
+Each is averaged over users.  precision@k divides by k even where the list is shorter: a place left
+empty is a place wasted; so it reaches 1 only where |relevant| >= k.  A user without any relevant
+item has no recall and no NDCG (0 / 0) and is left out of all three means.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import numpy as np
+
+from npcf._types import FloatArray
+from npcf.errors import DataError, EmptyBatchError, ShapeError, require_count
+
+Relevant = Sequence[Collection[Any]]
+Ranked = Sequence[Sequence[Any]]
+
+
+def precision_at_k(relevant: Relevant, ranked: Ranked, k: int) -> float:
+    """Return the mean share of the first `k` places that hold a relevant item."""
+    return _mean_over_users(relevant, ranked, k, lambda hits, n: hits.sum() / k)
+
+
+def recall_at_k(relevant: Relevant, ranked: Ranked, k: int) -> float:
+    """Return the mean share of the relevant items that are among the first `k`."""
+    return _mean_over_users(relevant, ranked, k, lambda hits, n: hits.sum() / n)
+
+
+def ndcg_at_k(relevant: Relevant, ranked: Ranked, k: int) -> float:
+    """Return the mean normalised discounted cumulative gain of the first `k`."""
+    discount = 1 / np.log2(np.arange(2, require_count("k", k) + 2))
+
+    def ndcg(hits: FloatArray, n: int) -> float:
+        # Added one after the other, so that perfect hits add the very numbers of the ideal.
+        gains = np.cumsum(discount[: len(hits)] * hits)
+        return float(gains[-1] / np.cumsum(discount)[min(k, n) - 1]) if len(hits) else 0.0
+
+    return _mean_over_users(relevant, ranked, k, ndcg)
+
+
+def _mean_over_users(
+    relevant: Relevant, ranked: Ranked, k: int, score: Callable[[FloatArray, int], Any]
+) -> float:
+    require_count("k", k)
+    if len(relevant) != len(ranked):
+        raise ShapeError(
+            "ranked", f"{len(ranked)} lists for {len(relevant)} users", "Give one for each user."
+        )
+    scores = []
+    for user, (wanted, places) in enumerate(zip(map(set, relevant), ranked, strict=True)):
+        items = list(places)
+        if len(set(items)) < len(items):
+            twice = next(item for rank, item in enumerate(items) if item in items[:rank])
+            raise DataError(
+                "ranked", f"names {twice!r} twice", "List an item once.", position=user, value=twice
+            )
+        if wanted:
+            hits = np.array([item in wanted for item in items[:k]], np.float64)
+            scores.append(score(hits, len(wanted)))
+    if not scores:
+        raise EmptyBatchError("relevant", "no user has a relevant item", "There is no mean.")
+    return float(np.mean(scores))
