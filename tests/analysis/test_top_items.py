@@ -1,10 +1,11 @@
 """The ends of the bias table."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from npcf.analysis import top_items
-from npcf.data import planted
+from npcf.analysis import top_items, top_items_by_count
+from npcf.data import Ratings, planted
 from npcf.errors import SettingError, UsageError
 from npcf.models import DotProductBiasCP, DotProductBiasEmb, EmbeddingDot
 
@@ -39,8 +40,29 @@ def test_asking_for_more_than_there_is_gives_all():
     assert len(top_items(model, RATINGS, 100)) == 20
 
 
+@pytest.mark.parametrize("ascending", [False, True])
+def test_by_count_ranks_by_ratings_and_shows_the_bias(ascending):
+    model = DotProductBiasCP(31, 21, 3, rng=np.random.default_rng(0))
+    found = top_items(model, RATINGS, 20, by="count", ascending=ascending)
+    alone = top_items_by_count(RATINGS, 20, ascending=ascending)
+    assert found[["row", "title", "ratings"]].equals(alone)
+    assert found["bias"].tolist() == model.params["item_bias"][found["row"]].tolist()
+    sign = 1 if ascending else -1
+    keys = list(zip(sign * found["ratings"], found["row"], strict=True))
+    assert keys == sorted(keys)
+    assert sorted(found["row"]) == list(range(1, 21))
+
+
+def test_without_an_na_row_every_row_is_an_item():
+    frame = pd.DataFrame({"user": 1, "item": [30, 10, 20, 10], "rating": 3.0})
+    ratings = Ratings.from_frame(frame, na_row=False, order="appearance")
+    assert top_items_by_count(ratings)["title"].tolist() == ["10", "30", "20"]
+
+
 def test_models_without_biases_and_no_items_are_refused():
     with pytest.raises(UsageError, match="no item biases"):
         top_items(EmbeddingDot(31, 21), RATINGS)
+    with pytest.raises(SettingError, match="by: 'mean' is unknown"):
+        top_items(DotProductBiasCP(31, 21, 3), RATINGS, by="mean")
     with pytest.raises(SettingError, match="n: must be"):
         top_items(DotProductBiasCP(31, 21, 3), RATINGS, 0)

@@ -1,0 +1,157 @@
+"""Ratings for the ids of people's own files: a model, and the vocabularies that say whose rows.
+
+    prediction(user, item) = model(row of user, row of item)
+
+An id that the vocabulary does not hold is met by one of three policies:
+
+    "raise"  UnknownIdError, naming the first position and value: nothing is invented.
+    "mean"   An unknown user has the mean factors and the mean bias of all known users, an unknown
+             item those of all known items; what is known of the other side still counts:
+                 P[unknown] = mean over known u of P[u],   b[unknown] = mean over known u of b[u]
+             Where both are unknown, nothing is known of the pair: the mean rating.
+    "na"     Row 0, `#na#`, as in fastai.  No rating trained it, it only decayed.
+
+'196' is not 196: ids of another type than the vocabulary's are refused under every policy, because
+all of them would be unknown.
+
+Every prediction is one pair's, computed by the model's own forward; so single pairs, frames,
+matrices and recommendations agree to the bit, whatever the size of the chunks.
+
+`clip=(low, high)` cuts predictions off afterwards.  It is no part of the model: `y_range` squashes
+and has a gradient, clipping is for the reader, twice clipped is once clipped, and the loss never
+sees it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from npcf._types import FloatArray
+from npcf.analysis.rows import PAIRS_AT_ONCE, clipped, find_rows, predict_rows, with_params
+from npcf.data import Ratings, Vocabulary
+from npcf.errors import DataError, ShapeError, require_number
+from npcf.models import PARAM_NAMES, PairModel
+
+
+class Predictor:
+    """A trained model that is asked by ids.  Built by `Predictor.of(model, ratings)`.
+
+    `titles[row]` labels an item's row; `mean_rating` is the mean of the training ratings; `columns`
+    are the names that the id columns of frames have.
+    """
+
+    def __init__(
+        self,
+        model: PairModel,
+        user_vocab: Vocabulary,
+        item_vocab: Vocabulary,
+        titles: Sequence[str],
+        mean_rating: float,
+        *,
+        columns: tuple[str, str] = ("user", "item"),
+    ):
+        for side, vocab in (("user", user_vocab), ("item", item_vocab)):
+            n_rows = len(model.params[f"{side}_factors"])
+            if n_rows != len(vocab):
+                raise ShapeError(
+                    f"{side}_vocab",
+                    f"has {len(vocab)} rows, the model's table has {n_rows}",
+                    "Give the vocabulary that the model was trained with.",
+                )
+        if len(titles) != len(item_vocab):
+            raise ShapeError(
+                "titles", f"has {len(titles)} labels for {len(item_vocab)} rows", "Label each row."
+            )
+        self.model, self.user_vocab, self.item_vocab = model, user_vocab, item_vocab
+        self.titles, self.columns = list(titles), columns
+        self.mean_rating = require_number("mean_rating", mean_rating, -np.inf)
+
+    @classmethod
+    def of(cls, model: PairModel, ratings: Ratings) -> "Predictor":
+        """Return the predictor of `model` with the vocabularies, titles and mean of `ratings`."""
+        if not len(ratings):
+            raise DataError("ratings", "has no ratings", "Give those the model was trained on.")
+        mean, (user, item, _) = float(ratings.rating.mean(dtype=np.float64)), ratings.columns
+        vocabs = ratings.user_vocab, ratings.item_vocab
+        return cls(model, *vocabs, ratings.titles, mean, columns=(user, item))
+
+    def predict(
+        self,
+        users: Any,
+        items: Any,
+        *,
+        unknown: str = "raise",
+        clip: tuple[float, float] | None = None,
+        chunk: int = PAIRS_AT_ONCE,
+    ) -> FloatArray:
+        """Return predictions (n,) for the ids `users` and `items`, n each."""
+        user_rows = find_rows(self.user_vocab, users, "users", unknown)
+        item_rows = find_rows(self.item_vocab, items, "items", unknown)
+        if len(user_rows) != len(item_rows):
+            raise ShapeError(
+                "items", f"{len(item_rows)} ids for {len(user_rows)} users", "Give pairs."
+            )
+        return clipped(self._predict_known(user_rows, item_rows, chunk), clip)
+
+    def predict_frame(
+        self,
+        frame: pd.DataFrame,
+        *,
+        user: str | None = None,
+        item: str | None = None,
+        column: str = "prediction",
+        unknown: str = "raise",
+        clip: tuple[float, float] | None = None,
+        chunk: int = PAIRS_AT_ONCE,
+    ) -> pd.DataFrame:
+        """Return a copy of `frame` with the predictions in a new column; rows keep their order.
+
+        `user` and `item` name the id columns; if None, as in the training ratings.
+        """
+        names = user or self.columns[0], item or self.columns[1]
+        for name in names:
+            if name not in frame.columns:
+                raise DataError(
+                    "frame",
+                    f"has no column {name!r}; it has {', '.join(map(repr, frame.columns))}",
+                    "Name the columns: predict_frame(frame, user=..., item=...).",
+                )
+        if column in frame.columns:
+            raise DataError("frame", f"has a column {column!r}", "Choose another: column=....")
+        ids = [frame[name] for name in names]
+        prediction = self.predict(*ids, unknown=unknown, clip=clip, chunk=chunk)
+        return frame.assign(**{column: prediction})
+
+    def predict_matrix(
+        self, users: Any, items: Any, *, unknown: str = "raise", clip: Any = None
+    ) -> FloatArray:
+        """Return predictions (len(users), len(items)): each of `users` with each of `items`."""
+        user_rows = find_rows(self.user_vocab, users, "users", unknown)
+        item_rows = find_rows(self.item_vocab, items, "items", unknown)
+        pairs = np.repeat(user_rows, len(item_rows)), np.tile(item_rows, len(user_rows))
+        matrix = self._predict_known(*pairs, PAIRS_AT_ONCE).reshape(len(user_rows), len(item_rows))
+        return clipped(matrix, clip)
+
+    def _predict_known(self, users: Any, items: Any, chunk: int) -> FloatArray:
+        """Predict rows, where row -1 is the mean row of its side."""
+        if not ((users < 0).any() or (items < 0).any()):
+            return predict_rows(self.model, users, items, chunk)
+        prediction = predict_rows(
+            self._with_mean_rows(),
+            np.where(users < 0, len(self.user_vocab), users),
+            np.where(items < 0, len(self.item_vocab), items),
+            chunk,
+        )
+        prediction[(users < 0) & (items < 0)] = self.mean_rating
+        return prediction
+
+    def _with_mean_rows(self) -> PairModel:
+        tables = {}
+        for name in self.model.params.keys() & set(PARAM_NAMES):
+            table = self.model.params[name]
+            vocab = self.user_vocab if name.startswith("user") else self.item_vocab
+            mean = table[vocab.first_row :].mean(axis=0, keepdims=True, dtype=np.float64)
+            tables[name] = np.concatenate([table, mean.astype(table.dtype)])
+        return with_params(self.model, tables)

@@ -1,0 +1,154 @@
+"""What next: the items of largest prediction, and the items most like another.
+
+A user's n items are those of largest (prediction, then smallest row): ties go to the smaller row,
+so the answer does not depend on a sorting algorithm, on other users or on the chunk.  `#na#` is
+never among them.  Users are ranked a few at a time; what is held at once is PAIRS_AT_ONCE
+predictions, or one user's, and never the table of all users and items.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from npcf._types import FloatArray
+from npcf.analysis.predictor import Predictor
+from npcf.analysis.rows import PAIRS_AT_ONCE, find_rows, predict_rows
+from npcf.data import Ratings, Vocabulary
+from npcf.errors import DivergenceError, require_choice, require_count
+
+Rows = NDArray[Any]
+
+
+def recommend(
+    predictor: Predictor, user: Any, n: int = 10, exclude_seen: Ratings | None = None
+) -> pd.DataFrame:
+    """Return the `n` best items for `user`: row, item, title, prediction, best first.
+
+    Items that `user` rated in `exclude_seen` are left out; so there may be fewer than `n`.
+    """
+    found = recommend_all(predictor, [user], n, exclude_seen)
+    return found.drop(columns=["user", "rank"])
+
+
+def recommend_all(
+    predictor: Predictor, users: Any = None, n: int = 10, seen: Ratings | None = None
+) -> pd.DataFrame:
+    """Return the `n` best items of each of `users` (of all, if None), in the order of `users`.
+
+    Columns: user, rank (from 1), row, item, title, prediction.
+    """
+    require_count("n", n)
+    if users is None:
+        users = predictor.user_vocab.ids
+    user_rows = find_rows(predictor.user_vocab, users, "users", "raise")
+    seen_by = _seen_items(predictor, seen)
+    candidates = np.arange(predictor.item_vocab.first_row, len(predictor.item_vocab))
+    at_once = max(1, PAIRS_AT_ONCE // max(1, len(candidates)))
+    found, scores = [], []
+    for start in range(0, len(user_rows), at_once):
+        chunk = user_rows[start : start + at_once]
+        pairs = np.repeat(chunk, len(candidates)), np.tile(candidates, len(chunk))
+        table = predict_rows(predictor.model, *pairs).reshape(len(chunk), -1)
+        for user, prediction in zip(chunk, table, strict=True):
+            best, score = best_rows(candidates, prediction, n, seen_by(user))
+            found.append(best)
+            scores.append(score)
+    counts = [len(best) for best in found]
+    frame = item_frame(predictor, _joined(found, np.intp), _joined(scores, np.float64))
+    frame.insert(0, "user", pd.Index(users).repeat(counts))
+    frame.insert(1, "rank", _joined([np.arange(1, count + 1) for count in counts], np.intp))
+    return frame
+
+
+def similar_items(predictor: Predictor, item: Any, n: int = 10, by: str = "cosine") -> pd.DataFrame:
+    """Return the `n` items whose factors are most like those of `item`, best first.
+
+    by="cosine": q . r / (|q| |r|), in [-1, 1], and 0 where a vector is zero; by="dot": q . r.
+    Both in float64.  Columns: row, item, title, similarity.  `item` itself is left out.
+    """
+    require_count("n", n)
+    require_choice("by", by, ("cosine", "dot"))
+    row = find_rows(predictor.item_vocab, [item], "item", "raise")[0]
+    factors = predictor.model.params["item_factors"].astype(np.float64)
+    if by == "cosine":
+        factors = _unit_rows(factors)
+    similarity = (factors * factors[row]).sum(axis=1)
+    if by == "cosine":
+        similarity = np.clip(similarity, -1, 1)
+    candidates = np.arange(predictor.item_vocab.first_row, len(factors))
+    best, score = best_rows(candidates, similarity[candidates], n, np.array([row]))
+    return item_frame(predictor, best, score).rename(columns={"prediction": "similarity"})
+
+
+def best_rows(candidates: Rows, score: FloatArray, n: int, excluded: Rows) -> tuple[Rows, Any]:
+    """Return the `n` of `candidates` (ascending rows) of largest score, and their scores.
+
+    Partition first: everything not below the n-th best is a finalist, and only finalists are
+    sorted.  A stable sort of ascending rows leaves ties in the order of rows.
+    """
+    if np.isnan(score).any():
+        raise DivergenceError(
+            "prediction", "holds NaN, which has no rank", "The model diverged: train with lower lr."
+        )
+    if len(excluded):
+        allowed = ~np.isin(candidates, excluded)
+        candidates, score = candidates[allowed], score[allowed]
+    if n < len(score):
+        cut = -np.partition(-score, n - 1)[n - 1]
+        finalists = score >= cut
+        candidates, score = candidates[finalists], score[finalists]
+    order = np.argsort(-score, kind="stable")[:n]
+    return candidates[order], score[order]
+
+
+def item_frame(predictor: Predictor, rows: Rows, score: FloatArray) -> pd.DataFrame:
+    """Return a frame row, item, title, prediction of item rows."""
+    ids = predictor.item_vocab.ids[rows - predictor.item_vocab.first_row]
+    titles = [predictor.titles[row] for row in rows]
+    return pd.DataFrame({"row": rows, "item": ids, "title": titles, "prediction": score})
+
+
+def _unit_rows(factors: FloatArray) -> FloatArray:
+    """Divide each row by its length; scaled by its largest entry first, so nothing overflows."""
+    largest = np.abs(factors).max(axis=1, keepdims=True, initial=0)
+    scaled = np.divide(factors, largest, out=np.zeros_like(factors), where=largest > 0)
+    length = np.sqrt((scaled**2).sum(axis=1, keepdims=True))
+    unit: FloatArray = np.divide(scaled, length, out=scaled, where=length > 0)
+    return unit
+
+
+def _seen_items(predictor: Predictor, seen: Ratings | None) -> Callable[[int], Rows]:
+    """Return a function from a user's row to the rows of the items rated in `seen`."""
+    none = np.zeros(0, np.intp)
+    if seen is None:
+        return lambda user: none
+    users = _translated(seen.users, seen.user_vocab, predictor.user_vocab)
+    items = _translated(seen.items, seen.item_vocab, predictor.item_vocab)
+    order = np.argsort(users, kind="stable")
+    users, items = users[order], items[order]
+
+    def seen_by(user: int) -> Rows:
+        first, last = np.searchsorted(users, [user, user + 1])
+        found: Rows = items[first:last]
+        return found
+
+    return seen_by
+
+
+def _translated(rows: Rows, source: Vocabulary, target: Vocabulary) -> Rows:
+    """Return the rows that the ids behind `rows` have in `target`; -1 where it holds no such id."""
+    if source is target:
+        return rows
+    found = target.ids.get_indexer(source.ids)
+    nobody = np.full(source.first_row, -1)
+    table = np.concatenate([nobody, np.where(found < 0, -1, found + target.first_row)])
+    translated: Rows = table[rows]
+    return translated
+
+
+def _joined(parts: list[Any], dtype: Any) -> Rows:
+    """Return the parts end to end; `dtype` is for none at all."""
+    return np.concatenate(parts) if parts else np.zeros(0, dtype)

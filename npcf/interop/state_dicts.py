@@ -1,0 +1,159 @@
+"""The sources' names and shapes for the four tables, converted into each other bit for bit.
+
+                    user_factors (U, K)  item_factors (I, K)   user_bias           item_bias
+    npcf            user_factors         item_factors          user_bias (U,)      item_bias (I,)
+    fastai          u_weight.weight      i_weight.weight       u_bias.weight       i_bias.weight
+    lesson          u.weight             m.weight              ub.weight           mb.weight
+    embedding       user_factors.weight  movie_factors.weight  user_bias.weight    movie_bias.weight
+    create_params   user_factors         movie_factors         user_bias (U,)      movie_bias (I,)
+
+fastai is the library's `EmbeddingDotBias`, lesson the notebook's class of that name, embedding and
+create_params the book's two classes.  An Embedding's bias is (n, 1), an indexed array's (n,): the
+same memory with or without a unit axis, so converting there and back gives the same bits, in the
+same dtype.  A model without biases has the two tables of factors only.
+
+A state is a mapping from names to arrays.  torch tensors may be handed over as they are: they are
+read through their own `detach`, `cpu` and `numpy`; torch itself is not imported.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from npcf._types import FloatArray, Params
+from npcf.errors import (
+    DTypeError,
+    ShapeError,
+    UsageError,
+    require_choice,
+    require_floats,
+)
+
+
+class Layout(NamedTuple):
+    """The keys of the four tables, in npcf's order, and whether biases have a unit axis."""
+
+    user_factors: str
+    item_factors: str
+    user_bias: str
+    item_bias: str
+    column: bool
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The source's key of each of npcf's tables."""
+        return dict(zip(self._fields[:4], self[:4], strict=True))
+
+
+LAYOUTS = {
+    "npcf": Layout("user_factors", "item_factors", "user_bias", "item_bias", False),
+    "fastai": Layout("u_weight.weight", "i_weight.weight", "u_bias.weight", "i_bias.weight", True),
+    "lesson": Layout("u.weight", "m.weight", "ub.weight", "mb.weight", True),
+    "embedding": Layout(
+        "user_factors.weight",
+        "movie_factors.weight",
+        "user_bias.weight",
+        "movie_bias.weight",
+        True,
+    ),
+    "create_params": Layout("user_factors", "movie_factors", "user_bias", "movie_bias", False),
+}
+
+
+def detect_layout(state: Mapping[str, Any]) -> str:
+    """Return the name of the layout whose keys `state` has, all four or the two of factors.
+
+    Raises UsageError naming what is missing or what is too much.
+    """
+    have = set(state)
+    for name, layout in LAYOUTS.items():
+        keys = list(layout.keys.values())
+        if have in (set(keys), set(keys[:2])):
+            return name
+    nearest = max(LAYOUTS, key=lambda name: len(have & set(LAYOUTS[name].keys.values())))
+    wanted = set(LAYOUTS[nearest].keys.values())
+    if not have & wanted:
+        raise UsageError(
+            "state",
+            f"has none of the known keys; it has {_listed(have) or 'none at all'}",
+            f"The layouts are {', '.join(LAYOUTS)}.",
+        )
+    missing, extra = _listed(wanted - have), _listed(have - wanted)
+    parts = [f"lacks {missing}"] * bool(missing) + [f"has in addition {extra}"] * bool(extra)
+    raise UsageError(
+        "state",
+        f"is nearest to the layout {nearest!r}, but {' and '.join(parts)}",
+        f"That layout has {_listed(wanted)}.",
+    )
+
+
+def convert(state: Mapping[str, Any], to: str) -> Params:
+    """Return the tables of `state`, whose layout is detected, as new arrays in the layout `to`.
+
+    Values and dtype are untouched.  Raises ShapeError, DTypeError or UsageError, naming the key.
+    """
+    target = LAYOUTS[require_choice("to", to, LAYOUTS)]
+    source = LAYOUTS[detect_layout(state)]
+    result = {}
+    for name, key in source.keys.items():
+        if key in state:
+            array = _as_array(key, state[key])
+            if name.endswith("bias"):
+                array = _with_axis(key, array, source.column, target.column)
+            result[target.keys[name]] = array
+    _judge_tables(source, target, result)
+    return result
+
+
+def _as_array(key: str, table: Any) -> FloatArray:
+    """Return a copy of an array, or of a tensor, as a C-ordered ndarray of real floats."""
+    if hasattr(table, "detach"):
+        table = table.detach().cpu().numpy()
+    array = require_floats(f"state[{key!r}]", table)
+    if array.dtype.kind != "f":
+        raise DTypeError(f"state[{key!r}]", "holds complex numbers", "Tables are real.")
+    return np.array(array, order="C", subok=False)
+
+
+def _with_axis(key: str, bias: FloatArray, has_axis: bool, wants_axis: bool) -> FloatArray:
+    """Put the unit axis of a bias on or off."""
+    right = bias.ndim == 2 and bias.shape[1] == 1 if has_axis else bias.ndim == 1
+    if not right:
+        shape = "(n, 1)" if has_axis else "(n,)"
+        raise ShapeError(
+            f"state[{key!r}]",
+            f"must be {shape} in this layout, got {bias.shape}",
+            "Biases are (n, 1) in an Embedding and (n,) in an indexed array.",
+        )
+    return bias.reshape(len(bias), *[1] * wants_axis)
+
+
+def _judge_tables(source: Layout, target: Layout, tables: Params) -> None:
+    """Raise unless the tables, named as in `target`, belong together."""
+    got = {name: tables[key] for name, key in target.keys.items() if key in tables}
+    first = got["user_factors"]
+    for name, table in got.items():
+        key = f"state[{source.keys[name]!r}]"
+        if table.dtype != first.dtype:
+            raise DTypeError(
+                key,
+                f"dtype {table.dtype} is not {first.dtype} of {source.user_factors!r}",
+                "Give all tables one dtype.",
+            )
+        side = got[f"{name.split('_')[0]}_factors"]
+        if name.endswith("bias") and len(table) != len(side):
+            raise ShapeError(
+                key, f"has {len(table)} rows for {len(side)} rows of factors", "They belong to one."
+            )
+        if name.endswith("factors") and (table.ndim != 2 or table.shape[1:] != first.shape[1:]):
+            raise ShapeError(
+                key,
+                f"shape {table.shape} does not match {source.user_factors!r} of shape "
+                f"{first.shape}",
+                "Factors are (U, K) and (I, K).",
+            )
+
+
+def _listed(keys: set[str]) -> str:
+    return ", ".join(sorted(map(repr, keys)))
