@@ -3,8 +3,8 @@
     rating(u, i) = low + (high - low) * sigmoid( P[u] . Q[i] + b[u] + c[i] )
 
 The letters used everywhere: B batch, U users, I items, K factors.
-`kernels`, `data`, `training`, `analysis`, `verify` load on first use, because they bring Numba or
-pandas with them.
+`kernels`, `data`, `training`, `analysis`, `interop`, `verify` load on first use, because they bring
+Numba or pandas with them.
 """
 
 import importlib
@@ -13,20 +13,23 @@ from typing import TYPE_CHECKING, Any
 from npcf import errors, models, ops, optim
 
 if TYPE_CHECKING:
-    from npcf import analysis, data, kernels, training, verify
+    from npcf import analysis, data, interop, kernels, training, verify
     from npcf.data import Ratings
+    from npcf.estimator import CollabRegressor
     from npcf.training import Learner
     from npcf.verify.gradcheck import gradcheck
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
+    "CollabRegressor",
     "Learner",
     "Ratings",
     "analysis",
     "data",
     "errors",
     "gradcheck",
+    "interop",
     "kernels",
     "models",
     "ops",
@@ -35,8 +38,13 @@ __all__ = [
     "verify",
 ]
 
-_LATE_ROOMS = ("analysis", "data", "kernels", "training", "verify")
-_LATE_NAMES = {"Learner": "training", "Ratings": "data", "gradcheck": "verify"}
+_LATE_ROOMS = ("analysis", "data", "interop", "kernels", "training", "verify")
+_LATE_NAMES = {
+    "CollabRegressor": "estimator",
+    "Learner": "training",
+    "Ratings": "data",
+    "gradcheck": "verify",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,32 +1,32 @@
 """`npcf VERB`: thin; every line of work is somebody else's."""
 
 import argparse
-import json
 import os
 import sys
+import tomllib
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from npcf import models
+from npcf.commands import VERBS
 from npcf.errors import NpcfError, SettingError
-
-MODELS = {"embedding": models.DotProductBiasEmb, "create_params": models.DotProductBiasCP}
-EXAMPLE = "example: npcf train --data ml-100k --item title --epochs 5 --lr 5e-3 --wd 0.1"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; return the exit code: 0 done, 1 failed, 2 wrong usage."""
-    args = _parser().parse_args(argv)
     try:
-        return int(args.run(args))
+        args = _parser().parse_args(_with_config(list(sys.argv[1:] if argv is None else argv)))
+        code = int(args.run(args))
+        sys.stdout.flush()
+        return code
     except NpcfError as error:
         print(f"npcf: {error}", file=sys.stderr)
         return 2 if isinstance(error, SettingError) else 1
     except BrokenPipeError:  # the reader of a pipe has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a disk that is full, a folder that may not be written
+        print(f"npcf: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("npcf: interrupted", file=sys.stderr)
         return 1
@@ -34,113 +34,57 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="npcf", description="Collaborative filtering with every gradient written out by hand."
+        prog="npcf",
+        description="Collaborative filtering with every gradient written out by hand.",
+        epilog="example: npcf train --epochs 2    (npcf VERB --help shows more)",
     )
+    parser.add_argument("--config", metavar="FILE", help="TOML: a table of options for each verb")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    train = verbs.add_parser(
-        "train",
-        help="train on ratings, show the ends of the bias table, check the gradients",
-        description="Train the model of lesson 5, then check its gradients on a real batch.",
-        epilog=EXAMPLE,
-    )
-    train.set_defaults(run=_train)
-    add = train.add_argument
-    add("--data", metavar="PATH", help="folder of ml-100k (default: planted ratings)")
-    add("--item", choices=("id", "title"), default="id", help="what an item is (default: id)")
-    add("--model", choices=tuple(MODELS), default="embedding", help="form of the tables")
-    add("--sampling", choices=("permutation", "replacement"), default="permutation",
-        help="each rating once an epoch, or as fastai's loader draws")  # fmt: skip
-    add("--factors", type=int, default=50, metavar="K", help="(default: 50)")
-    add("--epochs", type=int, default=5, metavar="N", help="(default: 5)")
-    add("--lr", type=float, default=5e-3, help="peak learning rate (default: 5e-3)")
-    add("--wd", type=float, default=0.1, help="decoupled weight decay (default: 0.1)")
-    add("--bs", type=int, default=64, help="ratings a batch (default: 64)")
-    add("--y-range", type=float, nargs=2, default=(0.0, 5.5), metavar=("LO", "HI"),
-        help="range of predictions (default: 0 5.5)")  # fmt: skip
-    add("--seed", type=int, default=0, help="of tables and batches (default: 0)")
-    add("--split-seed", type=int, default=42, metavar="SEED", help="(default: 42, as fastai)")
-    add("--json", action="store_true", help="print one JSON object and nothing else")
+    for verb in VERBS:
+        verb.add(verbs)
     return parser
 
 
-def _train(args: argparse.Namespace) -> int:
-    from npcf.analysis import top_items
-    from npcf.data import CollabDataLoaders
-    from npcf.errors import require_count
-    from npcf.training import FOOTNOTE, HEADER, Learner
-    from npcf.verify import gradcheck
+def _with_config(argv: list[str]) -> list[str]:
+    """Return `argv` with the options of --config FILE behind the verb, where later ones win.
 
-    say = (lambda *_: None) if args.json else print
-    for_tables, for_batches = np.random.default_rng(require_count("seed", args.seed, 0)).spawn(2)
-    ratings, source = _ratings(args)
-    dls = CollabDataLoaders.from_ratings(
-        ratings, split_seed=args.split_seed, bs=args.bs, sampling=args.sampling, rng=for_batches
-    )
-    require_count("factors", args.factors)
-    y_range = tuple(args.y_range)
-    model = MODELS[args.model](dls.n_users, dls.n_items, args.factors, y_range, rng=for_tables)
-    summary = {
-        "source": source,
-        "ratings": len(ratings),
-        "users": dls.n_users - 1,
-        "items": dls.n_items - 1,
-        "repeated_pairs": ratings.n_duplicates,
-        "train": len(dls.train.ratings),
-        "valid": len(dls.valid),
-    }
-    for name, value in summary.items():
-        say(f"{name.replace('_', ' '):<15} {value}")
-    say(f"\n{HEADER}")
-    learner = Learner(dls, model, on_epoch=say, progress=False if args.json else None)
-    learner.fit_one_cycle(args.epochs, args.lr, wd=args.wd)
-    say(f"{FOOTNOTE}\n")
-    history = learner.history
-    top, bottom = top_items(model, ratings), top_items(model, ratings, ascending=True)
-    report = gradcheck(model, dls.one_batch())
-    if args.json:
-        print(json.dumps(_as_json(args, summary, history, top, bottom, report), indent=2))
-        return int(not report.ok)
-    print(f"validation RMSE {history['rmse'].iloc[-1]:.4f} stars\n")
-    for label, frame in (("largest", top), ("smallest", bottom)):
-        print(f"items of {label} bias\n{_table(frame)}\n")
-    print(f"gradients of one batch of {args.bs}, by hand against numerically\n{report}")
-    return int(not report.ok)
+    A file with `[train]` and `lr = 0.01` stands for `npcf train --lr 0.01`.
+    """
+    if "--config" not in argv[:-1]:
+        return argv
+    place = argv.index("--config")
+    path, rest = argv[place + 1], argv[:place] + argv[place + 2 :]
+    names = [verb.__name__.rsplit(".", 1)[-1] for verb in VERBS]
+    verb = next((word for word in rest if word in names), None)
+    if verb is None:
+        return argv
+    behind = rest.index(verb) + 1
+    return rest[:behind] + _options(_read_config(path).get(verb, {}), verb) + rest[behind:]
 
 
-def _ratings(args: argparse.Namespace) -> tuple[Any, str]:
-    """Return the ratings and a word on where they come from."""
-    from npcf.data import planted, read_ml100k
-
-    if args.data is not None:
-        return read_ml100k(args.data, item=args.item), args.data
-    return planted().ratings, "planted (invented titles, known truth)"
-
-
-def _table(frame: Any) -> str:
-    lines = [
-        f"  {row.bias:+.3f}  {row.title} ({row.ratings} ratings)" for row in frame.itertuples()
-    ]
-    return "\n".join(lines)
+def _read_config(path: str) -> dict[str, Any]:
+    try:
+        with open(path, "rb") as file:
+            return tomllib.load(file)
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(
+            "--config", f"{path} cannot be read ({error})", "Give a TOML file."
+        ) from None
 
 
-def _as_json(
-    args: argparse.Namespace, summary: Any, history: Any, top: Any, bottom: Any, report: Any
-) -> dict[str, Any]:
-    settings = {name: value for name, value in vars(args).items() if name not in ("run", "json")}
-    return {
-        "settings": settings,
-        "data": summary,
-        "history": history.to_dict("records"),
-        "rmse": history["rmse"].iloc[-1],
-        "valid_loss": history["valid_loss"].iloc[-1],
-        "top": top.to_dict("records"),
-        "bottom": bottom.to_dict("records"),
-        "gradcheck": {
-            "ok": report.ok,
-            "entries": report.entries,
-            "worst": [mismatch._asdict() for mismatch in report.worst],
-        },
-    }
+def _options(table: Any, verb: str) -> list[str]:
+    """Return the words of the command line that a table stands for."""
+    if not isinstance(table, dict):
+        raise SettingError("--config", f"{verb} is no table", f"Write [{verb}] and options below.")
+    words: list[str] = []
+    for name, value in table.items():
+        option = f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(option)
+        elif value is not False:
+            values = value if isinstance(value, list) else [value]
+            words += [option, *map(str, values)]
+    return words
 
 
 if __name__ == "__main__":

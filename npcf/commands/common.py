@@ -1,0 +1,94 @@
+"""What the verbs share: where tables come from and go to, ids as typed, JSON."""
+
+import argparse
+import json
+import math
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from npcf.errors import UnknownIdError
+
+
+def add_verb(verbs: Any, name: str, summary: str, example: str, run: Any) -> Any:
+    """Declare a verb with its example; return its parser."""
+    parser = verbs.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"example: {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    return parser
+
+
+def read_ratings(path: str, item: str = "id") -> Any:
+    """Return Ratings from MovieLens files of any generation, a csv, or `-` for standard input."""
+    from npcf.data import read_csv, read_movielens
+
+    if path == "-":
+        with tempfile.NamedTemporaryFile(suffix=".csv") as copy:  # a csv is read in blocks
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+            copy.flush()
+            return read_csv(copy.name)
+    found = Path(path)
+    if found.suffix.lower() in (".csv", ".tsv", ".txt") and not _has_movies(found):
+        return read_csv(path)
+    return read_movielens(path, item=item)
+
+
+def _has_movies(path: Path) -> bool:
+    """Return whether `path` is the ratings file of a MovieLens folder."""
+    return path.name == "ratings.csv" and (path.parent / "movies.csv").is_file()
+
+
+def load_predictor(path: str) -> Any:
+    """Return the Predictor of a model saved by `npcf train --save`."""
+    from npcf.analysis import Predictor
+    from npcf.training import load
+
+    saved = load(path)
+    vocabs = saved.user_vocab, saved.item_vocab
+    names = saved.columns[0], saved.columns[1]
+    return Predictor(saved.model, *vocabs, saved.titles, saved.mean_rating, columns=names)
+
+
+def typed_id(text: str, vocab: Any, argument: str) -> Any:
+    """Return an id of the command line as the vocabulary holds it: a number or text."""
+    if vocab.ids.dtype.kind not in "iu":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise UnknownIdError(
+            argument, f"{text!r} is no number, and the known ids are", "Check the id.", value=text
+        ) from None
+
+
+def print_table(frame: Any, as_json: bool) -> None:
+    """Print a DataFrame as aligned text, or as a JSON list of its rows."""
+    if as_json:
+        print_json(frame.to_dict("records"))
+    else:
+        print(frame.to_string(index=False))
+
+
+def print_json(value: Any) -> None:
+    """Print JSON; numbers of NumPy become plain, and what is not finite becomes null."""
+    print(json.dumps(_plain(value), indent=2))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

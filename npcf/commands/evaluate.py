@@ -1,0 +1,46 @@
+"""`npcf evaluate`: how far a saved model is from ratings it is shown."""
+
+import argparse
+from typing import Any
+
+import numpy as np
+
+from npcf.commands.common import add_verb, load_predictor, print_json, read_ratings
+
+
+def add(verbs: Any) -> None:
+    """Declare the verb."""
+    parser = add_verb(verbs, "evaluate", "measure a saved model on ratings",
+                      "npcf evaluate model.npcf ml-100k/u1.test", run)  # fmt: skip
+    parser.add_argument("model", help="a model saved by npcf train --save")
+    parser.add_argument("data", help="ratings: MovieLens folder or file, csv, or -")
+    parser.add_argument("--item", choices=("id", "title"), default="id", help="what an item is")
+    parser.add_argument("--unknown", choices=("raise", "mean", "na"), default="mean",
+                        help="what an unknown id gets (default: mean)")  # fmt: skip
+    parser.add_argument("--clip", type=float, nargs=2, metavar=("LO", "HI"), help="cut off at")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print RMSE and MAE, and how many ids were unknown."""
+    from npcf.training import mae, rmse
+
+    predictor = load_predictor(args.model)
+    ratings = read_ratings(args.data, args.item)
+    users = np.asarray(ratings.user_vocab.labels, object)[ratings.users]
+    items = np.asarray(ratings.item_vocab.labels, object)[ratings.items]
+    clip = None if args.clip is None else tuple(args.clip)
+    pred = predictor.predict(list(users), list(items), unknown=args.unknown, clip=clip)
+    result = {
+        "ratings": len(ratings),
+        "rmse": rmse(pred, ratings.rating),
+        "mae": mae(pred, ratings.rating),
+        "unknown_users": int((~np.isin(users, predictor.user_vocab.ids)).sum()),
+        "unknown_items": int((~np.isin(items, predictor.item_vocab.ids)).sum()),
+    }
+    if args.json:
+        print_json(result)
+    else:
+        for name, value in result.items():
+            print(f"{name.replace('_', ' '):<15} {value:.4f}" if isinstance(value, float)
+                  else f"{name.replace('_', ' '):<15} {value}")  # fmt: skip
+    return 0
