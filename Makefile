@@ -44,7 +44,7 @@ format: .venv/test.done
 	$(PYTHON) -m venv .venv
 
 .venv/train.done: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --editable ".[progress]"
+	$(BIN)/python -m pip install --quiet --editable ".[progress,save]"
 	touch $@
 
 .venv/test.done: pyproject.toml | .venv/bin/python

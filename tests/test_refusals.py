@@ -132,7 +132,7 @@ OPERATIONS = [
     ("range upside down", lambda: ops.sigmoid_range_forward(W, 5, 0), SettingError, "y_range"),
     ("range of NaN", lambda: ops.sigmoid_range_forward(W, NAN, 1), SettingError, "low"),
     ("range without end", lambda: ops.sigmoid_range_forward(W, 0, INF), SettingError, "high"),
-    ("range of text", lambda: ops.sigmoid_range_forward(W, "0", "x"), SettingError, "high"),
+    ("range of text", lambda: ops.sigmoid_range_forward(W, "0", "x"), SettingError, "low"),
     ("logits of integers", lambda: ops.sigmoid_range_forward(IDS, 0, 1), DTypeError, "x"),
     ("vector against column", lambda: ops.mse_forward(W[:, 0], W[:, :1]), ShapeError, "keepdim=True"),
     ("loss of nothing", lambda: ops.mse_forward(np.zeros(0), np.zeros(0)), EmptyBatchError, "empty"),

@@ -105,6 +105,8 @@ def _summary(ratings: Any, dls: Any, source: str) -> dict[str, Any]:
         "users": len(ratings.user_vocab.ids),
         "items": len(ratings.item_vocab.ids),
         "repeated_pairs": ratings.n_duplicates,
+        "merged_ids": ratings.n_merged_ids,
+        "merged_pairs": ratings.n_merged_pairs,
         "train": len(dls.train.ratings),
         "valid": len(dls.valid),
     }

@@ -1,12 +1,12 @@
 """The ml-100k reader on hand-made files of the right and of the wrong format."""
 
-import os
 from pathlib import Path
 
 import pytest
 
 from npcf.data import read_ml100k
 from npcf.errors import DataError, SettingError
+from tests.places import NO_MOVIELENS, movielens
 
 U_DATA = "196\t242\t3\t881250949\n186\t302\t5\t891717742\n196\t302\t1\t878887116\n"
 U_ITEM = "242|Kolya (1996)|24-Jan-1997||http://x|0\n302|L\xe9on (1994)|01||http://y|1\n"
@@ -76,19 +76,12 @@ def test_an_unknown_meaning_of_item_is_refused(tmp_path):
         read_ml100k(write(tmp_path), item="name")
 
 
-def data_folder() -> Path | None:
-    """ml-100k in $NPCF_DATA, or beside the project."""
-    roots = [os.environ.get("NPCF_DATA"), Path(__file__).parents[3] / "shared" / "data"]
-    folders = [Path(root) / "ml-100k" for root in roots if root]
-    return next((folder for folder in folders if (folder / "u.data").is_file()), None)
-
-
-@pytest.mark.skipif(data_folder() is None, reason="no ml-100k in $NPCF_DATA or ../shared/data")
+@pytest.mark.skipif(movielens() is None, reason=NO_MOVIELENS)
 def test_movielens_100k_has_the_published_sizes():
-    ratings = read_ml100k(data_folder())
+    ratings = read_ml100k(movielens())
     assert (len(ratings), ratings.n_users, ratings.n_items) == (100_000, 944, 1_683)
     assert ratings.n_duplicates == 0
-    by_title = read_ml100k(data_folder(), item="title")
+    by_title = read_ml100k(movielens(), item="title")
     assert (by_title.n_users, by_title.n_items) == (944, 1_665)  # as the lesson's dls.classes
     assert by_title.n_duplicates == by_title.n_merged_pairs == 307
     assert by_title.n_merged_ids == 18

@@ -4,15 +4,13 @@ From V. Bakshi, "Comparing PyTorch Embeddings with Custom Embeddings" (2024): it
 from npcf, whose backward is written by hand; the elided file name is `u.data`.
 """
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from npcf.data import planted
 from npcf.errors import ShapeError
+from tests.places import NO_MOVIELENS, movielens
 
 CELLS = [
     """
@@ -78,13 +76,6 @@ res_emb += user_bias_emb(xb[:,0]) + movie_bias_emb(xb[:,1])
 """
 
 
-def real_folder():
-    """ml-100k in $NPCF_DATA, or beside the project."""
-    roots = [os.environ.get("NPCF_DATA"), Path(__file__).parents[3] / "shared" / "data"]
-    folders = [Path(root) / "ml-100k" for root in roots if root]
-    return next((folder for folder in folders if (folder / "u.data").is_file()), None)
-
-
 def planted_folder(folder):
     """Write planted ratings as u.data and u.item."""
     ratings = planted(50, 40, 1_000).ratings
@@ -126,10 +117,10 @@ def test_cells_run_on_planted_ratings(tmp_path):
     check(run_cells(planted_folder(tmp_path)), 51, 41)
 
 
-@pytest.mark.skipif(real_folder() is None, reason="no ml-100k in $NPCF_DATA or ../shared/data")
+@pytest.mark.skipif(movielens() is None, reason=NO_MOVIELENS)
 def test_cells_run_on_movielens_and_give_the_posts_sizes_and_losses():
     """944 and 1,665; final losses within .02 of the permutation's .808 and .810."""
-    names = run_cells(real_folder())
+    names = run_cells(movielens())
     check(names, 944, 1665)
     for learn in (names["learn_emb"], names["learn_cp"]):
         assert 0.78 < learn.history["valid_loss"].iloc[-1] < 0.84
