@@ -7,7 +7,8 @@ from typing import IO
 
 from npcf.data.blocks import read_header
 from npcf.data.columns import find_columns
-from npcf.data.delimited import WHOLE, Layout, read_columns
+from npcf.data.delimited import read_columns
+from npcf.data.fields import WHOLE, Layout
 from npcf.data.places import Place
 from npcf.data.ratings import Ratings
 from npcf.errors import DataError, require_choice

@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from npcf.data.blocks import read_header
-from npcf.data.delimited import Columns, Layout, read_columns
+from npcf.data.delimited import Columns, read_columns
+from npcf.data.fields import Layout
 from npcf.data.places import Place
 from npcf.data.ratings import Coded, Ratings, count_repeats
 from npcf.errors import DataError, require_choice

@@ -26,7 +26,10 @@ class Callback:
         """After validation; the epoch's row is `learner.rows[-1]`.  May raise StopTraining."""
 
     def after_fit(self, learner: Any) -> None:
-        """After the last step, also if training was stopped or interrupted."""
+        """After the last epoch, also if a callback stopped training."""
+
+    def after_interrupt(self, learner: Any) -> None:
+        """After Ctrl-C, in place of `after_fit`: the fit may yet be resumed."""
 
     def state_arrays(self) -> Params:
         """Return what a checkpoint must keep for this callback."""
@@ -96,7 +99,7 @@ class BestModel(Callback):
 
 
 class SaveEvery(Callback):
-    """Save the whole run to `path` after every `every` steps and at the end of the fit.
+    """Save the whole run to `path` after every `every` steps, at the end, and at Ctrl-C.
 
     The file is replaced in one move, so that a kill at any moment leaves the previous one whole.
     `Learner.resume(path)` goes on from it to the bits of the uninterrupted run.
@@ -113,5 +116,9 @@ class SaveEvery(Callback):
             learner.save(self.path)
 
     def after_fit(self, learner: Any) -> None:
+        """Save what there is."""
+        learner.save(self.path)
+
+    def after_interrupt(self, learner: Any) -> None:
         """Save what there is."""
         learner.save(self.path)

@@ -1,9 +1,6 @@
-"""The training loop: batch, forward, loss, backward, step, in the order one reads it."""
+"""A model, its ratings and its optimiser: one step, and the ways to take many."""
 
-import sys
-import time
 from collections.abc import Callable, Sequence
-from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,25 +11,18 @@ import pandas as pd
 from npcf import ops
 from npcf._types import FloatArray
 from npcf.data import CollabDataLoaders
-from npcf.errors import DataError, DivergenceError, require_count
+from npcf.errors import DivergenceError, require_count
 from npcf.models import PairModel
 from npcf.optim import constant, fastai_adam, flat_cosine, one_cycle_fastai
 from npcf.training import checkpoint, container
-from npcf.training.callbacks import Callback, StopTraining
+from npcf.training.callbacks import Callback
 from npcf.training.fit_state import FitState
-from npcf.training.history import (
-    FOOTNOTE,
-    EpochRow,
-    header,
-    history_frame,
-    log,
-    steps_frame,
-)
-from npcf.training.interrupt import Interrupt, deferred_interrupt
+from npcf.training.history import EpochRow, history_frame, steps_frame
+from npcf.training.loop import run
 from npcf.training.losses import MSELossFlat
 from npcf.training.lr_find import LRFind, lr_find
 from npcf.training.metrics import rmse
-from npcf.training.progress import with_progress
+from npcf.training.restoring import restore
 from npcf.training.validation_ranking import RankingMetric
 
 EVALUATION_CHUNK = 8192  # ratings predicted at a time, so that memory does not grow with the data
@@ -172,49 +162,8 @@ class Learner:
         From any step on, the result has the bits of the uninterrupted run.  Raises DataError if
         the file is damaged, belongs to other ratings or batches, or holds no fit.
         """
-        saved = checkpoint.load(path)
-        if "fit" not in saved.text:
-            raise DataError("path", f"{path} was saved outside a fit", "Nothing is to resume.")
-        if saved.text["data"] != checkpoint.fingerprint(self.dls):
-            raise DataError(
-                "dls",
-                "are not the ratings and batches of the saved run",
-                "Resume with the same ratings, split, bs and sampling.",
-            )
-        names = [type(callback).__name__ for callback in self.callbacks]
-        if saved.text["callbacks"] != names:
-            raise DataError(
-                "callbacks",
-                f"are {names}, the saved run had {saved.text['callbacks']}",
-                "Resume with the same callbacks in the same order.",
-            )
-        if saved.text["fit"]["rng_state"]["bit_generator"] != self._bit_generator():
-            raise DataError(
-                "dls", "has another kind of generator than the saved run", "Use default_rng."
-            )
-        self._take_over(saved)
+        restore(self, checkpoint.load(path))
         return self._run()
-
-    def _take_over(self, saved: checkpoint.Saved) -> None:
-        """Put everything a checkpoint holds into this learner."""
-        self.model = saved.model
-        self.opt = checkpoint.restore_optimizer(
-            saved.text["opt"], checkpoint.section(saved.arrays, "opt"), self.model.params
-        )
-        self.fit_state = FitState.restore(
-            saved.text["fit"], checkpoint.section(saved.arrays, "fit")
-        )
-        self.rows = [EpochRow(**row) for row in saved.text["rows"]]
-        self.lr_mult = saved.text["lr_mult"]
-        for i, callback in enumerate(self.callbacks):
-            callback.load_state_arrays(checkpoint.section(saved.arrays, f"callback {i}"))
-
-    def _layered(self, lr: float) -> Any:
-        """Return the rate of each parameter: one number unless `lr_mult` says otherwise."""
-        return {name: lr * k for name, k in self.lr_mult.items()} if self.lr_mult else lr
-
-    def _bit_generator(self) -> str:
-        return type(self.dls.train.rng.bit_generator).__name__
 
     def _count_steps(self, n_epoch: int) -> int:
         return require_count("n_epoch", n_epoch) * len(self.dls.train)
@@ -229,79 +178,5 @@ class Learner:
         return self._run()
 
     def _run(self) -> pd.DataFrame:
-        """Train from where `fit_state` stands to its end."""
-        state, report = self.fit_state, self._reporter()
-        assert state is not None
-        self.interrupted = False
-        self._call("before_fit")
-        with deferred_interrupt() as interrupt:
-            while not state.done:
-                start = time.perf_counter()
-                self._finish_epoch(state, interrupt)
-                if interrupt.asked:
-                    self._note_interrupt(state)
-                    break
-                row = self._row(state, time.perf_counter() - start)
-                self.rows.append(row)
-                report(row)
-                state.epoch, state.batch = state.epoch + 1, 0
-                state.rng_state = dict(self.dls.train.rng.bit_generator.state)
-                try:
-                    self._call("after_epoch")
-                except StopTraining as reason:
-                    log.info("stopped after epoch %d: %s", row.epoch, reason)
-                    state.epoch = state.n_epoch
-        self._call("after_fit")
+        run(self)
         return self.history
-
-    def _finish_epoch(self, state: FitState, interrupt: Interrupt) -> None:
-        """Take the steps that this epoch still lacks, or until Ctrl-C."""
-        train = self.dls.train
-        train.rng.bit_generator.state = state.rng_state
-        batches = islice(iter(train), state.batch, None)
-        total = len(train) - state.batch
-        for batch in with_progress(batches, total, f"epoch {state.epoch}", self.progress):
-            self.opt.lr = self._layered(float(state.lr[state.step]))
-            if state.mom is not None:
-                self.opt.momentum = float(state.mom[state.step])
-            loss = self.step(batch)
-            state.losses[state.step] = loss
-            state.smoother.add(loss)
-            state.batch += 1
-            self._call("after_step")
-            if interrupt.asked:
-                return
-
-    def _row(self, state: FitState, seconds: float) -> EpochRow:
-        """Validate, and return the epoch's row."""
-        pred, rating = self.predict(self.dls.valid.pairs), self.dls.valid.rating
-        error = rmse(pred, rating)
-        valid_loss, train_loss = error**2, state.smoother.smoothed
-        metrics = {
-            name: float(
-                metric.measure(self) if hasattr(metric, "measure") else metric(pred, rating)
-            )
-            for name, metric in self.metrics.items()
-        }
-        gap, lr = valid_loss - train_loss, float(state.lr[state.step - 1])
-        return EpochRow(state.epoch, train_loss, valid_loss, gap, error, lr, seconds, metrics)
-
-    def _note_interrupt(self, state: FitState) -> None:
-        self.interrupted = True
-        log.warning(
-            "interrupted after step %d of %d: the model holds the weights of that step",
-            state.step,
-            len(state.lr),
-        )
-
-    def _call(self, hook: str) -> None:
-        for callback in self.callbacks:
-            getattr(callback, hook, lambda learner: None)(self)
-
-    def _reporter(self) -> Callable[[EpochRow], None]:
-        if self.on_epoch is not None:
-            return self.on_epoch
-        if not sys.stdout.isatty():
-            return lambda row: None
-        print(f"{header(self.metrics)}\n{FOOTNOTE}")
-        return print

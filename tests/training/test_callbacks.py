@@ -18,6 +18,7 @@ from npcf.training import (
     EarlyStopping,
     Learner,
     RankingMetric,
+    SaveEvery,
     StopTraining,
     load,
     mae,
@@ -197,6 +198,24 @@ def test_ctrl_c_leaves_the_model_of_a_whole_step_and_says_so(at, caplog):
     for name, table in params.items():
         assert_same_bits(learn.model.params[name], table)
     assert np.isfinite(learn.validate()[0])
+
+
+@pytest.mark.parametrize("at", [10, 50, 89])
+def test_an_interrupted_run_is_saved_and_goes_on_to_the_same_end(at, tmp_path):
+    """Also with the best model waiting to be put back: it waits until the end."""
+
+    def callbacks(stop):
+        return [BestModel(), SaveEvery(tmp_path / "run", 1000), PressCtrlC(stop)]
+
+    want = learner(callbacks=callbacks(-1))
+    want.fit_one_cycle(2, 0.3, wd=0.0)
+    cut = learner(callbacks=callbacks(at))
+    cut.fit_one_cycle(2, 0.3, wd=0.0)
+    assert cut.interrupted
+    again = learner(callbacks=callbacks(-1))
+    again.resume(tmp_path / "run")
+    for name, table in want.model.params.items():
+        assert_same_bits(again.model.params[name], table)
 
 
 def test_ctrl_c_twice_is_meant():
