@@ -139,10 +139,19 @@ def bounded_rmsprop(
         variance = v - a * a
         mean_square = Bounded(np.maximum(variance.value, 0), variance.error, w.precision)
     floor = eps * (1 - 4 * w.precision.u)
-    g = g.divide(mean_square.sqrt() + w.constant(eps), at_least=floor)
+    root, rate = mean_square.sqrt() + w.constant(eps), w.constant(lr)
+    scaled = g.divide(root, at_least=floor)
     if setting["momentum"]:
-        buf = g = buf * w.constant(setting["momentum"]) + g
-    return w - g * w.constant(lr), v, a, buf
+        buf = buf * w.constant(setting["momentum"]) + scaled
+        return w - buf * rate, v, a, buf
+    # torch multiplies by lr first: what underflows there is magnified by the division.
+    update = _either(scaled * rate, (g * rate).divide(root, at_least=floor))
+    return w - update, v, a, buf
+
+
+def _either(a: Bounded, b: Bounded) -> Bounded:
+    """Return a bound for one quantity that may be computed in the way of `a` or of `b`."""
+    return Bounded(a.value, np.maximum(a.error, b.error + np.abs(a.value - b.value)), a.precision)
 
 
 def _average(old: Bounded, new: Bounded, beta: float) -> Bounded:
