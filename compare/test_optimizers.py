@@ -172,6 +172,24 @@ def test_touched_rows_are_what_torchs_sgd_moves_on_sparse_gradients(r, lr):
         assert_within(got[name], want[name], (ours.tolerance + theirs.tolerance) / 2, name)
 
 
+def mention_rounding(r, name, lr):
+    """What torch rounds beyond our one subtraction a step, where buffers keep mentions apart.
+
+    By step t a row's sparse buffer holds up to n_t mentions (2 n_t with Nesterov's g + m buf), of
+    at most the mass of all |gradients| so far, twice; each is subtracted alone and rounds by
+    u (|w| + lr mass).
+    """
+    table = Bounded.exact(r.params[name])
+    mass, reach, total = np.zeros_like(table.value), np.abs(table.value), 0.0
+    count = np.zeros((len(table.value), 1))
+    for touched, d_outs in zip(r.touched, r.d_outs, strict=True):
+        np.add.at(mass, touched[name], np.abs(d_outs[name]).astype(np.float64))
+        np.add.at(count, touched[name], 1)
+        reach = reach + 4 * lr * mass
+        total = total + table.precision.gamma(2 * count + 2) * reach
+    return total
+
+
 @given(r=touched_runs(), setting=sgd_settings())
 def test_with_momentum_torchs_sgd_on_sparse_gradients_is_that_of_all_rows(r, setting):
     """Every row that was ever touched goes on moving: its buffer is there, and decays."""
@@ -183,7 +201,8 @@ def test_with_momentum_torchs_sgd_on_sparse_gradients_is_that_of_all_rows(r, set
         state = BoundedState(Bounded.exact(start), setting)
         for i in range(len(r.touched)):
             state.step(r.bounded_grads(i, name))
-        assert_within(got[name], want[name], state.w.tolerance, name)
+        allowed = state.w.tolerance + mention_rounding(r, name, setting["lr"])
+        assert_within(got[name], want[name], allowed, name)
 
 
 def test_what_torch_refuses_of_sparse_gradients():
