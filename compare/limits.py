@@ -23,7 +23,7 @@ TRAJECTORY = {
     ("adam_emb_f64_1ep", 10): Limit(1e-16, 3.5e-18),
     ("adam_emb_f64_1ep", 100): Limit(1e-15, 1.6e-17),
     ("adam_emb_f64_1ep", 1250): Limit(5e-14, 8.4e-15),
-    ("adam_emb_f32_1ep", 1250): Limit(1e-5, 4.1e-6),
+    ("adam_emb_f32_1ep", 1250): Limit(1e-5, 3.2e-6),
     ("sgd_emb_f64_1ep", 1): Limit(1e-13, 6.9e-18),
     ("sgd_emb_f64_1ep", 1250): Limit(1e-13, 3.3e-16),
     ("sgdl2_emb_f64_1ep", 1): Limit(1e-13, 6.9e-18),

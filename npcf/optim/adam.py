@@ -64,7 +64,7 @@ class Adam(Optimizer):
 
     @momentum.setter
     def momentum(self, value: float) -> None:
-        self.betas = (value, self.betas[1])
+        self.betas = (float(value), self.betas[1])  # a NumPy float64 would promote float32
 
     def step(self, grads: Grads, touched: Touched | None = None) -> None:
         """Update every parameter in place from `grads`, which has the keys of `params`."""

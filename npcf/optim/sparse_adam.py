@@ -57,7 +57,7 @@ class SparseAdam(Optimizer):
 
     @momentum.setter
     def momentum(self, value: float) -> None:
-        self.betas = (value, self.betas[1])
+        self.betas = (float(value), self.betas[1])  # a NumPy float64 would promote float32
 
     @property
     def weight_decay(self) -> float:
