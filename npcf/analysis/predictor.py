@@ -73,7 +73,7 @@ class Predictor:
         """Return the predictor of `model` with the vocabularies, titles and mean of `ratings`."""
         if not len(ratings):
             raise DataError("ratings", "has no ratings", "Give those the model was trained on.")
-        mean, (user, item, _) = float(ratings.rating.mean(dtype=np.float64)), ratings.columns
+        mean, (user, item, _) = ratings.mean_rating, ratings.columns
         vocabs = ratings.user_vocab, ratings.item_vocab
         return cls(model, *vocabs, ratings.titles, mean, columns=(user, item))
 

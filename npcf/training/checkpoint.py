@@ -45,7 +45,7 @@ def describe(learner: Any) -> tuple[dict[str, Any], Arrays]:
         "items": _vocabulary_as_json(dls.valid.item_vocab),
         "titles": dls.valid.titles,
         "columns": list(dls.valid.columns),
-        "mean_rating": float(dls.train.ratings.rating.mean(dtype=np.float64)),
+        "mean_rating": dls.train.ratings.mean_rating,
         "data": fingerprint(dls),
         "rows": [row._asdict() for row in learner.rows],
         "lr_mult": learner.lr_mult,
