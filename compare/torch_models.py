@@ -304,6 +304,58 @@ def parameters(arrays):
     return {name: nn.Parameter(to_torch(array)) for name, array in arrays.items()}
 
 
+def one_step(optimizer, table, g, state):
+    """Take one step from the given state; return the table and the state, all as arrays."""
+    optimizer.state[table].update(
+        {name: to_torch(x) if isinstance(x, np.ndarray) else x for name, x in state.items()}
+    )
+    table.grad = to_torch(g)
+    optimizer.step()
+    after = optimizer.state[table]
+    return table.detach().numpy(), {n: x.numpy() for n, x in after.items() if x is not None}
+
+
+def one_sgd_step(w, g, buf, setting):
+    """Return (w, buf) after one step; a buffer of None is torch's before the first."""
+    table = nn.Parameter(to_torch(w))
+    state = {} if buf is None else {"momentum_buffer": buf}
+    w, after = one_step(sgd([table], setting), table, g, state)
+    return w, after.get("momentum_buffer")
+
+
+def one_adam_step(w, g, m, v, t, setting):
+    """Return (w, m, v) after step t."""
+    table = nn.Parameter(to_torch(w))
+    state = {"step": torch.tensor(float(t - 1)), "exp_avg": m, "exp_avg_sq": v}
+    w, after = one_step(adam([table], setting), table, g, state)
+    return w, after["exp_avg"], after["exp_avg_sq"]
+
+
+def one_sparse_adam_step(w, g, m, v, t, setting):
+    """Return (w, m, v) after step t, every entry a touched row."""
+    table = nn.Parameter(to_torch(w)[:, None])
+    optimizer = torch.optim.SparseAdam([table], **setting)
+    optimizer.state[table].update(
+        {"step": t - 1, "exp_avg": to_torch(m)[:, None], "exp_avg_sq": to_torch(v)[:, None]}
+    )
+    rows = torch.arange(len(w))[None, :]
+    table.grad = torch.sparse_coo_tensor(
+        rows, to_torch(g)[:, None], table.shape, check_invariants=True
+    )
+    optimizer.step()
+    after = optimizer.state[table]
+    moments = (after["exp_avg"].numpy()[:, 0], after["exp_avg_sq"].numpy()[:, 0])
+    return (table.detach().numpy()[:, 0], *moments)
+
+
+def one_rmsprop_step(w, g, v, a, buf, setting):
+    """Return (w, v, a, buf) after one step; what the setting does not use is returned as it was."""
+    table = nn.Parameter(to_torch(w))
+    state = {"step": torch.tensor(1.0), "square_avg": v, "grad_avg": a, "momentum_buffer": buf}
+    w, after = one_step(rmsprop([table], setting), table, g, state)
+    return w, after["square_avg"], after["grad_avg"], after["momentum_buffer"]
+
+
 # ---- schedules and permutations ---------------------------------------------------------------
 
 
@@ -385,6 +437,38 @@ def indexed(weight, ids, d_out):
     out = table[to_torch(ids)]
     out.backward(to_torch(d_out))
     return out.detach().numpy(), table.grad.numpy()
+
+
+def exp(x):
+    """Return torch's exp."""
+    return torch.exp(to_torch(x)).numpy()
+
+
+def sqrt(x):
+    """Return torch's square root."""
+    return torch.sqrt(to_torch(x)).numpy()
+
+
+def row_dot(left, right, d_out):
+    """Return (out, d_left, d_right) of the lesson's DotProduct."""
+    left, right = (to_torch(x).requires_grad_() for x in (left, right))
+    out = DotProduct()(left, right)
+    out.backward(to_torch(d_out))
+    return out.detach().numpy(), left.grad.numpy(), right.grad.numpy()
+
+
+def bias(dot, user_bias, item_bias, users, items, d_out):
+    """Return (out, d_dot, d_user_bias, d_item_bias) of two biases added by nn.Embedding."""
+    leaves = [to_torch(x).requires_grad_() for x in (dot, user_bias[:, None], item_bias[:, None])]
+    dot, *tables = leaves
+    looked_up = [
+        F.embedding(to_torch(ids), table).squeeze(1)
+        for ids, table in zip((users, items), tables, strict=True)
+    ]
+    out = dot + looked_up[0] + looked_up[1]
+    out.backward(to_torch(d_out))
+    grads = [leaf.grad.numpy() for leaf in leaves]
+    return (out.detach().numpy(), grads[0], *(grad[:, 0] for grad in grads[1:]))
 
 
 def mse(pred, rating, d_loss):

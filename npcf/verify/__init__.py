@@ -1,7 +1,7 @@
 """Is a gradient right?  Bounds derived from rounding theory, and checks that use them."""
 
-from npcf.verify.assertions import assert_same_bits, assert_within
-from npcf.verify.bounded import EXP_ERROR, PRECISION, Bounded, Precision
+from npcf.verify.assertions import assert_same_bits, assert_within, assert_within_exact
+from npcf.verify.bounded import Bounded
 from npcf.verify.bounded_model import (
     bounded_adam,
     bounded_gradients,
@@ -11,18 +11,23 @@ from npcf.verify.bounded_model import (
     bounded_sparse_adam,
     exact_params,
 )
+from npcf.verify.bounds import LIBRARIES, PRECISION, Library, Precision
 from npcf.verify.gradcheck import gradcheck
+from npcf.verify.gradcheck_subject import as_vjp
 from npcf.verify.report import GradcheckReport, Mismatch
 
 __all__ = [
-    "EXP_ERROR",
+    "LIBRARIES",
     "PRECISION",
     "Bounded",
     "GradcheckReport",
+    "Library",
     "Mismatch",
     "Precision",
+    "as_vjp",
     "assert_same_bits",
     "assert_within",
+    "assert_within_exact",
     "bounded_adam",
     "bounded_gradients",
     "bounded_predictions",

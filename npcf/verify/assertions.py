@@ -1,8 +1,13 @@
 """Comparing arrays: shape, then dtype, then every value, and the worst entry named."""
 
+import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
+
+from npcf._types import FloatArray
+from npcf.verify.tally import TALLY
 
 
 def assert_within(got: Any, want: Any, allowed: Any, name: str = "array") -> None:
@@ -35,3 +40,60 @@ def assert_same_bits(got: Any, want: Any, name: str = "array") -> None:
     got, want = np.asarray(got), np.asarray(want)
     assert got.dtype == want.dtype, f"{name}: dtype {got.dtype}, expected {want.dtype}"
     assert_within(got, want, 0.0, name)
+
+
+def shares(got: Any, exact: Any, bound: Any) -> FloatArray:
+    """Return |got - exact| / bound for every entry, decided exactly: at most 1 where it is within.
+
+    `exact` holds fractions.  0 where both vanish, inf for what is not finite, and NaN where the
+    bound is infinite: nothing is claimed there.
+    """
+    got, exact = np.asarray(got), np.asarray(exact, object)
+    bound = np.broadcast_to(np.asarray(bound, np.float64), got.shape)
+    triples = zip(got.ravel().tolist(), exact.ravel().tolist(), bound.ravel().tolist(), strict=True)
+    result = np.array([_share(*triple) for triple in triples], np.float64)
+    return result.reshape(got.shape)
+
+
+def _share(got: float, exact: Fraction, bound: float) -> float:
+    if bound == math.inf:
+        return math.nan
+    if not math.isfinite(got):
+        return math.inf
+    # whole numbers over common denominators: fractions would look for divisors at every step
+    top, bottom = got.as_integer_ratio()
+    difference = abs(top * exact.denominator - exact.numerator * bottom)
+    if not difference:
+        return 0.0
+    top, below = bound.as_integer_ratio()
+    difference, limit = difference * below, top * bottom * exact.denominator
+    if difference <= limit:
+        return min(difference / limit, 1.0)
+    try:
+        return max(difference / limit, math.nextafter(1.0, 2.0))
+    except (OverflowError, ZeroDivisionError):
+        return math.inf
+
+
+def assert_within_exact(got: Any, exact: Any, bound: Any, name: str = "array") -> None:
+    """Raise AssertionError unless |got - exact| <= bound for every entry, in exact arithmetic.
+
+    `exact` holds `fractions.Fraction` (`npcf.verify.exact`), `bound` float64 (`npcf.verify.bounds`,
+    of the shape of `got` or one number); a bound of infinity asks nothing of its entry.  NaN and
+    inf are within no finite bound.  The comparisons enter `npcf.verify.tally.TALLY`.
+    """
+    got, exact = np.asarray(got), np.asarray(exact, object)
+    assert got.shape == exact.shape, f"{name}: shape {got.shape}, expected {exact.shape}"
+    used = shares(got, exact, bound)
+    claimed = ~np.isnan(used)
+    TALLY.add(int(claimed.sum()), float(np.max(used, where=claimed, initial=0.0)))
+    wrong = claimed & (used > 1)
+    if not wrong.any():
+        return
+    worst = int(np.where(wrong, used, -1.0).argmax())
+    at = tuple(map(int, np.unravel_index(worst, used.shape)))
+    allowed = float(np.broadcast_to(bound, got.shape)[at])
+    raise AssertionError(
+        f"{name}{list(at)}: got {got[at]!r}, exactly {float(exact[at])!r}; the difference is "
+        f"{used[at]:.4g} times the bound {allowed:.3e}; {int(wrong.sum())} of {got.size} wrong"
+    )

@@ -7,51 +7,33 @@ working precision, in any order of additions, with or without fused multiply-add
 
     a + b    ea + eb                                        + u |a + b|
     a * b    |a| eb + |b| ea + ea eb                        + u |a b| + eta
-    a / b    widest corner of the two intervals             + u |a / b| + eta
-    sqrt a   widest end of the interval                     + 2 u sqrt(a)   (torch's is not exact)
+    a / b    (ea + |a / b| eb) / (b - eb)                   + u |a / b| + eta
+    sqrt a   ea / (2 sqrt(a - ea)), at most sqrt(ea)        + gamma_r sqrt(a)
+    exp a    exp(a) (exp(ea) - 1)                           + gamma_c exp(a) + tiny
     sum_n a  sum ea                                         + gamma_(n-1) sum |a|
-    sigmoid  s (1 - s) (exp(ex) - 1)                        + gamma_(2+c) s + tiny
+    scatter  sum_d ea                                       + gamma_(d-1) sum_d |a|
+    sigmoid  s (1 - s) (exp(ex) - 1)                        + gamma_(2 + c (1 - s)) s + tiny
 
-where |x| on the right stands for |value| + error, an upper bound of the exact magnitude.  Two
-implementations of one formula may differ by twice the error: `tolerance`.
+where |x| stands for |value| + error, an upper bound of the exact magnitude, and c and r are the
+library's errors of exp and sqrt in units of u (`npcf.verify.bounds.Library`; its default covers
+every library measured).  Two implementations of one formula may differ by twice the error:
+`tolerance`.
 
 The value is carried in float64: exact enough for float32 problems, and itself one of the bounded
 evaluations for float64 ones; no wider type is needed, so the bounds are the same everywhere.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from npcf._types import FloatArray, IdArray
+from npcf.verify.bounds.libraries import ANY, NUMPY, Library
+from npcf.verify.bounds.precision import ARITHMETIC_SLACK, DOUBLE, PRECISION, Precision
 
-EXP_ERROR = 6  # units of u; NumPy's float32 exp is off by up to about 4, measured; libm by 1
-ARITHMETIC_SLACK = 1 + 2.0**-30  # the bounds themselves are rounded float64 sums of < 2**20 terms
+__all__ = ["ARITHMETIC_SLACK", "PRECISION", "Bounded", "Precision"]
 
 quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # an infinite error is lawful
-
-
-class Precision(NamedTuple):
-    """The constants of a binary format."""
-
-    u: float  # unit roundoff
-    eta: float  # smallest subnormal
-    tiny: float  # smallest normal
-    huge: float  # largest finite number
-
-    def gamma(self, n: Any) -> Any:
-        """Return n u / (1 - n u): the relative error of n roundings in a row."""
-        return n * self.u / (1 - n * self.u)
-
-
-PRECISION = {
-    np.dtype(np.float32): Precision(
-        2.0**-24, 2.0**-149, 2.0**-126, float(np.finfo(np.float32).max)
-    ),
-    np.dtype(np.float64): Precision(
-        2.0**-53, 2.0**-1074, 2.0**-1022, float(np.finfo(np.float64).max)
-    ),
-}
 
 
 class Bounded:
@@ -75,6 +57,10 @@ class Bounded:
         """Return a Python number as it enters this precision: rounded once."""
         error = abs(number) * (self.precision.u + relative_error)
         return Bounded(number, error, self.precision)
+
+    @property
+    def _dtype(self) -> Any:
+        return np.float64 if self.precision.u == DOUBLE.u else np.float32
 
     @property
     def magnitude(self) -> FloatArray:
@@ -102,7 +88,8 @@ class Bounded:
 
     @quiet
     def __mul__(self, other: "Bounded") -> "Bounded":
-        inherited = np.abs(self.value) * other.error + other.magnitude * self.error
+        inherited = self.magnitude * other.error + other.magnitude * self.error
+        inherited = inherited + self.error * other.error  # the exact factors are unknown
         return self._rounded(self.value * other.value, inherited, eta=True)
 
     def __truediv__(self, other: "Bounded") -> "Bounded":
@@ -111,22 +98,37 @@ class Bounded:
 
     @quiet
     def divide(self, other: "Bounded", at_least: float) -> "Bounded":
-        """Divide by numbers of which more is known than their error says: they are >= at_least."""
-        low, high = np.maximum(other.value - other.error, at_least), other.value + other.error
-        value = self.value / other.value
-        ends = (self.value - self.error, self.value + self.error)
-        corners = [np.abs(end / bound - value) for end in ends for bound in (low, high)]
-        inherited = np.where(low > 0, np.maximum.reduce(corners), np.inf)
-        return self._rounded(value, inherited, eta=True)
+        """Divide by numbers of which more is known than their error says: they are >= at_least.
+
+        |a'/b' - a/b| <= (|a' - a| + |a / b| |b' - b|) / b', without a difference of neighbours.
+        """
+        # the exact divisor is an error away from the value, and a computed one as far again
+        low = np.maximum(other.value - 2 * other.error, at_least)
+        inherited = (self.error + self.magnitude / low * other.error) / low
+        inherited = np.where(low > 0, inherited, np.inf)
+        return self._rounded(self.value / other.value, inherited, eta=True)
 
     @quiet
-    def sqrt(self) -> "Bounded":
+    def sqrt(self, library: Library = ANY) -> "Bounded":
         """Return the square root of non-negative numbers."""
         value = np.sqrt(self.value)
-        below = value - np.sqrt(np.maximum(self.value - self.error, 0))
-        above = np.sqrt(self.value + self.error) - value
-        once = self._rounded(value, np.maximum(below, above))
-        return Bounded(value, once.error + self.precision.u * once.magnitude, self.precision)
+        low = np.sqrt(np.maximum(self.value - 2 * self.error, 0))
+        inherited = np.fmin(self.error / (2 * low), np.sqrt(self.error))
+        rounding = self.precision.gamma(library.sqrt(self._dtype)) * (value + inherited)
+        return Bounded(value, inherited + rounding, self.precision)
+
+    @quiet
+    def exp(self, library: Library = ANY) -> "Bounded":
+        """Return e to the power of these numbers; a library may flush what is not normal.
+
+        Nothing is claimed beyond -log(tiny), where libraries were not measured.
+        """
+        value, p = np.exp(self.value), self.precision
+        # np.exp is off by its own error from the e**value that the formula means
+        inherited = value * (np.expm1(self.error) + NUMPY.exp64 * DOUBLE.u)
+        error = inherited + p.gamma(library.exp(self._dtype)) * (value + inherited) + p.tiny
+        measured = self.value + self.error <= -np.log(p.tiny)
+        return Bounded(value, np.where(measured, error, np.inf), p)
 
     @quiet
     def sum(self, axis: int | None = None) -> "Bounded":
@@ -136,13 +138,17 @@ class Bounded:
         return Bounded(self.value.sum(axis), self.error.sum(axis) + rounding, self.precision)
 
     @quiet
-    def sigmoid_pair(self) -> tuple["Bounded", "Bounded"]:
+    def sigmoid_pair(self, library: Library = ANY) -> tuple["Bounded", "Bounded"]:
         """Return (s, 1 - s), the second by subtraction from a rounded s."""
         p = self.precision
         s, complement = 1 / (1 + np.exp(-self.value)), 1 / (1 + np.exp(self.value))
-        slope = np.fmin(s * complement * np.expm1(self.error), self.error / 4)
-        inherited = np.minimum(slope, 1.0)
-        error = inherited + p.gamma(2 + EXP_ERROR) * (s + inherited) + p.tiny
+        # at the exact argument, s, 1 - s and s (1 - s) are at most exp(error) times these
+        grown = np.exp(self.error)
+        slope = np.fmin(s * complement * grown * np.expm1(self.error), self.error / 4)
+        inherited = np.fmin(slope, 1.0)
+        share = np.fmin(complement * grown, 1.0)
+        rounding = p.gamma(2 + library.exp(self._dtype) * share) * (s + inherited)
+        error = inherited + rounding + p.tiny
         return Bounded(s, error, p), Bounded(complement, error + p.u * (complement + error), p)
 
     def take(self, ids: IdArray) -> "Bounded":

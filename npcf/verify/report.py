@@ -1,6 +1,10 @@
 """What a gradient check found: for every method and array, the entry that is worst."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from npcf._types import FloatArray
 
 
 class Mismatch(NamedTuple):
@@ -8,7 +12,7 @@ class Mismatch(NamedTuple):
 
     method: str
     name: str
-    position: tuple[int, ...]
+    position: tuple[int, ...]  # () where a method has one number for all arrays
     analytic: float
     numeric: float
     error: float
@@ -26,6 +30,7 @@ class GradcheckReport(NamedTuple):
 
     worst: tuple[Mismatch, ...]
     entries: int
+    skipped: tuple[tuple[str, str], ...] = ()  # a method and why
 
     @property
     def ok(self) -> bool:
@@ -43,7 +48,41 @@ class GradcheckReport(NamedTuple):
                 f"{m.method:<20} {m.name:<13} {'[' + index + ']':<12} {m.analytic:>13.6e} "
                 f"{m.numeric:>13.6e} {m.error:>8.1e} {m.allowed:>8.1e}{'' if m.ok else '  WRONG'}"
             )
+        lines += [f"{method:<20} skipped: {reason}" for method, reason in self.skipped]
         lines.append(
             f"{self.entries} entries by each method: {'all right' if self.ok else 'WRONG'}"
         )
         return "\n".join(lines)
+
+
+def worst_entry(
+    method: str,
+    name: str,
+    analytic: FloatArray,
+    numeric: FloatArray,
+    allowed: FloatArray,
+    rows: Any = None,
+) -> Mismatch:
+    """Find the entry whose error is largest in units of what is allowed; NaN is the largest.
+
+    `rows` are the row numbers that the first axis stands for, if not 0, 1, ….
+    """
+    error = np.abs(analytic - numeric)
+    with np.errstate(all="ignore"):  # what is allowed may be the smallest subnormal, or nothing
+        used = np.where(error == 0, 0.0, error / allowed)
+    used = np.where(np.isnan(error) | np.isnan(used), np.inf, used)
+    index = tuple(map(int, np.unravel_index(int(used.argmax()), error.shape)))
+    largest = np.abs(numeric).max()
+    relative = float(error.max() / largest) if largest else float(error.max())
+    position = index if rows is None else (int(rows[index[0]]), *index[1:])
+    return Mismatch(
+        method, name, position, float(analytic[index]), float(numeric[index]),
+        float(error[index]), float(allowed[index]), relative,
+    )  # fmt: skip
+
+
+def scalar_mismatch(method: str, analytic: float, numeric: float, allowed: float) -> Mismatch:
+    """Compare one number that stands for all arrays."""
+    error = abs(analytic - numeric)
+    relative = error / abs(numeric) if numeric else error
+    return Mismatch(method, "all arrays", (), analytic, numeric, error, float(allowed), relative)

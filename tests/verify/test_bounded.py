@@ -10,13 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from npcf import kernels, ops
-from npcf.verify import PRECISION, Bounded
+from npcf.verify import LIBRARIES, PRECISION, Bounded
+from npcf.verify.exact import exp, sigmoid
+from npcf.verify.exact import fractions as exact
+from npcf.verify.exact import sqrt as exact_sqrt
 from npcf.verify.strategies import dtypes, lookups, row_pairs, values, vectors
-
-
-def exact(array):
-    """An array of Fractions with the same numbers."""
-    return np.array([Fraction(float(x)) for x in array.ravel()], object).reshape(array.shape)
 
 
 def used(got, want, error):
@@ -56,10 +54,8 @@ def test_division_and_square_root_stay_within(pair):
     bound = Bounded.exact(a) / Bounded.exact(b)
     assert used(a / b, exact(a) / exact(b), bound.error) <= 1
     root = Bounded.exact(b).sqrt()
-    # r is right if (r - e)**2 <= b <= (r + e)**2, which needs no exact root
-    for r, e, x in zip(np.sqrt(b), root.error, exact(b), strict=True):
-        r, e = Fraction(float(r)), Fraction(float(e))
-        assert max(r - e, 0) ** 2 <= x <= (r + e) ** 2
+    want = np.array([exact_sqrt(x) for x in exact(b)], object)
+    assert used(np.sqrt(b), want, root.error) <= 1
 
 
 @pytest.mark.parametrize("backend", [ops, kernels])
@@ -80,29 +76,63 @@ def test_scatter_stays_within(backend, p):
     assert used(got, want, bound.error) <= 1
 
 
-@pytest.mark.parametrize("backend", [ops, kernels])
+@pytest.mark.parametrize(("backend", "library"), [(ops, "numpy"), (kernels, "numba")])
 @given(x=vectors(limit=30))
-def test_sigmoid_stays_within(backend, x):
-    """Against 1 / (1 + e**-x) with e**-x summed as a rational series."""
-    s, _ = Bounded.exact(x).sigmoid_pair()
-    want = np.array([1 / (1 + rational_exp(-Fraction(float(z)))) for z in x], object)
-    assert used(backend.sigmoid_range_forward(x, 0, 1)[1].s, want, s.error) <= 1
+def test_sigmoid_stays_within(backend, library, x):
+    s, complement = Bounded.exact(x).sigmoid_pair(LIBRARIES[library])
+    want = np.array([sigmoid(Fraction(float(z))) for z in x], object)
+    got = backend.sigmoid_range_forward(x, 0, 1)[1].s
+    assert used(got, want, s.error) <= 1
+    assert used(1 - got, 1 - want, complement.error) <= 1
 
 
-def rational_exp(x):
-    """e**x to 150 bits: the series at x / 2**k, squared k times, rounded to keep it short."""
-    halvings = max(0, int(abs(x)).bit_length() + 4)
-    y, term, total = x / 2**halvings, Fraction(1), Fraction(1)
-    for n in range(1, 40):
-        term = round_to(term * y / n)
-        total += term
-    for _ in range(halvings):
-        total = round_to(total * total)
-    return total
+@given(x=vectors(limit=80))
+def test_exp_stays_within(x):
+    bound = Bounded.exact(x).exp(LIBRARIES["numpy"])
+    want = np.array([exp(Fraction(float(z))) for z in x], object)
+    assert used(np.exp(x), want, bound.error) <= 1
 
 
-def round_to(x, bits=220):
-    return Fraction(round(x * 2**bits), 2**bits)
+def test_exp_claims_nothing_near_overflow():
+    x = np.array([-200, 87.25, 88.5], np.float32)
+    assert list(np.isfinite(Bounded.exact(x).exp().error)) == [True, True, False]
+
+
+@given(x=vectors(limit=80))
+def test_exp_of_any_library_allows_more_than_numpys(x):
+    bound, tight = Bounded.exact(x).exp(), Bounded.exact(x).exp(LIBRARIES["numba"])
+    assert (bound.error >= tight.error).all()
+
+
+# ---- what operands bring in -------------------------------------------------------------------
+
+INHERITING = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+    "sqrt": lambda a, b: b.sqrt() if isinstance(b, Bounded) else exact_sqrt(b),
+    "exp": lambda a, b: a.exp() if isinstance(a, Bounded) else exp(a),
+    "sigmoid": lambda a, b: a.sigmoid_pair()[0] if isinstance(a, Bounded) else sigmoid(a),
+    "1 - sigmoid": lambda a, b: a.sigmoid_pair()[1] if isinstance(a, Bounded) else 1 - sigmoid(a),
+}
+part = st.integers(-8, 8).map(lambda eighths: Fraction(eighths, 8))
+
+
+@pytest.mark.parametrize("operation", INHERITING)
+@given(a=values(), b=values().filter(bool), errors=st.tuples(*[st.integers(0, 40)] * 2),
+       at=st.tuples(*[part] * 4))  # fmt: skip
+def test_operands_that_are_off_are_accounted_for(operation, a, b, errors, at):
+    """Whatever a and b exactly are, and however far off they were computed."""
+    f, b = INHERITING[operation], abs(b)
+    ea, eb = (2.0**-bits * abs(size) / 4 for bits, size in zip(errors, (a, b), strict=True))
+    precision = PRECISION[np.dtype(np.float64)]
+    bound = f(Bounded(a, ea, precision), Bounded(b, eb, precision))
+    # the exact operand, and a computed one that is at most its error away from that
+    true = Fraction(a) + at[0] * Fraction(ea), Fraction(b) + at[1] * Fraction(eb)
+    computed = true[0] + at[2] * Fraction(ea), true[1] + at[3] * Fraction(eb)
+    difference = abs(f(*computed) - f(*true))
+    assert difference <= Fraction(float(bound.error))
 
 
 def test_bounds_are_reached_by_constructed_cases():

@@ -1,0 +1,128 @@
+"""The four checks of `gradcheck` on somebody's function: numbers, what is allowed, the worst."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from npcf._types import FloatArray
+from npcf.verify.gradcheck_allowances import FLOAT64, Rounding, chain, reach, rounding_of
+from npcf.verify.gradcheck_numeric import (
+    CENTRAL_STEP,
+    CentralColumns,
+    ComplexColumns,
+    NotAnalyticError,
+    central_columns,
+    central_direction,
+    complex_columns,
+    complex_direction,
+)
+from npcf.verify.gradcheck_subject import Subject
+from npcf.verify.report import GradcheckReport, Mismatch, scalar_mismatch, worst_entry
+
+
+def check_function(
+    f: Callable[..., Any],
+    vjp: Callable[..., Any],
+    inputs: Sequence[Any],
+    rng: np.random.Generator,
+    roundings: int | None,
+) -> GradcheckReport:
+    """Check vjp against f at `inputs`: what `npcf.gradcheck` says."""
+    subject = Subject(f, vjp, inputs)
+    w = _drawn(rng, subject.value.size)
+    gradient = subject.pull(w)
+    noise = FLOAT64.gamma(chain(subject, roundings))
+    central = central_columns(subject, noise)
+    exact, skipped = _complex(subject, central, noise)
+    source = central if exact is None else exact
+    fading = np.zeros_like(central.jacobian) if exact is None else exact.fading
+    rounding = rounding_of(subject, roundings, source.jacobian, fading)
+    error = rounding.of_vjp(subject, w)
+
+    worst: list[Mismatch] = []
+    if exact is not None:
+        allowed = 3 * error + rounding.underflow(w)
+        worst += _each_array(subject, "complex step", gradient, w @ exact.jacobian, allowed)
+    spread = central.spread(rounding.gamma, rounding.of_f(subject))
+    allowed = 2 * error + np.abs(w) @ spread
+    worst += _each_array(subject, "central differences", gradient, w @ central.jacobian, allowed)
+    worst.append(_random_direction(subject, rounding, gradient, w, rng))
+    worst.append(_adjoint_identity(subject, rounding, central if exact is None else None, rng))
+    return GradcheckReport(tuple(worst), subject.x.size, skipped)
+
+
+def _drawn(rng: np.random.Generator, n: int) -> FloatArray:
+    """Return n numbers of either sign and of size 1/2 to 3/2: none so small that it hides an error.
+
+    Not all ones: a gradient that ignores its upstream would pass.
+    """
+    drawn: FloatArray = rng.choice([-1.0, 1.0], n) * rng.uniform(0.5, 1.5, n)
+    return drawn
+
+
+def _complex(
+    subject: Subject, central: CentralColumns, noise: float
+) -> tuple[ComplexColumns | None, tuple[tuple[str, str], ...]]:
+    """Return (columns, nothing skipped), or (None, the skipped method and why)."""
+    try:
+        columns = complex_columns(subject)
+        _require_agreement(subject, columns, central, noise)
+    except NotAnalyticError as reason:
+        return None, (("complex step", str(reason)),)
+    return columns, ()
+
+
+def _require_agreement(
+    subject: Subject, columns: ComplexColumns, central: CentralColumns, noise: float
+) -> None:
+    """Raise NotAnalyticError if the two Jacobians of f itself differ: abs or conj is silent."""
+    slopes = np.maximum(np.abs(columns.jacobian), np.abs(central.jacobian))
+    value = noise * (reach(subject) + slopes @ np.abs(subject.x))
+    allowed = central.spread(noise, value) + 3 * noise * slopes
+    if not np.isfinite(columns.jacobian).all():
+        raise NotAnalyticError("f overflows in complex arithmetic")
+    if (np.abs(columns.jacobian - central.jacobian) > allowed).any():
+        raise NotAnalyticError("it and f's central differences disagree: abs, real, conj, a kink?")
+
+
+def _each_array(
+    subject: Subject, method: str, analytic: FloatArray, numeric: FloatArray, allowed: FloatArray
+) -> Iterator[Mismatch]:
+    """Yield the worst entry of every array."""
+    start = 0
+    for name, shape in subject.arrays:
+        part = slice(start, start + int(np.prod(shape)))
+        start = part.stop
+        if analytic[part].size:
+            parts = (values[part].reshape(shape) for values in (analytic, numeric, allowed))
+            yield worst_entry(method, name, *parts)
+
+
+def _random_direction(
+    subject: Subject, rounding: Rounding, gradient: FloatArray, w: FloatArray, rng: Any
+) -> Mismatch:
+    """Compare <g, v> with the central difference of <w, f> along v, all entries at once."""
+    size = np.abs(subject.x)
+    v = _drawn(rng, subject.x.size) * np.where(size > 0, size, 1.0)  # stays inside the domain
+    slope, truncation, height, v = central_direction(subject, v)
+    spread = truncation + (rounding.of_f(subject) + rounding.gamma * height) / CENTRAL_STEP
+    allowed = 3 * np.abs(v) @ rounding.of_vjp(subject, w) + np.abs(w) @ spread
+    return scalar_mismatch("random direction", float(gradient @ v), float(w @ slope), allowed)
+
+
+def _adjoint_identity(
+    subject: Subject, rounding: Rounding, central: CentralColumns | None, rng: Any
+) -> Mismatch:
+    """Compare <v, J^T w> with <J v, w>: by the complex step, or from `central` where none is."""
+    v, w = _drawn(rng, subject.x.size), _drawn(rng, subject.value.size)
+    error = rounding.of_vjp(subject, w)
+    pulled = float(subject.pull(w) @ v)
+    if central is None:
+        pushed = float(w @ complex_direction(subject, v))
+        allowed = 4 * np.abs(v) @ error + rounding.underflow(w) * np.abs(v).sum()
+    else:
+        pushed = float(w @ (central.jacobian @ v))
+        spread = central.spread(rounding.gamma, rounding.of_f(subject))
+        allowed = 3 * np.abs(v) @ error + np.abs(w) @ spread @ np.abs(v)
+    return scalar_mismatch("adjoint identity", pulled, pushed, float(allowed))

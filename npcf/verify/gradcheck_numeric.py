@@ -1,0 +1,140 @@
+r"""Numerical Jacobians J (M, N) of a function of one vector, whole columns at a time."""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+
+from npcf._types import FloatArray
+from npcf.verify.gradcheck_subject import Subject
+
+COMPLEX_STEP = 2.0**-400  # a power of two: multiplying and dividing by it is exact
+CENTRAL_STEP = float(np.finfo(np.float64).eps) ** (1 / 3)  # where both error terms balance
+
+
+class NotAnalyticError(Exception):
+    """There is no complex step; the message is the reason, as the report prints it."""
+
+
+class ComplexColumns(NamedTuple):
+    """J by the complex step, and how fast each entry of it fades along its own input."""
+
+    jacobian: FloatArray  # (M, N)
+    fading: FloatArray  # (M, N), 1 / length; 0 where J does not decay like an exponential
+
+
+class Quotient(NamedTuple):
+    """J v by central differences along one v."""
+
+    slope: FloatArray  # (M,)
+    truncation: FloatArray  # (M,), an upper estimate
+    height: FloatArray  # (M,), the largest |f| among the points
+    taken: FloatArray  # (N,), the v really taken, after rounding
+
+
+class CentralColumns(NamedTuple):
+    """J by central differences: for every entry the better one of two steps."""
+
+    jacobian: FloatArray  # (M, N)
+    truncation: FloatArray  # (M, N)
+    height: FloatArray  # (M, N)
+    step: FloatArray  # (N,), half the distance of the two points
+
+    def spread(self, gamma: float, noise: FloatArray) -> FloatArray:
+        """Return (M, N), how far the quotients may lie from J: `noise` (M,) is the error of f."""
+        result: FloatArray = self.truncation + (noise[:, None] + gamma * self.height) / self.step
+        return result
+
+
+def complex_direction(subject: Subject, v: FloatArray, x: FloatArray | None = None) -> FloatArray:
+    """Return J v (M,) by one complex step; raises NotAnalyticError where f takes no such step."""
+    x = subject.x if x is None else x
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)
+            out = subject.out(x + 1j * COMPLEX_STEP * v)
+    except Exception as error:  # whatever a function says to numbers it was not written for
+        reason = str(error).strip().split("\n")[0]
+        raise NotAnalyticError(f"f takes no complex numbers ({reason})") from error
+    if out.dtype.kind != "c":
+        raise NotAnalyticError(f"f returns {out.dtype} for complex numbers")
+    slope: FloatArray = out.imag / COMPLEX_STEP
+    return slope
+
+
+def complex_columns(subject: Subject) -> ComplexColumns:
+    r"""Return J and its fading, min(|J' / J|, |J'' / J'|), derivatives along the entry's own input.
+
+    Both quotients are 1 / length for an exponential tail exp(-x / length), as sigmoid and tanh
+    have; where J merely crosses zero, or is a polynomial, the second one is small.  An entry whose
+    own effect is too small to see it fades as the largest of its output does: J = phi'(z) dz / dx,
+    and phi' is the same for all.
+    """
+    n, units = subject.x.size, np.eye(subject.x.size)
+    jacobian, fading = np.empty((subject.value.size, n)), np.empty((subject.value.size, n))
+    for j in range(n):
+        step = CENTRAL_STEP * max(1.0, abs(float(subject.x[j])))
+        here = complex_direction(subject, units[j])
+        above = complex_direction(subject, units[j], subject.x + step * units[j])
+        below = complex_direction(subject, units[j], subject.x - step * units[j])
+        first, second = (above - below) / (2 * step), (above - 2 * here + below) / step**2
+        with np.errstate(all="ignore"):
+            fades = np.fmin(np.abs(first / here), np.abs(second / first))
+        jacobian[:, j], fading[:, j] = here, np.where(np.isfinite(fades), fades, 0.0)
+    return ComplexColumns(jacobian, np.fmax(fading, _shared(jacobian, fading)))
+
+
+def _shared(jacobian: FloatArray, fading: FloatArray) -> FloatArray:
+    """Return for every entry what it fades by if it does as the largest of its row."""
+    slopes = np.abs(jacobian)
+    if not slopes.size:
+        return fading
+    leading = slopes.argmax(axis=1)[:, None]
+    with np.errstate(all="ignore"):
+        shared = slopes * np.take_along_axis(fading / slopes, leading, axis=1)
+    return np.where(np.isfinite(shared), shared, 0.0)
+
+
+def central_direction(subject: Subject, v: FloatArray) -> Quotient:
+    """Return J v, and what is known of its error.
+
+    The truncation of D(h) is h**2 f''' / 6 + ...; that of D(2 h) is four times as large, so their
+    difference is three times the one sought: we allow all of it (Richardson).
+    """
+    quotients, heights = [], []
+    for width in (CENTRAL_STEP, 2 * CENTRAL_STEP):
+        above = subject.out_or_nan(subject.x + width * v)
+        below = subject.out_or_nan(subject.x - width * v)
+        quotients.append((above - below) / (2 * width))
+        heights += [np.abs(above), np.abs(below)]
+    taken = (subject.x + CENTRAL_STEP * v - (subject.x - CENTRAL_STEP * v)) / (2 * CENTRAL_STEP)
+    narrow, wide = quotients
+    return Quotient(narrow, np.abs(wide - narrow), np.maximum.reduce(heights), taken)
+
+
+def central_columns(subject: Subject, noise: float) -> CentralColumns:
+    """Return J with, for each entry, the better one of two steps.
+
+    A step in proportion to the entry stays inside the domain of sqrt and log; one in proportion to
+    1 sees an entry that is tiny beside its neighbours.  `noise` is the relative noise of f.
+    """
+    n = subject.x.size
+    jacobian, truncation, height = np.empty((3, subject.value.size, n))
+    steps = np.empty(n)
+    for j in range(n):
+        unit, size = np.eye(1, n, j)[0], abs(float(subject.x[j]))
+        found = [
+            central_direction(subject, scale * unit) for scale in {max(size, 1.0), size or 1.0}
+        ]
+        best = found[int(np.argmin([_badness(quotient, j, noise) for quotient in found]))]
+        taken = best.taken[j]
+        jacobian[:, j], truncation[:, j] = best.slope / taken, best.truncation / taken
+        height[:, j], steps[j] = best.height, CENTRAL_STEP * taken
+    return CentralColumns(jacobian, truncation, height, steps)
+
+
+def _badness(quotient: Quotient, j: int, noise: float) -> float:
+    """Return what a column would have to be allowed; infinity if it left the domain."""
+    rounding = noise * quotient.height / CENTRAL_STEP
+    total = float(np.sum(quotient.truncation + rounding) / quotient.taken[j])
+    return total if np.isfinite(total) else np.inf

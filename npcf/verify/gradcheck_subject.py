@@ -1,0 +1,157 @@
+"""Somebody's function and gradient as the checks see them: one vector in, one vector out, judged.
+
+All float inputs, laid end to end, are the vector x (N,); the output, flattened, is (M,).
+"""
+
+import inspect
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from npcf._types import FloatArray
+from npcf.errors import DivergenceError, DTypeError, ShapeError, UsageError, require_floats
+
+
+def as_vjp(
+    forward: Callable[..., Any], backward: Callable[..., Any], **settings: Any
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return (f, vjp) of a pair forward(*inputs) -> (out, cache), backward(d_out, cache).
+
+    `settings` are keyword arguments of `forward` that get no gradient: low, high, rating.
+    """
+
+    def f(*inputs: Any) -> Any:
+        return forward(*inputs, **settings)[0]
+
+    def vjp(d_out: Any, *inputs: Any) -> Any:
+        return backward(d_out, forward(*inputs, **settings)[1])
+
+    # the inputs' names in a report are those of `forward`
+    f.__signature__ = _without(forward, settings)  # type: ignore[attr-defined]
+    return f, vjp
+
+
+class Subject:
+    """f and vjp over one vector; raises typed errors where they are not what they should be."""
+
+    def __init__(self, f: Callable[..., Any], vjp: Callable[..., Any], inputs: Sequence[Any]):
+        for name, function in (("f", f), ("vjp", vjp)):
+            if not callable(function):
+                raise UsageError(name, f"is {function!r}, which cannot be called", "Pass f, vjp.")
+        if not isinstance(inputs, tuple | list):
+            raise UsageError(
+                "inputs", f"must be a tuple, got {type(inputs).__name__}", "Write (x,) for one x."
+            )
+        self._f, self._vjp = f, vjp
+        self._inputs = [_judge(i, value) for i, value in enumerate(inputs)]
+        self._floats = [i for i, array in enumerate(self._inputs) if array.dtype.kind == "f"]
+        if not self._floats:
+            raise UsageError("inputs", "has no float array", "Nothing here has a gradient.")
+        names = _names(f, len(inputs))
+        self.arrays = [(names[i], self._inputs[i].shape) for i in self._floats]
+        self.x = np.concatenate([self._inputs[i].ravel() for i in self._floats])
+        self.shape: tuple[int, ...] = ()
+        self.value = self._first_call()
+
+    def out(self, x: FloatArray) -> FloatArray:
+        """Return f at x, flattened: (M,), of the dtype that f returns."""
+        result = np.asarray(self._f(*self._at(x)))
+        if result.shape != self.shape:
+            raise ShapeError(
+                "f", f"returned {result.shape} after {self.shape}", "It must not change shape."
+            )
+        return result.reshape(-1)
+
+    def out_or_nan(self, x: FloatArray) -> FloatArray:
+        """Return f at x, or NaN where a step led outside the domain of f."""
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)
+                return self.out(x).astype(np.float64)
+        except ShapeError:
+            raise
+        except (ValueError, ArithmeticError):  # math.log(-1), an overflow that f refuses
+            return np.full(self.value.shape, np.nan)
+
+    def pull(self, d_out: FloatArray, x: FloatArray | None = None) -> FloatArray:
+        """Return vjp of the flattened d_out (M,) at x: (N,)."""
+        upstream: Any = d_out.reshape(self.shape) if self.shape else float(d_out[0])
+        result = self._vjp(upstream, *self._at(self.x if x is None else x))
+        grads = list(result) if isinstance(result, tuple | list) else [result]
+        if len(grads) == len(self._inputs):
+            grads = [grads[i] for i in self._floats]
+        if len(grads) != len(self._floats):
+            raise UsageError(
+                "vjp",
+                f"returned {len(grads)} gradients for {len(self._floats)} float inputs",
+                "Return one for each, in their order; None for what has no gradient.",
+            )
+        for grad, (name, shape) in zip(grads, self.arrays, strict=True):
+            if np.shape(grad) != shape or np.asarray(grad).dtype.kind not in "iuf":
+                raise ShapeError(
+                    f"vjp's gradient of {name}",
+                    f"is {np.asarray(grad).dtype} {np.shape(grad)}, and the input {shape}",
+                    "A gradient has the shape of its input.",
+                )
+        return np.concatenate([np.asarray(grad, np.float64).ravel() for grad in grads])
+
+    def _at(self, x: FloatArray) -> list[Any]:
+        """Return the inputs, fresh copies, with the floats taken from x."""
+        values, start = [array.copy() for array in self._inputs], 0
+        for i in self._floats:
+            size = values[i].size
+            values[i] = x[start : start + size].reshape(values[i].shape).copy()
+            start += size
+        return values
+
+    def _first_call(self) -> FloatArray:
+        """Return f at the inputs, having looked at all that can be wrong with f."""
+        given = self._at(self.x)
+        result = np.asarray(self._f(*given))
+        for i, (before, after) in enumerate(zip(self._inputs, given, strict=True)):
+            if not np.array_equal(before, after, equal_nan=before.dtype.kind == "f"):
+                raise UsageError(f"inputs[{i}]", "was changed by f", "f must leave it as it is.")
+        if result.dtype.kind != "f":
+            raise DTypeError(
+                "f", f"must return floats, got {result.dtype} {result.shape}", "One array, please."
+            )
+        self.shape, value = result.shape, result.reshape(-1).astype(np.float64)
+        if not np.isfinite(value).all():
+            at = int((~np.isfinite(value)).argmax())
+            raise DivergenceError(
+                "f", f"returned {value[at]}", "Check it elsewhere.", position=at, value=value[at]
+            )
+        if (self.out(self.x) != value).any():
+            raise UsageError("f", "returned other numbers the second time", "Fix its generator.")
+        return value
+
+
+def _judge(i: int, value: Any) -> Any:
+    """Return one input as an array: float64, or integers as they are."""
+    array = np.asarray(value)
+    if array.dtype.kind in "iub":
+        return array
+    array = require_floats(f"inputs[{i}]", array)
+    if array.dtype.kind == "c":
+        raise DTypeError(f"inputs[{i}]", "is complex", "Pass the real numbers; the step is ours.")
+    if not np.isfinite(array).all():
+        raise DivergenceError(f"inputs[{i}]", "is not finite", "There is no derivative there.")
+    return array.astype(np.float64)
+
+
+def _names(f: Callable[..., Any], n: int) -> list[str]:
+    """Return the names of the inputs: f's own where its signature has them."""
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    named = [p.name for p in parameters if p.kind in plain]
+    return [named[i] if i < len(named) else f"input {i}" for i in range(n)]
+
+
+def _without(forward: Callable[..., Any], settings: dict[str, Any]) -> inspect.Signature:
+    parameters = inspect.signature(forward).parameters.values()
+    return inspect.Signature([p for p in parameters if p.name not in settings])

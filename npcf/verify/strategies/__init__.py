@@ -1,0 +1,98 @@
+"""Hypothesis strategies in which the hard case is the common one.
+
+Tables have few rows and batches many draws, so that repeated and absent rows are usual; users and
+items never share a table size, so that exchanged ids show; ranges do not start at zero; some
+numbers have few digits, to be read, and most have all that their dtype holds, to be rounded.  All
+are bounded, so that a failure means a bug and not an overflow; the exceptions say so in their name
+(`hostile_…`, `extreme_…`).  Needs the extra `verify` (Hypothesis); `npcf.verify` itself does not
+import this package.
+"""
+
+from npcf.verify.strategies.frames import HostileFrame, hostile_frames, ratings_frames
+from npcf.verify.strategies.operations import (
+    BiasInput,
+    LossInput,
+    RangeInput,
+    bias_inputs,
+    loss_inputs,
+    range_inputs,
+    y_ranges,
+)
+from npcf.verify.strategies.optimizers import (
+    AdamStep,
+    SGDStep,
+    adam_settings,
+    adam_steps,
+    decays,
+    rates,
+    sgd_settings,
+    sgd_steps,
+)
+from npcf.verify.strategies.problems import (
+    Problem,
+    hostile_problems,
+    problems,
+    scaled_problems,
+)
+from npcf.verify.strategies.runs import Epoch, Run, epochs, runs
+from npcf.verify.strategies.schedules import Schedule, schedules
+from npcf.verify.strategies.source import LIMIT
+from npcf.verify.strategies.tables import Lookup, RowPairs, lookups, row_pairs
+from npcf.verify.strategies.values import (
+    DTYPES,
+    LAYOUTS,
+    dtypes,
+    extreme_vectors,
+    id_dtypes,
+    lay_out,
+    layouts,
+    special_numbers,
+    values,
+    vectors,
+)
+
+__all__ = [
+    "DTYPES",
+    "LAYOUTS",
+    "LIMIT",
+    "AdamStep",
+    "BiasInput",
+    "Epoch",
+    "HostileFrame",
+    "Lookup",
+    "LossInput",
+    "Problem",
+    "RangeInput",
+    "RowPairs",
+    "Run",
+    "SGDStep",
+    "Schedule",
+    "adam_settings",
+    "adam_steps",
+    "bias_inputs",
+    "decays",
+    "dtypes",
+    "epochs",
+    "extreme_vectors",
+    "hostile_frames",
+    "hostile_problems",
+    "id_dtypes",
+    "lay_out",
+    "layouts",
+    "lookups",
+    "loss_inputs",
+    "problems",
+    "range_inputs",
+    "rates",
+    "ratings_frames",
+    "row_pairs",
+    "runs",
+    "scaled_problems",
+    "schedules",
+    "sgd_settings",
+    "sgd_steps",
+    "special_numbers",
+    "values",
+    "vectors",
+    "y_ranges",
+]
