@@ -2,7 +2,7 @@
 
 import importlib.util
 
-from tests.conftest import COMMON  # noqa: F401  (registers and loads the profile)
+from tests.conftest import COMMON, pytest_collection_modifyitems  # noqa: F401  (profile, shards)
 
 if importlib.util.find_spec("torch"):
     from compare.torch_models import single_thread_and_warm

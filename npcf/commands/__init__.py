@@ -1,7 +1,7 @@
 """The verbs of `npcf`, one a file: `add(verbs)` declares it, `run(args)` returns an exit code."""
 
-from npcf.commands import data, doctor, evaluate, predict, recommend, similar, train
+from npcf.commands import conformance, data, doctor, evaluate, predict, recommend, similar, train
 
-VERBS = (train, predict, recommend, evaluate, similar, data, doctor)
+VERBS = (train, predict, recommend, evaluate, similar, data, conformance, doctor)
 
 __all__ = ["VERBS"]

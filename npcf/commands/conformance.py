@@ -1,0 +1,83 @@
+"""`npcf conformance package.module`: run the laws against somebody's implementation."""
+
+import argparse
+import fnmatch
+from typing import Any
+
+from npcf.commands.common import add_verb, print_json
+from npcf.errors import SettingError, UsageError, require_count
+
+
+def add(verbs: Any) -> None:
+    """Declare the verb."""
+    parser = add_verb(verbs, "conformance", "run the laws against an implementation of yours",
+                      "npcf conformance my_package.kernels --max-examples 1000", run)  # fmt: skip
+    parser.add_argument("module", nargs="?", help="dotted name of a module of plain functions")
+    parser.add_argument("--list", action="store_true", help="list the laws and stop")
+    parser.add_argument("--protocol", action="store_true", help="print the functions to write")
+    parser.add_argument("--max-examples", type=int, default=200, help="inputs a law (200)")
+    parser.add_argument("--laws", metavar="PATTERN", default="*",
+                        help="only laws of this name or part; * and ? are wild cards")  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0, help="which inputs are drawn (0)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the report; 1 if a law is broken."""
+    suite = _suite()
+    if args.protocol:
+        from npcf.verify.conformance import protocol
+
+        print(protocol.__doc__, end="")
+        return 0
+    laws = _chosen(suite.LAWS.values(), args.laws)
+    if args.list:
+        _print_list(laws, args.json)
+        return 0
+    if args.module is None:
+        raise SettingError("module", "is missing", "Name a module, or --list, or --protocol.")
+    implementation = suite.Implementation.load(args.module)
+    require_count("--max-examples", args.max_examples)
+    from npcf.training.progress import with_progress
+    from npcf.verify.conformance import report
+
+    found = suite.run(implementation, laws, args.max_examples, random_seed=args.seed)
+    outcomes = list(with_progress(found, len(laws), "laws", None))
+
+    if args.json:
+        print_json(report.as_dict(args.module, outcomes))
+    else:
+        print(report.as_markdown(args.module, outcomes), end="")
+    return int(any(outcome.status == "broken" for outcome in outcomes))
+
+
+def _suite() -> Any:
+    try:
+        from npcf.verify import conformance
+    except ImportError as error:
+        raise UsageError(
+            "npcf conformance", f"needs the extra verify ({error})", 'pip install "npcf[verify]"'
+        ) from None
+    return conformance
+
+
+def _chosen(laws: Any, pattern: str) -> list[Any]:
+    chosen = [
+        law for law in laws
+        if fnmatch.fnmatch(law.name, pattern) or fnmatch.fnmatch(law.family, pattern)
+    ]  # fmt: skip
+    if not chosen:
+        raise SettingError("--laws", f"no law matches {pattern!r}", "--list shows all.")
+    return chosen
+
+
+def _print_list(laws: list[Any], as_json: bool) -> None:
+    if as_json:
+        print_json([{"name": w.name, "part": w.family, "statement": w.statement} for w in laws])
+        return
+    family = None
+    for law in laws:
+        if law.family != family:
+            family = law.family
+            print(f"{family}")
+        print(f"  {law.name}\n      {law.statement}")
+    print(f"{len(laws)} laws")

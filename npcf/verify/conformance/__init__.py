@@ -1,0 +1,16 @@
+"""The suite for somebody else's implementation: laws, a runner, a report.
+
+    npcf conformance package.module
+    pytest --pyargs npcf.verify.conformance --impl package.module
+
+Needs the extra `verify`.  The page to write an implementation from is `protocol`; the laws stand in
+`laws`, implementations to look at in `examples`, and wrong ones in `mutants`.
+"""
+
+from npcf.verify.conformance import laws as _laws  # noqa: F401  (registers them)
+from npcf.verify.conformance.counterexample import replay
+from npcf.verify.conformance.implementation import Implementation
+from npcf.verify.conformance.law import LAWS, Law, law
+from npcf.verify.conformance.runner import Outcome, check, run
+
+__all__ = ["LAWS", "Implementation", "Law", "Outcome", "check", "law", "replay", "run"]

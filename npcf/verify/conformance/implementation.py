@@ -1,0 +1,105 @@
+"""Somebody's module as the laws see it: the protocol's functions, their results as NumPy arrays."""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from npcf.errors import UsageError
+from npcf.verify.bounds import LIBRARIES, Library
+from npcf.verify.conformance.protocol import FUNCTIONS
+
+
+class Implementation:
+    """The functions of `module` that the protocol knows, as attributes; the others are absent."""
+
+    def __init__(self, module: Any, name: str | None = None):
+        self.name = name or str(getattr(module, "__name__", module))
+        self.functions: dict[str, Callable[..., Any]] = {
+            function: getattr(module, function)
+            for function in getattr(module, "PROTOCOL", FUNCTIONS)
+            if callable(getattr(module, function, None))
+        }
+        if not self.functions:
+            raise UsageError(
+                self.name,
+                "has none of the protocol's functions",
+                "`npcf conformance --protocol` prints the page that lists them.",
+            )
+        self.dtypes = tuple(map(np.dtype, getattr(module, "DTYPES", ("float32", "float64"))))
+        self.library = _library(self.name, getattr(module, "LIBRARY", "any"))
+
+    @classmethod
+    def load(cls, name: str) -> "Implementation":
+        """Import `package.module`, also from the working directory.
+
+        Raises UsageError if it cannot be imported: what it needs may not be installed.
+        """
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
+        try:
+            return cls(importlib.import_module(name), name)
+        except ImportError as error:
+            raise UsageError(
+                name, f"cannot be imported ({error})", "Give the dotted name of a module."
+            ) from error
+
+    def lacks(self, needs: Iterable[str]) -> list[str]:
+        """Return which of the functions `needs` are absent."""
+        return [name for name in needs if name not in self.functions]
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        try:
+            function, returns = self.functions[name], FUNCTIONS[name].returns
+        except KeyError:
+            raise AttributeError(f"{self.name} has no {name}") from None
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            result = function(*args, **kwargs)
+            if len(returns) == 1:
+                return _convert(result, returns[0])
+            assert len(result) == len(returns), (
+                f"{name} must return {len(returns)} things, got {len(result)}"
+            )
+            return tuple(map(_convert, result, returns))
+
+        return call
+
+
+def _library(name: str, key: str) -> Library:
+    if key not in LIBRARIES:
+        raise UsageError(
+            f"{name}.LIBRARY", f"{key!r} is unknown", f"Choose one of {', '.join(LIBRARIES)}."
+        )
+    return LIBRARIES[key]
+
+
+def _convert(value: Any, kind: str) -> Any:
+    """Return `value` as NumPy, in the way that its place in the result asks for."""
+    if kind == "opaque" or (kind == "maybe" and value is None):
+        return value
+    if kind == "arrays":
+        return {name: as_array(array) for name, array in value.items()}
+    if kind == "list":
+        return [as_array(array) for array in value]
+    return as_array(value)
+
+
+def as_array(value: Any) -> Any:
+    """Return anything with `__array__` or DLPack, a number or a list, as an ndarray."""
+    if isinstance(value, np.ndarray):
+        return value
+    if not hasattr(value, "__array__") and hasattr(value, "__dlpack__"):
+        return np.from_dlpack(value)
+    return np.asarray(value)
+
+
+def of(module: ModuleType | str | Implementation) -> Implementation:
+    """Return the Implementation for a module, or for its name."""
+    if isinstance(module, Implementation):
+        return module
+    return Implementation.load(module) if isinstance(module, str) else Implementation(module)

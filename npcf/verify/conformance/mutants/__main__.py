@@ -1,0 +1,56 @@
+"""Print the kill table: `python -m npcf.verify.conformance.mutants --max-examples 200 -j 2`."""
+
+import argparse
+import json
+import sys
+from functools import partial
+from multiprocessing import Pool
+from pathlib import Path
+from typing import Any
+
+from npcf.verify.conformance.mutants import MUTANTS, Kill, kill
+
+
+def main() -> int:
+    """Return 1 if a mutant survives."""
+    parser = argparse.ArgumentParser(prog="python -m npcf.verify.conformance.mutants")
+    parser.add_argument("names", nargs="*", help="mutants to try (all)")
+    parser.add_argument("--max-examples", type=int, default=200, help="inputs a law (200)")
+    parser.add_argument("-j", "--jobs", type=int, default=1, help="processes (1)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the table there too")
+    args = parser.parse_args()
+    chosen = [MUTANTS[name] for name in args.names or MUTANTS]
+    with Pool(args.jobs) as pool:
+        kills = list(pool.imap(partial(kill, max_examples=args.max_examples), chosen))
+    print(as_markdown(kills))
+    if args.json:
+        args.json.write_text(json.dumps(list(map(as_dict, kills)), indent=1) + "\n")
+    return int(not all(one.law for one in kills))
+
+
+def as_markdown(kills: list[Kill]) -> str:
+    """Return the table, and a line that counts."""
+    lines = ["| mutant | mistake | killed by | inputs |", "|---|---|---|--:|"]
+    for one in kills:
+        by = f"{one.family}: `{one.law}`" if one.law else "**survives**"
+        lines.append(f"| {one.mutant.name} | {one.mutant.why} | {by} | {one.examples or ''} |")
+    dead = [one for one in kills if one.law]
+    laws = {one.law for one in dead}
+    most = max((one.examples for one in dead), default=0)
+    seconds = sum(one.seconds for one in kills)
+    total = (
+        f"{len(dead)} of {len(kills)} mutants killed, by {len(laws)} different laws, after at most "
+        f"{most} inputs of the law that did; {seconds:.0f} s of computing."
+    )
+    return "\n".join([*lines, "", total])
+
+
+def as_dict(one: Kill) -> dict[str, Any]:
+    """Return a row of the table as JSON can hold it."""
+    mutant = {"mutant": one.mutant.name, "file": one.mutant.file, "why": one.mutant.why}
+    found = {"law": one.law, "part": one.family, "inputs": one.examples, "message": one.message}
+    return {**mutant, **found, "seconds": round(one.seconds, 3)}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
