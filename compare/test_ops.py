@@ -15,6 +15,7 @@ from npcf.verify import (
     assert_same_bits,
     assert_within,
     bounded_gradients,
+    bounds,
     exact_params,
 )
 from npcf.verify.strategies import (
@@ -121,11 +122,7 @@ def test_max_norm(p, limit):
     """What torch's lookup does to the table, `renormalise_rows` does."""
     weight, want = p.weight.copy(), oracle.renormalised(p.weight, p.ids, limit)
     renormalise_rows(weight, p.ids, limit)
-    gamma = PRECISION[weight.dtype].gamma(weight.shape[1] + 8)
-    norms = np.sqrt((p.weight.astype(np.float64) ** 2).sum(1))
-    edge = np.abs(norms - limit) <= 2 * gamma * norms  # there rounding decides
-    allowed = np.abs(p.weight) * (2 * gamma + edge * 1e-7 / limit)[:, None]
-    assert_within(weight, want, allowed + 2 * PRECISION[weight.dtype].eta)
+    assert_within(weight, want, 2 * bounds.renormalise_rows(p.weight, p.ids, limit))
 
 
 @every_backend

@@ -12,8 +12,11 @@ from npcf.verify import (
     assert_within,
     bounded_gradients,
     bounded_predictions,
+    exact,
     exact_params,
 )
+from npcf.verify import bounds as apriori
+from npcf.verify.assertions import assert_within_exact
 from npcf.verify.strategies import LAYOUTS, lay_out, problems
 from tests.backends import every_backend
 
@@ -181,3 +184,24 @@ def test_parameters_that_do_not_fit_are_refused():
     for y_range in (5.5, (0, 1, 2), "0"):
         with pytest.raises(SettingError, match="y_range: must be a pair"):
             forward(params, ids, ids, y_range)
+
+
+@every_backend
+@given(p=problems(), mean=st.sampled_from([3.5, -1.0, 0.1]))
+def test_with_a_mean_the_predictions_lie_within_both_bounds(backend, p, mean):
+    problem = (p.params, p.users, p.items, p.y_range)
+    got = models.dot_product_bias_forward(*problem, mean=mean, backend=backend)[0]
+    want = bounded_predictions(exact_params(p.params), *problem[1:], mean=mean)[0]
+    assert_within(got, want.value, want.tolerance)
+    bound = apriori.dot_product_bias(*problem, mean=mean)
+    assert_within_exact(got, exact.dot_product_bias(*problem, mean=mean), bound)
+
+
+@every_backend
+@given(p=problems(bias=False))
+def test_without_biases_the_predictions_lie_within_the_bound(backend, p):
+    pairs = np.stack([p.users, p.items], axis=1)
+    got = models.PairModel(p.params).forward(pairs, backend=backend)[0]
+    problem = (p.params, p.users, p.items, None)
+    bound = apriori.dot_product_bias(*problem)
+    assert_within_exact(got, exact.dot_product_bias(*problem), bound)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from npcf import ops
 from npcf.errors import DTypeError, IdRangeError, ShapeError
-from npcf.verify import Bounded, assert_same_bits, assert_within
+from npcf.verify import Bounded, assert_same_bits, assert_within, bounds, exact
+from npcf.verify.assertions import assert_within_exact
 from npcf.verify.strategies import LAYOUTS, Lookup, lay_out, lookups
 from tests.backends import agree, every_backend, inner
 
@@ -157,8 +158,10 @@ def test_scaling_by_frequency_changes_nothing_where_no_row_is_repeated(backend, 
 def test_scaled_by_frequency_ids_may_have_any_shape(backend):
     weight, ids = np.zeros((3, 2)), np.array([[0, 2], [2, 2]])
     out, cache = backend.embedding_forward(weight, ids, scale_grad_by_freq=True)
-    got = backend.embedding_backward(np.full(out.shape, 3.0), cache)
-    assert_within(got, np.array([[3.0, 3], [0, 0], [3, 3]]), 2.0**-50)
+    d_out = np.full(out.shape, 3.0)
+    got = backend.embedding_backward(d_out, cache)
+    bound = bounds.embedding_backward(ids, d_out, 3, scale_grad_by_freq=True)
+    assert_within(got, np.array([[3.0, 3], [0, 0], [3, 3]]), bound)
     empty = np.zeros(0, np.int64)
     out, cache = backend.embedding_forward(np.zeros((0, 2)), empty, scale_grad_by_freq=True)
     assert backend.embedding_backward(out, cache).shape == (0, 2)
@@ -240,3 +243,19 @@ def test_linear_layer_on_one_hot_rows_needs_the_transposed_table(p):
     assert_same_bits(x @ linear_weight.T, ops.embedding_forward(p.weight, p.ids)[0])
     mixed = np.ones((1, len(p.weight)), p.weight.dtype) @ linear_weight.T
     assert_within(mixed[0], p.weight.sum(0), Bounded.exact(p.weight).sum(0).tolerance)
+
+
+@every_backend
+@given(p=lookups(), padding=st.integers(0, 9), scaled=st.booleans())
+def test_the_gradient_with_padding_lies_within_its_bound(backend, p, padding, scaled):
+    options = {"padding_idx": padding % len(p.weight), "scale_grad_by_freq": scaled}
+    _, cache = backend.embedding_forward(p.weight, p.ids, **options)
+    got, problem = backend.embedding_backward(p.d_out, cache), (p.ids, p.d_out, len(p.weight))
+    want = exact.embedding_backward(*problem, **options)
+    assert_within_exact(got, want, bounds.embedding_backward(*problem, **options))
+
+
+@given(p=lookups())
+def test_the_one_hot_product_copies_rows_exactly(p):
+    got = ops.one_hot_forward(p.weight, p.ids)[0]
+    assert_within_exact(got, exact.one_hot(p.weight, p.ids), bounds.one_hot(p.weight, p.ids))

@@ -1,5 +1,7 @@
 """Laws of rows cut back to a length."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,8 @@ from hypothesis import strategies as st
 
 from npcf.errors import DTypeError, IdRangeError, SettingError, ShapeError, UsageError
 from npcf.optim import renormalise_rows
-from npcf.verify import PRECISION, assert_same_bits, assert_within
+from npcf.verify import PRECISION, assert_same_bits, bounds, exact
+from npcf.verify.assertions import assert_within_exact
 from npcf.verify.strategies import lookups
 
 limits = st.sampled_from([0.5, 1.0, 2.0, 7.0])
@@ -18,15 +21,11 @@ def test_named_rows_are_at_most_that_long_and_keep_their_direction(p, limit):
     weight = p.weight.copy()
     renormalise_rows(weight, p.ids, limit)
     gamma = PRECISION[weight.dtype].gamma(weight.shape[1] + 8)
-    before = np.sqrt((p.weight.astype(np.float64) ** 2).sum(1))
     after = np.sqrt((weight.astype(np.float64) ** 2).sum(1))
     named = np.isin(np.arange(len(weight)), p.ids)
     assert (after[named] <= limit * (1 + 2 * gamma)).all()
-    length = np.where(named & (before > limit), limit / (before + 1e-7), 1.0)
-    # at the limit itself rounding decides: the row may shrink by 1e-7 / limit, or not
-    edge = np.abs(before - limit) <= 2 * gamma * before
-    allowed = np.abs(p.weight) * (4 * gamma + edge * 1e-7 / limit)[:, None] + 2.0**-149
-    assert_within(weight, p.weight * length[:, None], allowed)
+    bound = bounds.renormalise_rows(p.weight, p.ids, limit)
+    assert_within_exact(weight, exact.renormalise_rows(p.weight, p.ids, limit), bound)
 
 
 @given(p=lookups(), limit=limits)
@@ -34,7 +33,8 @@ def test_other_rows_and_shorter_ones_keep_their_bits(p, limit):
     weight = p.weight.copy()
     renormalise_rows(weight, p.ids, limit)
     longest = np.sqrt((p.weight.astype(np.float64) ** 2).sum(1))
-    kept = ~np.isin(np.arange(len(weight)), p.ids) | (longest < limit * (1 - 1e-5))
+    gamma = PRECISION[weight.dtype].gamma(weight.shape[1] + 8)
+    kept = ~np.isin(np.arange(len(weight)), p.ids) | (longest * (1 + gamma) < limit)
     assert_same_bits(weight[kept], p.weight[kept])
 
 
@@ -49,9 +49,11 @@ def test_order_and_repetition_change_no_bit(p, limit, data):
 
 
 def test_three_four_five():
-    weight = np.array([[3.0, 4.0], [3.0, 4.0], [0.3, 0.4]])
+    start = np.array([[3.0, 4.0], [3.0, 4.0], [0.3, 0.4]])
+    weight, cut = start.copy(), 5 + Fraction(1, 10**7)
     renormalise_rows(weight, [0, 2, 0], 1.0)
-    assert_within(weight[0], np.array([3.0, 4.0]) / (5 + 1e-7), 2.0**-50)
+    bound = bounds.renormalise_rows(start, [0, 2], 1.0)[0]
+    assert_within_exact(weight[0], np.array([3 / cut, 4 / cut], object), bound)
     assert weight[1:].tolist() == [[3.0, 4.0], [0.3, 0.4]]
 
 

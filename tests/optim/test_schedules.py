@@ -20,7 +20,8 @@ from npcf.optim import (
 )
 
 U = 2.0**-53
-FLOAT32_POSITION = 2.0**-22  # a position in [0, 1] after a subtraction and a division in float32
+FLOAT32_POSITION = 4 * 2.0**-24  # of a position in [0, 1], after - and / in float32
+DIV_FINAL = 1e5  # fastai's default
 
 
 def half_cosine(start, end, position):
@@ -58,9 +59,9 @@ def test_one_cycle_rises_to_its_maximum_then_falls(n):
     top = int(lr.argmax())
     assert (np.diff(lr[: top + 1]) > 0).all()
     assert (np.diff(lr[top:]) < 0).all()
-    assert abs(int(mom.argmin()) - top) <= 1  # the peak may fall between two steps
+    assert int(mom.argmin()) in (top - 1, top, top + 1)  # the peak may fall between two steps
     assert lr[0] == 1.0 / 25
-    assert lr[-1] > 1e-5  # the end itself is never used
+    assert lr[-1] > 1.0 / DIV_FINAL  # the end itself is never used
 
 
 @given(n_epochs=st.integers(1, 6), per_epoch=st.integers(1, 40))
@@ -153,7 +154,7 @@ def test_flat_cosine_is_flat_and_then_half_a_cosine(n, pct):
         slope = np.pi / 2 / (1 - pct)
         assert np.abs(lr - want).max() <= 0.1 * slope * FLOAT32_POSITION
     assert (np.diff(lr) <= 0).all()
-    assert lr[-1] > 1e-6  # the end itself is never used
+    assert lr[-1] > 0.1 / DIV_FINAL  # the end itself is never used
 
 
 @given(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from npcf.errors import DTypeError, IdRangeError, SettingError, UsageError
 from npcf.optim import SGD, SparseAdam
-from npcf.verify import assert_same_bits, assert_within, bounded_sgd
+from npcf.verify import assert_same_bits, assert_within, bounded_sgd, bounds
 from npcf.verify.bounded_model import bounded_sparse_adam
 from npcf.verify.strategies import sgd_settings
 from tests.optim.runs import (
@@ -157,15 +157,17 @@ def test_a_buffers_row_waits_while_its_row_is_absent():
 
 def test_sparse_adams_first_step_with_a_gradient_of_eps():
     """eps joins sqrt(v) and not sqrt(v_hat): -lr .0307 where Adam moves by -lr / 2."""
-    w = np.zeros(1)
-    SparseAdam({"w": w}, lr=1.0).step({"w": np.array([1e-8])}, {"w": np.array([0])})
-    want = -np.sqrt(1e-3) / (np.sqrt(1e-3) + 1)
-    assert_within(w, np.array([want]), 1e-12)
+    w, g, zero = np.zeros(1), np.array([1e-8]), np.zeros(1)
+    SparseAdam({"w": w}, lr=1.0).step({"w": g}, {"w": np.array([0])})
+    root = np.sqrt(1 - 0.999)
+    bound = bounds.sparse_adam_step(zero, g, zero, zero, 1, lr=1.0)[0]
+    assert_within(w, np.array([-root / (root + 1)]), 2 * bound)
 
 
 def test_sparse_adams_momentum_is_beta1_and_it_has_no_decay():
     opt = SparseAdam({"w": np.ones(1)})
     opt.momentum, opt.weight_decay = 0.5, 0.0
+    assert opt.momentum == opt.betas[0]
     assert (opt.betas, opt.weight_decay, opt.rows) == ((0.5, 0.999), 0.0, "touched_rows")
     with pytest.raises(SettingError, match="weight_decay: SparseAdam has none"):
         opt.weight_decay = 0.1

@@ -1,0 +1,48 @@
+"""The provers: no number outside its bound, and every bound within reach."""
+
+import pytest
+
+from compare.proof import exact_run, worst_cases
+from compare.proof.executions import EXECUTIONS
+from npcf.verify import bounds
+
+LEAST = 0.3  # of a bound; issue: "not vacuous", for every result at k = 8
+STEPS = 30
+
+
+def test_no_number_lies_outside_its_bound_in_any_execution():
+    uses = {}
+    for number in range(len(exact_run.KINDS)):
+        exact_run.merge(uses, exact_run.one_round(3, number))
+    compared, outside = exact_run.totals(uses)
+    assert outside == 0, exact_run.table(uses)
+    assert {key[2] for key in uses} == set(EXECUTIONS)
+    assert compared > 20_000
+
+
+def test_the_same_round_gives_the_same_figures():
+    assert exact_run.one_round(5, 2) == exact_run.one_round(5, 2)
+
+
+def test_a_bound_that_is_too_small_is_found_and_ends_in_an_error(monkeypatch, capsys):
+    right = bounds.row_dot
+    monkeypatch.setattr(bounds, "row_dot", lambda *args, **library: right(*args, **library) / 4)
+    assert exact_run.main(["--comparisons", "20000"]) == 1
+    captured = capsys.readouterr()
+    assert "row_dot.out, float32, npcf numpy: seed 0, round" in captured.err
+    assert "0 outside the bound" not in captured.out
+
+
+def test_every_bound_is_within_reach_at_eight_terms():
+    found = worst_cases.worst_cases(sizes=(8,), steps=STEPS)
+    far = {name: share for name, share in worst_cases.least(found).items() if share < LEAST}
+    assert not far
+    assert max(worst.share for worst in found) <= 1
+    assert "k = 8" in worst_cases.table(found)
+
+
+@pytest.mark.parametrize("k", [50, 128])
+def test_a_long_sum_can_still_use_nearly_all(k):
+    subject = worst_cases.SUBJECT["embedding"]
+    best = worst_cases.climb(subject, k, "float32", seed=0, steps=2)
+    assert best["d_weight", "npcf numpy"] > 1 - 1 / k - 2**-5
