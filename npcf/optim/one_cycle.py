@@ -99,13 +99,11 @@ def one_cycle_torch(
 
 def _torch_phase(step: int, phases: list[Phase], anneal: str) -> tuple[float, float]:
     """Return (lr, momentum) at a step: the first phase that does not end before it."""
-    first = 0.0
-    for last, lrs, moms in phases:
-        if step <= last:
-            place = (step - first) / (last - first) if last != first else 1.0
-            return _torch_anneal(*lrs, place, anneal), _torch_anneal(*moms, place, anneal)
-        first = last
-    raise AssertionError("the last phase ends with the last step")
+    here = next(i for i, (last, _, _) in enumerate(phases) if step <= last)
+    last, lrs, moms = phases[here]
+    first = phases[here - 1][0] if here else 0.0
+    place = (step - first) / (last - first) if last != first else 1.0
+    return _torch_anneal(*lrs, place, anneal), _torch_anneal(*moms, place, anneal)
 
 
 def _torch_anneal(start: float, end: float, place: float, anneal: str) -> float:

@@ -46,8 +46,8 @@ def test_the_chunk_changes_no_bit_and_the_frame_keeps_its_order(asked, chunk):
     want = predictor.predict(frame["user"], frame["item"])
     found = predictor.predict_frame(frame, chunk=chunk)
     assert_same_bits(found["prediction"].to_numpy(), want)
-    pd.testing.assert_frame_equal(found.drop(columns="prediction"), before)
-    pd.testing.assert_frame_equal(frame, before)
+    pd.testing.assert_frame_equal(found.drop(columns="prediction"), before, check_exact=True)
+    pd.testing.assert_frame_equal(frame, before, check_exact=True)
 
 
 @given(asked=predictors())

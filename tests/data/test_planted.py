@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from npcf.data import pairs, planted
 from npcf.errors import SettingError
 from npcf.models import dot_product_bias_forward
-from npcf.verify import assert_same_bits
+from npcf.verify import assert_same_bits, assert_within, bounds
 
 EVERYTHING = np.arange(20_000)
 
@@ -36,8 +36,9 @@ def test_everybody_occurs_and_no_pair_twice(users, items, share, seed):
 
 def test_expected_ratings_are_the_model_on_the_truth():
     p = planted()
-    pred, _ = dot_product_bias_forward(p.params, p.ratings.users, p.ratings.items, y_range=(0, 5.5))
-    assert np.abs(pred - p.expected).max() < 20 * 2.0**-53 * 5.5  # one sigmoid each
+    problem = (p.params, p.ratings.users, p.ratings.items, (0, 5.5))
+    pred, _ = dot_product_bias_forward(*problem)
+    assert_within(pred, p.expected, 2 * bounds.dot_product_bias(*problem))
     assert not any(table[0].any() for table in p.params.values())
 
 

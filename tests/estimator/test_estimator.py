@@ -170,7 +170,7 @@ def test_fit_changes_nothing_it_was_given():
     model = CollabRegressor(**SMALL)
     before = model.get_params()
     model.fit(frame, rating)
-    pd.testing.assert_frame_equal(frame, FRAME)
+    pd.testing.assert_frame_equal(frame, FRAME, check_exact=True)
     assert_same_bits(rating, RATING)
     assert model.get_params() == before
 
