@@ -121,7 +121,7 @@ def test_numbers_are_zero_plain_small_and_long():
     plain = numbers[numbers != 0] * 4 % 1 == 0
     assert np.mean(numbers == 0) > 0.08
     assert plain.mean() > 0.08
-    assert np.mean((numbers != 0) & (np.abs(numbers) < 2.0**-6)) > 0.05
+    assert np.mean((numbers != 0) & (np.frexp(numbers)[1] <= -6)) > 0.05
     assert np.signbit(numbers[numbers == 0]).any()
 
 
@@ -132,7 +132,7 @@ def test_row_pairs_have_any_width_and_cancel():
     def cancels(p):
         terms = p.left.astype(np.float64) * p.right
         total = np.abs(terms.sum(axis=1))
-        return (total < 2.0**-10 * np.abs(terms).sum(axis=1)).any()
+        return (total * 2**10 < np.abs(terms).sum(axis=1)).any()
 
     assert share(drawn, cancels) > 0.1
     assert all(p.left.shape[1] <= 3 for p in census(row_pairs(max_factors=3)))
@@ -142,7 +142,7 @@ def test_vectors_saturate_a_sigmoid_on_both_sides():
     drawn = census(vectors())
     assert share(drawn, lambda x: (x > 37).any()) > 0.2
     assert share(drawn, lambda x: (x < -89).any()) > 0.2
-    assert all(np.abs(x).max(initial=0) <= 200 for x in drawn)
+    assert all(-200 <= x.min(initial=0) <= x.max(initial=0) <= 200 for x in drawn)
     assert all(len(x) >= 3 for x in census(vectors(min_size=3)))
 
 
@@ -167,7 +167,7 @@ def test_losses_have_right_predictions_single_ratings_and_scales():
 def test_biases_have_sides_of_different_size():
     drawn = census(bias_inputs())
     assert all(len(p.item_bias) > len(p.user_bias) for p in drawn)
-    assert share(drawn, lambda p: repeats(p.users)) > 0.4
+    assert share(drawn, lambda p: repeats(p.users)) > 0.3
 
 
 def test_problems_are_fresh_mid_training_and_saturated():
@@ -211,7 +211,7 @@ def test_scaled_problems_predict_as_their_ordinary_ones_do():
     drawn = census(scaled_problems())
     factors = [np.abs(p.params["user_factors"]).max() for p in drawn]
     assert max(factors) > 2.0**90
-    assert min(f for f in factors if f) < 2.0**-90
+    assert np.log2(min(f for f in factors if f)) < -90
     smallest = [np.abs(a[a != 0]).min(initial=1) for p in drawn for a in step(p)[2:]]
     assert min(smallest) < np.finfo(np.float32).tiny  # some gradients are subnormal in float32
 
@@ -304,7 +304,7 @@ def test_frames_repeat_users_items_and_pairs():
 
 
 def test_hostile_frames_are_refused_by_the_column_and_the_row():
-    drawn = census(hostile_frames())
+    drawn = census(hostile_frames(), 2 * N)
     assert len({(p.column, p.position is None) for p in drawn}) == 6
     for p in drawn:
         with pytest.raises(DataError) as refusal:

@@ -25,6 +25,35 @@ PARTS = (
 )  # fmt: skip
 
 
+class Drawn:
+    """Inputs of a strategy, and what becomes of each before a law sees it.
+
+    Laws whose `base` is written alike are shown the same inputs: drawing costs more than most laws.
+    """
+
+    def __init__(self, base: SearchStrategy[Any], steps: tuple[Callable[[Any], Any], ...] = ()):
+        self.base, self.steps = base, steps
+
+    def map(self, move: Callable[[Any], Any]) -> "Drawn":
+        """Return the same inputs, each moved."""
+        return Drawn(self.base, (*self.steps, move))
+
+    def filter(self, keep: Callable[[Any], bool]) -> "Drawn":
+        """Return those of the inputs for which `keep` is true."""
+        return self.map(lambda p: p if keep(p) else None)
+
+    def refined(self, p: Any) -> Any:
+        """Return what becomes of an input of `base`, or None: the law is not about it."""
+        for step in self.steps:
+            p = None if p is None else step(p)
+        return p
+
+    @property
+    def strategy(self) -> SearchStrategy[Any]:
+        """The whole as a strategy."""
+        return self.base.map(self.refined).filter(lambda p: p is not None)
+
+
 class Law(NamedTuple):
     """A statement and the function that checks it."""
 
@@ -32,7 +61,7 @@ class Law(NamedTuple):
     family: str  # the part of the protocol, one of PARTS
     statement: str
     needs: tuple[str, ...]  # functions of the protocol
-    given: SearchStrategy[Any]
+    given: Drawn
     examples: tuple[Any, ...]  # inputs that are always tried, first
     function: Body
 
@@ -43,7 +72,7 @@ LAWS: dict[str, Law] = {}
 def law(
     statement: str,
     *,
-    given: SearchStrategy[Any],
+    given: SearchStrategy[Any] | Drawn,
     needs: tuple[str, ...],
     examples: tuple[Any, ...] = (),
 ) -> Callable[[Body], Body]:
@@ -52,7 +81,12 @@ def law(
     def register(function: Body) -> Body:
         name, family = function.__name__, _part(function.__module__.rsplit(".", 1)[-1])
         assert name not in LAWS, f"two laws are called {name}"
-        LAWS[name] = Law(name, family, statement, needs, given, examples, function)
+        # Two lambdas written alike may differ in what they close over.
+        assert "lambda" not in repr(getattr(given, "base", given)), (
+            f"{name}: Drawn(...).map, please"
+        )
+        drawn = given if isinstance(given, Drawn) else Drawn(given)
+        LAWS[name] = Law(name, family, statement, needs, drawn, examples, function)
         return function
 
     return register

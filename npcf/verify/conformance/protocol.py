@@ -52,9 +52,12 @@ What each computes is the docstring of its namesake in `npcf.ops`, `npcf.models`
                losses (one a batch) are those before each step
     epoch_batches  row numbers 0 … n - 1, each once, in an order that `seed` and `epoch` decide
 
-Rules.  Output dtype is input dtype (float32 or float64).  No argument is changed.  Ids outside a
-table, negative ones too, raise before anything is written; so do shapes that do not belong
-together, an empty batch in the loss, and low > high.  The same input gives the same bits.
+Rules.  Output dtype is input dtype (float32 or float64).  No argument is changed, and results are
+new arrays: writing to them changes neither an argument nor a later result.  Ids may be of any
+integer type.  Ids outside a table, negative ones too, raise before anything is written; so do
+shapes that do not belong together (biases are (U,), not (U, 1)), a table that `params` lacks, an
+empty batch in the loss, and low > high.  Otherwise an empty batch and arrays without entries are
+lawful.  Without momentum `buf` is not read.  The same input gives the same bits.
 
 A module may say more of itself, and the laws follow: `DTYPES = ("float32",)` if it has no other;
 `LIBRARY = "torch"`, a key of `npcf.verify.bounds.LIBRARIES`, for the error of its exp and sqrt;

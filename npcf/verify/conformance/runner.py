@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import HypothesisException
+from hypothesis.strategies import SearchStrategy
 
 from npcf.verify.conformance.implementation import Implementation
 from npcf.verify.conformance.law import LAWS, Law
@@ -66,10 +67,10 @@ def check_together(
         if not any(trial.runs for trial in trials):
             raise _NothingLeftError
         for trial in trials:
-            trial.attempt(p)
+            trial.attempt(trial.law.given.refined(p))
 
     with suppress(_NothingLeftError):
-        _draw(laws[0], attempt, max_examples, random_seed, FIND)
+        _draw(laws[0].given.base, attempt, max_examples, random_seed, FIND)
     return [trial.outcome() for trial in trials]
 
 
@@ -85,7 +86,7 @@ def _shrunk(
         assert not trial.message
 
     try:
-        _draw(outcome.law, attempt, max_examples, seed, SHRINK)
+        _draw(outcome.law.given.strategy, attempt, max_examples, seed, SHRINK)
     except (AssertionError, HypothesisException):
         message, p = trial.last
         return outcome._replace(message=message, counterexample=p) if message else outcome
@@ -93,9 +94,13 @@ def _shrunk(
 
 
 def _draw(
-    law: Law, attempt: Callable[[Any], None], max_examples: int, random_seed: int, phases: Any
+    strategy: SearchStrategy[Any],
+    attempt: Callable[[Any], None],
+    max_examples: int,
+    random_seed: int,
+    phases: Any,
 ) -> None:
-    """Let Hypothesis draw inputs of `law`."""
+    """Let Hypothesis draw inputs."""
     options = settings(
         max_examples=max_examples,
         deadline=None,
@@ -109,7 +114,7 @@ def _draw(
     def test(p: Any) -> None:
         attempt(p)
 
-    seed(random_seed)(options(given(p=law.given)(test)))()
+    seed(random_seed)(options(given(p=strategy)(test)))()
 
 
 class _NothingLeftError(Exception):
@@ -133,7 +138,7 @@ class _Trial:
 
     def attempt(self, p: Any) -> None:
         asked = [one for one in self.implementations if _computes_in(one, p)]
-        if not self.runs or not asked:
+        if p is None or not self.runs or not asked:
             return
         self.tried += 1
         start = time.perf_counter()
@@ -180,14 +185,10 @@ def run(
 
 
 def groups(laws: Iterable[Law]) -> list[list[Law]]:
-    """Return the laws sorted by what they draw: drawing costs more than most laws do.
-
-    Strategies are alike if they are written alike; one with a lambda in it may not be.
-    """
-    found: dict[Any, list[Law]] = {}
+    """Return the laws sorted by what they draw: strategies are alike if they are written alike."""
+    found: dict[tuple[str, str], list[Law]] = {}
     for law in laws:
-        text = repr(law.given)
-        found.setdefault(law.name if "lambda" in text else (text, law.family), []).append(law)
+        found.setdefault((repr(law.given.base), law.family), []).append(law)
     return list(found.values())
 
 

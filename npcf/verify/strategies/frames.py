@@ -85,6 +85,7 @@ def _text(frame: Any, row: int) -> tuple[Any, str, int | None]:
 _FAULTS: list[Spoil] = [_without(name) for name in ("user", "item", "rating")]
 _FAULTS += [_twice(name) for name in ("user", "item", "rating")]
 _FAULTS += [_with(name, None) for name in ("user", "item", "rating")]
+_FAULTS += [_with(name, np.nan) for name in ("user", "item")]
 _FAULTS += [_with("rating", value) for value in (np.nan, np.inf, -np.inf, 1e39)]
 _FAULTS += [_floats("user"), _floats("item"), _text]
 _faults, _frames = st.sampled_from(_FAULTS), ratings_frames()

@@ -9,6 +9,7 @@ from npcf._types import FloatArray, Params
 from npcf.verify.assertions import assert_same_bits, assert_within
 from npcf.verify.bounded import Bounded
 from npcf.verify.bounded_model import bounded_adam, bounded_gradients, bounded_sgd, exact_params
+from npcf.verify.conformance.law import Drawn
 from npcf.verify.strategies import Run
 
 TRAIN = ("train",)
@@ -138,7 +139,7 @@ def absent(p: Run) -> dict[str, Any]:
     }
 
 
-def with_settings(runs: Any, **settings: Any) -> Any:
+def with_settings(runs: Drawn, **settings: Any) -> Drawn:
     """Return the same runs with some settings fixed."""
     return runs.map(lambda p: p._replace(settings=p.settings | settings))
 

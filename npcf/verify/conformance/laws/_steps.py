@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from hypothesis.strategies import SearchStrategy
 
 from npcf._types import FloatArray
 from npcf.verify.assertions import assert_same_bits, assert_within
 from npcf.verify.bounded import Bounded
 from npcf.verify.bounded_model import bounded_adam, bounded_sgd
+from npcf.verify.conformance.law import Drawn
 from npcf.verify.strategies import AdamStep, SGDStep, lay_out
 
 SGD, ADAM = ("sgd_step",), ("adam_step",)
@@ -64,7 +64,7 @@ def some_gradients(p: Any) -> list[FloatArray]:
     return [p.g, p.w[::-1], -p.g[::-1], p.g]
 
 
-def changed(steps: SearchStrategy[Any], **settings: Any) -> SearchStrategy[Any]:
+def changed(steps: Drawn, **settings: Any) -> Drawn:
     """Return the same steps with some settings fixed."""
     return steps.map(lambda p: p._replace(settings=p.settings | settings))
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from npcf.verify import assert_within_exact, bounds, exact
 from npcf.verify.assertions import assert_within
-from npcf.verify.conformance.law import law
+from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._steps import (
     ADAM,
     adam,
@@ -43,8 +43,8 @@ def early(p: AdamStep) -> AdamStep:
     return p._replace(t=min(p.t, 1000))
 
 
-EXACTLY = adam_steps().map(early)
-PLAIN = changed(adam_steps(), weight_decay=0.0)
+EXACTLY = Drawn(adam_steps()).map(early)
+PLAIN = changed(Drawn(adam_steps()), weight_decay=0.0)
 FRESH = PLAIN.map(first)
 
 
@@ -81,7 +81,7 @@ def adam_steps_in_a_row_stay_within_the_running_error(impl: Any, p: AdamStep) ->
         assert_within(a, b.value, b.tolerance, name)
 
 
-@law("A rate of zero moves no parameter.", given=changed(adam_steps(), lr=0.0), needs=ADAM)
+@law("A rate of zero moves no parameter.", given=changed(Drawn(adam_steps()), lr=0.0), needs=ADAM)
 def adam_at_rate_zero_moves_nothing(impl: Any, p: AdamStep) -> None:
     w, m, v = adam(impl, p)
     same_bits((w, m, v), (p.w, m, v))

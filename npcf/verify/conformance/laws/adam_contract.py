@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from npcf.verify.assertions import assert_same_bits
-from npcf.verify.conformance.law import law
+from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._steps import (
     ADAM,
     adam,
@@ -23,7 +23,7 @@ from npcf.verify.conformance.laws._steps import (
 from npcf.verify.conformance.laws.adam import allowed, everywhere
 from npcf.verify.strategies import LAYOUTS, AdamStep, adam_steps
 
-EITHER = adam_steps()
+EITHER = Drawn(adam_steps())
 
 
 @law("Parameters and moments come back in the shape that they had.", given=EITHER, needs=ADAM)

@@ -9,14 +9,14 @@ from npcf.verify import assert_within_exact, exact
 from npcf.verify.assertions import assert_same_bits, assert_within
 from npcf.verify.bounded import Bounded
 from npcf.verify.bounded_model import bounded_adam
-from npcf.verify.conformance.law import law
+from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._steps import ADAM, adam, changed, on_arrays, ordinary, same_bits
 from npcf.verify.conformance.laws.adam import FRESH, PLAIN, allowed, everywhere, first
 from npcf.verify.strategies import AdamStep, adam_steps
 
 STRONG = {"lr": 0.3, "weight_decay": 0.1}
-COUPLED = changed(adam_steps(), **STRONG | {"decoupled": False})
-DECOUPLED = changed(adam_steps(), **STRONG | {"decoupled": True})
+COUPLED = changed(Drawn(adam_steps()), **STRONG | {"decoupled": False})
+DECOUPLED = changed(Drawn(adam_steps()), **STRONG | {"decoupled": True})
 
 
 def scaled(p: AdamStep, factor: float) -> AdamStep:
@@ -79,7 +79,7 @@ def adam_step_does_not_depend_on_the_place(impl: Any, p: AdamStep) -> None:
 
 @law(
     "Twice the rate moves the parameters twice as far.",
-    given=changed(adam_steps(), lr=0.125, decoupled=False),
+    given=changed(Drawn(adam_steps()), lr=0.125, decoupled=False),
     needs=ADAM,
 )
 def adam_moves_in_proportion_to_the_rate(impl: Any, p: AdamStep) -> None:
@@ -177,7 +177,11 @@ def adam_coupled_decay_alone_is_a_step_of_the_rate(impl: Any, p: AdamStep) -> No
     assert_within_exact(adam(impl, still)[0], want, allowed(still)[0], "w")
 
 
-@law("Decay does not reach a parameter of zero.", given=changed(adam_steps(), **STRONG), needs=ADAM)
+@law(
+    "Decay does not reach a parameter of zero.",
+    given=changed(Drawn(adam_steps()), **STRONG),
+    needs=ADAM,
+)
 def adam_decay_leaves_zero_alone(impl: Any, p: AdamStep) -> None:
     at_zero = p._replace(w=np.zeros_like(p.w))
     same_bits(adam(impl, at_zero), adam(impl, at_zero, weight_decay=0.0))

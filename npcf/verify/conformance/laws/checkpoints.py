@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from npcf.verify.conformance.law import law
+from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._runs import (
     TRAIN,
     Trained,
@@ -16,7 +16,7 @@ from npcf.verify.conformance.laws._runs import (
 )
 from npcf.verify.strategies import Problem, Run, hostile_problems, runs
 
-ANY = runs()
+ANY = Drawn(runs())
 SAVING = (*TRAIN, "save", "load")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from npcf.verify import assert_within_exact, exact
 from npcf.verify.assertions import assert_same_bits, assert_within
 from npcf.verify.bounded import Bounded
-from npcf.verify.conformance.law import law
+from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._model import (
     FORWARD,
     SIDES,
@@ -21,7 +21,7 @@ from npcf.verify.conformance.laws._model import (
 )
 from npcf.verify.strategies import Problem, problems
 
-ANY = problems()
+ANY = Drawn(problems())
 RANGED = ANY.map(lambda p: p._replace(y_range=p.y_range or (0.5, 5.25)))
 LOGITS = ANY.map(lambda p: p._replace(y_range=None))
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from npcf.verify.assertions import assert_same_bits, assert_within
-from npcf.verify.conformance.law import law
+from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._model import (
     BOTH,
     FORWARD,
@@ -22,7 +22,7 @@ from npcf.verify.conformance.laws._model import (
 )
 from npcf.verify.strategies import LAYOUTS, lay_out
 
-ANY = pulls()
+ANY = Drawn(pulls())
 ID_DTYPES = (np.int8, np.int16, np.int32, np.uint8, np.uint16, np.uint32, np.uint64)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from npcf.verify import assert_within_exact, bounds, exact
 from npcf.verify.assertions import assert_same_bits, assert_within
 from npcf.verify.bounded_model import bounded_gradients, exact_params
-from npcf.verify.conformance.law import law
+from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._model import (
     BOTH,
     SIDES,
@@ -25,7 +25,7 @@ from npcf.verify.conformance.laws._model import (
 )
 from npcf.verify.strategies import Problem, problems
 
-ANY, PROBLEMS = pulls(), problems()
+ANY, PROBLEMS = Drawn(pulls()), Drawn(problems())
 LOGITS = ANY.map(lambda p: p._replace(y_range=None))
 CALM = ANY.map(calm)
 

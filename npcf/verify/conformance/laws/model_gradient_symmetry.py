@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from npcf.verify.assertions import assert_same_bits
-from npcf.verify.conformance.law import law
+from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._model import (
     BOTH,
     SIDES,
@@ -25,7 +25,7 @@ from npcf.verify.conformance.laws._model import (
     with_tables,
 )
 
-ANY = pulls()
+ANY = Drawn(pulls())
 CALM = ANY.map(calm)
 
 

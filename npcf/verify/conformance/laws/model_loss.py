@@ -7,7 +7,7 @@ import numpy as np
 from npcf.verify import assert_within_exact, bounds, exact
 from npcf.verify.assertions import assert_within
 from npcf.verify.bounded_model import bounded_gradients, exact_params
-from npcf.verify.conformance.law import law
+from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._model import (
     LOSS,
     assert_agree,
@@ -19,7 +19,7 @@ from npcf.verify.conformance.laws._model import (
 )
 from npcf.verify.strategies import Problem, problems
 
-ANY = problems()
+ANY = Drawn(problems())
 
 
 @law(

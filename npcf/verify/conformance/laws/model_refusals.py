@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from npcf.verify.conformance.law import law
+from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._model import (
     BOTH,
     FORWARD,
@@ -16,7 +16,7 @@ from npcf.verify.conformance.laws._model import (
 )
 from npcf.verify.conformance.laws.model_contract import assert_kept, copies, forward
 
-ANY = pulls()
+ANY = Drawn(pulls())
 
 
 def assert_refused(call: Callable[[Any], Any], wrong: Any, p: Pull, what: str) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from npcf.verify.assertions import assert_within
 from npcf.verify.bounded import PRECISION, Bounded
 from npcf.verify.bounded_model import bounded_predictions
-from npcf.verify.conformance.law import law
+from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._model import (
     BOTH,
     DOUBLE,
@@ -25,10 +25,10 @@ from npcf.verify.conformance.laws._model import (
     with_tables,
 )
 
-ANY = pulls()
+ANY = Drawn(pulls())
 LOGITS = ANY.map(lambda p: p._replace(y_range=None))
 RANGED = ANY.map(lambda p: p._replace(y_range=p.y_range or (0.5, 5.25)))
-DOUBLES = pulls(np.dtype(np.float64)).map(calm)
+DOUBLES = Drawn(pulls(np.dtype(np.float64))).map(calm)
 STEP = 2.0**-17  # about eps ** (1/3), where rounding and truncation balance; a power of two
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from npcf.verify.assertions import assert_same_bits, assert_within
 from npcf.verify.bounded import Bounded
 from npcf.verify.bounded_model import bounded_predictions, exact_params
-from npcf.verify.conformance.law import law
+from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._model import (
     FORWARD,
     SIDES,
@@ -23,7 +23,7 @@ from npcf.verify.conformance.laws._model import (
 )
 from npcf.verify.strategies import Problem, problems
 
-ANY = problems()
+ANY = Drawn(problems())
 
 
 @law("What user biases gain and item biases lose is not seen.", given=ANY, needs=FORWARD)

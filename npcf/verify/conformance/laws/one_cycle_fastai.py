@@ -6,7 +6,7 @@ import numpy as np
 
 from npcf._types import FloatArray
 from npcf.verify.assertions import assert_same_bits, assert_within
-from npcf.verify.conformance.law import law
+from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._schedules import (
     FLOAT32_PLACE,
     allowed,
@@ -16,7 +16,7 @@ from npcf.verify.conformance.laws._schedules import (
 )
 from npcf.verify.strategies import Schedule, schedules
 
-FASTAI = schedules("one_cycle_fastai")
+FASTAI = Drawn(schedules("one_cycle_fastai"))
 Points = tuple[float, float, float]
 
 
@@ -88,7 +88,7 @@ def fastai_begins_at_its_start(impl: Any, p: Schedule) -> None:
 
 @law(
     "A cycle of fastai's rises to its maximum and falls from it.",
-    given=schedules("one_cycle_fastai", min_steps=8).map(
+    given=Drawn(schedules("one_cycle_fastai", min_steps=8)).map(
         lambda p: p._replace(settings=p.settings | {"div": 25.0})
     ),
     needs=("one_cycle_fastai",),

@@ -6,11 +6,11 @@ import numpy as np
 
 from npcf._types import FloatArray
 from npcf.verify.assertions import assert_same_bits
-from npcf.verify.conformance.law import law
+from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._schedules import SHORTEST, close, half_cosine, values
 from npcf.verify.strategies import Schedule, schedules
 
-TORCH = schedules("one_cycle_torch")
+TORCH = Drawn(schedules("one_cycle_torch"))
 Points = tuple[float, float, float]
 
 
@@ -80,7 +80,7 @@ def torch_begins_at_its_start(impl: Any, p: Schedule) -> None:
 
 @law(
     "Where pct_start n is whole, torch's lr is max_lr one step before.",
-    given=schedules("one_cycle_torch", min_steps=20).filter(
+    given=Drawn(schedules("one_cycle_torch", min_steps=20)).filter(
         lambda p: (p.settings["pct_start"] * p.settings["n_steps"]).is_integer()
     ),
     needs=("one_cycle_torch",),
@@ -93,7 +93,7 @@ def torch_peaks_one_step_before_pct_start(impl: Any, p: Schedule) -> None:
 
 @law(
     "torch's lr rises until its peak and falls after it.",
-    given=schedules("one_cycle_torch", min_steps=8).map(
+    given=Drawn(schedules("one_cycle_torch", min_steps=8)).map(
         lambda p: p._replace(settings=p.settings | {"div_factor": 25.0})
     ),
     needs=("one_cycle_torch",),

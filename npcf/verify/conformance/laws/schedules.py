@@ -51,12 +51,8 @@ def linear_stops_one_step_before_its_end(impl: Any, p: Schedule) -> None:
     n, start, end = ends(p)
     lr = values(impl, p)
     assert len(lr) == n, f"{len(lr)} values for {n} steps"
-    close(lr[-1:] + (end - start) / n, [end], allowed_size(lr, start, end))
-
-
-def allowed_size(lr: Any, start: float, end: float) -> float:
-    """Return the largest magnitude, times what n roundings of `lr` have over those of one."""
-    return max(start, end) * len(lr)
+    size = 2 * max(start, end)
+    assert_within(lr[-1] + (end - start) / n, end, allowed(n, size), "one step beyond the last")
 
 
 @law("A line goes in equal steps.", given=LINES, needs=("linear",))

@@ -7,7 +7,7 @@ import numpy as np
 
 from npcf.verify import assert_within_exact, bounds, exact
 from npcf.verify.assertions import assert_same_bits, assert_within
-from npcf.verify.conformance.law import law
+from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._steps import (
     SGD,
     bounded_run_sgd,
@@ -57,7 +57,7 @@ def sgd_parameters_are_exact_up_to_their_bound(impl: Any, p: SGDStep) -> None:
 
 @law(
     "The momentum buffer lies within the derived bound of exact arithmetic.",
-    given=sgd_steps().map(with_momentum),
+    given=Drawn(sgd_steps()).map(with_momentum),
     needs=SGD,
 )
 def sgd_buffer_is_exact_up_to_its_bound(impl: Any, p: SGDStep) -> None:
@@ -79,7 +79,7 @@ def sgd_steps_in_a_row_stay_within_the_running_error(impl: Any, p: SGDStep) -> N
 
 @law(
     "Without options a step is w - lr g.",
-    given=changed(sgd_steps(), **PLAIN),
+    given=changed(Drawn(sgd_steps()), **PLAIN),
     needs=SGD,
 )
 def sgd_without_options_is_w_minus_lr_g(impl: Any, p: SGDStep) -> None:
@@ -88,14 +88,14 @@ def sgd_without_options_is_w_minus_lr_g(impl: Any, p: SGDStep) -> None:
     assert_within_exact(sgd(impl, p)[0], want, allowed(p)[0], "w")
 
 
-@law("A rate of zero moves no parameter.", given=changed(sgd_steps(), lr=0.0), needs=SGD)
+@law("A rate of zero moves no parameter.", given=changed(Drawn(sgd_steps()), lr=0.0), needs=SGD)
 def sgd_at_rate_zero_moves_nothing(impl: Any, p: SGDStep) -> None:
     assert_same_bits(sgd(impl, p)[0], p.w, "w")
 
 
 @law(
     "Without decay a first step on a zero gradient moves nothing.",
-    given=changed(sgd_steps(), weight_decay=0.0),
+    given=changed(Drawn(sgd_steps()), weight_decay=0.0),
     needs=SGD,
 )
 def sgd_first_zero_gradient_moves_nothing(impl: Any, p: SGDStep) -> None:
@@ -105,7 +105,7 @@ def sgd_first_zero_gradient_moves_nothing(impl: Any, p: SGDStep) -> None:
 
 @law(
     "Twice the parameters, gradient and buffer give exactly twice the result.",
-    given=sgd_steps().map(lambda p: on_arrays(p, ordinary)),
+    given=Drawn(sgd_steps()).map(lambda p: on_arrays(p, ordinary)),
     needs=SGD,
 )
 def sgd_doubles_with_its_arguments(impl: Any, p: SGDStep) -> None:
@@ -125,7 +125,7 @@ def sgd_negates_with_its_arguments(impl: Any, p: SGDStep) -> None:
 
 @law(
     "A step is linear: that of w alone and that of gradient and buffer alone add up to it.",
-    given=sgd_steps().map(later),
+    given=Drawn(sgd_steps()).map(later),
     needs=SGD,
 )
 def sgd_is_linear(impl: Any, p: SGDStep) -> None:
@@ -140,7 +140,7 @@ def sgd_is_linear(impl: Any, p: SGDStep) -> None:
 
 @law(
     "A larger gradient never gives a larger parameter.",
-    given=changed(sgd_steps(), dampening=0.0),
+    given=changed(Drawn(sgd_steps()), dampening=0.0),
     needs=SGD,
 )
 def sgd_moves_against_the_gradient(impl: Any, p: SGDStep) -> None:
@@ -150,7 +150,7 @@ def sgd_moves_against_the_gradient(impl: Any, p: SGDStep) -> None:
 
 @law(
     "Twice the rate moves the parameters twice as far.",
-    given=changed(sgd_steps(), lr=0.125, decoupled=False),
+    given=changed(Drawn(sgd_steps()), lr=0.125, decoupled=False),
     needs=SGD,
 )
 def sgd_moves_in_proportion_to_the_rate(impl: Any, p: SGDStep) -> None:

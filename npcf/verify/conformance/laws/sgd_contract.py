@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from npcf.verify.assertions import assert_same_bits
-from npcf.verify.conformance.law import law
+from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._steps import (
     SGD,
     assert_arguments_kept,
@@ -23,7 +23,7 @@ from npcf.verify.conformance.laws._steps import (
 from npcf.verify.conformance.laws.sgd import allowed, first, later, with_momentum
 from npcf.verify.strategies import LAYOUTS, SGDStep, sgd_steps
 
-EITHER = sgd_steps()
+EITHER = Drawn(sgd_steps())
 
 
 @law("Parameters and buffer come back in the shape that they had.", given=EITHER, needs=SGD)

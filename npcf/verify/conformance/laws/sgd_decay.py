@@ -9,7 +9,7 @@ from npcf.verify import assert_within_exact, exact
 from npcf.verify.assertions import assert_within
 from npcf.verify.bounded import Bounded
 from npcf.verify.bounded_model import bounded_sgd
-from npcf.verify.conformance.law import law
+from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._steps import (
     SGD,
     bounded_run_sgd,
@@ -32,7 +32,7 @@ def bounded(p: SGDStep, w: Bounded, g: Bounded, **changes: Any) -> tuple[Bounded
 
 @law(
     "Without decay, coupled and decoupled steps are one, to the bit.",
-    given=changed(sgd_steps(), weight_decay=0.0),
+    given=changed(Drawn(sgd_steps()), weight_decay=0.0),
     needs=SGD,
 )
 def sgd_couplings_agree_without_decay(impl: Any, p: SGDStep) -> None:
@@ -41,7 +41,7 @@ def sgd_couplings_agree_without_decay(impl: Any, p: SGDStep) -> None:
 
 @law(
     "Without momentum, coupled and decoupled decay differ by rounding only.",
-    given=changed(sgd_steps(), **PLAIN | STRONG),
+    given=changed(Drawn(sgd_steps()), **PLAIN | STRONG),
     needs=SGD,
 )
 def sgd_couplings_agree_without_momentum(impl: Any, p: SGDStep) -> None:
@@ -52,7 +52,7 @@ def sgd_couplings_agree_without_momentum(impl: Any, p: SGDStep) -> None:
 
 @law(
     "Coupled decay is a larger gradient: g + weight_decay w.",
-    given=changed(sgd_steps(), **STRONG | {"decoupled": False}),
+    given=changed(Drawn(sgd_steps()), **STRONG | {"decoupled": False}),
     needs=SGD,
 )
 def sgd_coupled_decay_is_part_of_the_gradient(impl: Any, p: SGDStep) -> None:
@@ -67,7 +67,7 @@ def sgd_coupled_decay_is_part_of_the_gradient(impl: Any, p: SGDStep) -> None:
 
 @law(
     "Decoupled decay is an undecayed step that starts at w (1 - lr weight_decay).",
-    given=changed(sgd_steps(), **STRONG | {"decoupled": True}),
+    given=changed(Drawn(sgd_steps()), **STRONG | {"decoupled": True}),
     needs=SGD,
 )
 def sgd_decoupled_decay_shrinks_first(impl: Any, p: SGDStep) -> None:
@@ -80,7 +80,7 @@ def sgd_decoupled_decay_shrinks_first(impl: Any, p: SGDStep) -> None:
 
 @law(
     "Decoupled decay does not enter the buffer.",
-    given=changed(sgd_steps().map(with_momentum), **STRONG | {"decoupled": True}),
+    given=changed(Drawn(sgd_steps()).map(with_momentum), **STRONG | {"decoupled": True}),
     needs=SGD,
 )
 def sgd_decoupled_decay_stays_out_of_the_buffer(impl: Any, p: SGDStep) -> None:
@@ -89,7 +89,7 @@ def sgd_decoupled_decay_stays_out_of_the_buffer(impl: Any, p: SGDStep) -> None:
 
 @law(
     "Coupled decay enters the buffer, dampened like the gradient.",
-    given=changed(sgd_steps().map(later), **STRONG | {"decoupled": False}),
+    given=changed(Drawn(sgd_steps()).map(later), **STRONG | {"decoupled": False}),
     needs=SGD,
 )
 def sgd_coupled_decay_enters_the_buffer(impl: Any, p: SGDStep) -> None:
@@ -102,7 +102,7 @@ def sgd_coupled_decay_enters_the_buffer(impl: Any, p: SGDStep) -> None:
 
 @law(
     "Coupled decay is whole in the first buffer: g + weight_decay w.",
-    given=changed(sgd_steps().map(first), **STRONG | {"decoupled": False}),
+    given=changed(Drawn(sgd_steps()).map(first), **STRONG | {"decoupled": False}),
     needs=SGD,
 )
 def sgd_first_buffer_holds_the_coupled_decay(impl: Any, p: SGDStep) -> None:
@@ -112,7 +112,7 @@ def sgd_first_buffer_holds_the_coupled_decay(impl: Any, p: SGDStep) -> None:
 
 @law(
     "Without decay the parameters do not enter the buffer.",
-    given=changed(sgd_steps().map(with_momentum), weight_decay=0.0),
+    given=changed(Drawn(sgd_steps()).map(with_momentum), weight_decay=0.0),
     needs=SGD,
 )
 def sgd_parameters_stay_out_of_the_buffer(impl: Any, p: SGDStep) -> None:
@@ -122,7 +122,7 @@ def sgd_parameters_stay_out_of_the_buffer(impl: Any, p: SGDStep) -> None:
 
 @law(
     "Decay alone is a geometric series: n steps leave w (1 - lr weight_decay)**n, of every entry.",
-    given=changed(sgd_steps(), **PLAIN | STRONG),
+    given=changed(Drawn(sgd_steps()), **PLAIN | STRONG),
     needs=SGD,
 )
 def sgd_decay_alone_is_a_geometric_series(impl: Any, p: SGDStep) -> None:
@@ -134,7 +134,7 @@ def sgd_decay_alone_is_a_geometric_series(impl: Any, p: SGDStep) -> None:
 
 @law(
     "Decay alone never grows a parameter nor turns its sign.",
-    given=changed(sgd_steps(), **PLAIN | STRONG),
+    given=changed(Drawn(sgd_steps()), **PLAIN | STRONG),
     needs=SGD,
 )
 def sgd_decay_shrinks(impl: Any, p: SGDStep) -> None:
@@ -145,7 +145,7 @@ def sgd_decay_shrinks(impl: Any, p: SGDStep) -> None:
 
 @law(
     "Decay does not reach a parameter of zero.",
-    given=changed(sgd_steps(), **STRONG),
+    given=changed(Drawn(sgd_steps()), **STRONG),
     needs=SGD,
 )
 def sgd_decay_leaves_zero_alone(impl: Any, p: SGDStep) -> None:
@@ -155,7 +155,7 @@ def sgd_decay_leaves_zero_alone(impl: Any, p: SGDStep) -> None:
 
 @law(
     "At a rate of zero coupled decay still enters the buffer, and decoupled decay does nothing.",
-    given=changed(sgd_steps().map(first), lr=0.0, weight_decay=0.1),
+    given=changed(Drawn(sgd_steps()).map(first), lr=0.0, weight_decay=0.1),
     needs=SGD,
 )
 def sgd_decay_at_rate_zero(impl: Any, p: SGDStep) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from npcf.verify import assert_within_exact, exact
 from npcf.verify.assertions import assert_within
 from npcf.verify.bounded import Bounded
-from npcf.verify.conformance.law import law
+from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._steps import (
     SGD,
     bounded_run_sgd,
@@ -26,7 +26,7 @@ HEAVY = {"momentum": 0.9, "dampening": 0.0, "nesterov": False}
 
 @law(
     "A parameter without gradient goes on moving by its momentum.",
-    given=changed(sgd_steps().map(later), weight_decay=0.0),
+    given=changed(Drawn(sgd_steps()).map(later), weight_decay=0.0),
     needs=SGD,
 )
 def sgd_buffer_moves_a_parameter_without_gradient(impl: Any, p: SGDStep) -> None:
@@ -40,14 +40,14 @@ def sgd_buffer_moves_a_parameter_without_gradient(impl: Any, p: SGDStep) -> None
     assert_within_exact(got[1], buf * momentum, errors[1], "buf")
 
 
-@law("The rate does not enter the buffer.", given=sgd_steps().map(with_momentum), needs=SGD)
+@law("The rate does not enter the buffer.", given=Drawn(sgd_steps()).map(with_momentum), needs=SGD)
 def sgd_rate_stays_out_of_the_buffer(impl: Any, p: SGDStep) -> None:
     same_bits((p.w, sgd(impl, p, lr=0.5)[1]), (p.w, sgd(impl, p, lr=0.001)[1]))
 
 
 @law(
     "The first buffer of momentum is the gradient, to the bit.",
-    given=changed(sgd_steps().map(first), weight_decay=0.0),
+    given=changed(Drawn(sgd_steps()).map(first), weight_decay=0.0),
     needs=SGD,
 )
 def sgd_first_buffer_is_the_gradient(impl: Any, p: SGDStep) -> None:
@@ -56,7 +56,7 @@ def sgd_first_buffer_is_the_gradient(impl: Any, p: SGDStep) -> None:
 
 @law(
     "Nothing dampens the first step.",
-    given=changed(sgd_steps().map(first), nesterov=False),
+    given=changed(Drawn(sgd_steps()).map(first), nesterov=False),
     needs=SGD,
 )
 def sgd_first_step_is_not_dampened(impl: Any, p: SGDStep) -> None:
@@ -65,7 +65,7 @@ def sgd_first_step_is_not_dampened(impl: Any, p: SGDStep) -> None:
 
 @law(
     "Undampened, a buffer of zeros is as good as none.",
-    given=changed(sgd_steps().map(first), dampening=0.0),
+    given=changed(Drawn(sgd_steps()).map(first), dampening=0.0),
     needs=SGD,
 )
 def sgd_zero_buffer_is_a_fresh_start(impl: Any, p: SGDStep) -> None:
@@ -74,7 +74,7 @@ def sgd_zero_buffer_is_a_fresh_start(impl: Any, p: SGDStep) -> None:
 
 @law(
     "Dampening scales the gradient by 1 - dampening on its way into the buffer.",
-    given=changed(sgd_steps().map(later), nesterov=False, dampening=0.375, weight_decay=0.0),
+    given=changed(Drawn(sgd_steps()).map(later), nesterov=False, dampening=0.375, weight_decay=0.0),
     needs=SGD,
 )
 def sgd_dampening_scales_the_gradient(impl: Any, p: SGDStep) -> None:
@@ -85,7 +85,7 @@ def sgd_dampening_scales_the_gradient(impl: Any, p: SGDStep) -> None:
 
 @law(
     "Under a constant gradient the buffer is a geometric sum whose first term is undampened.",
-    given=changed(sgd_steps().map(first), weight_decay=0.0),
+    given=changed(Drawn(sgd_steps()).map(first), weight_decay=0.0),
     needs=SGD,
 )
 def sgd_buffer_of_a_constant_gradient_is_a_geometric_sum(impl: Any, p: SGDStep) -> None:
@@ -98,7 +98,7 @@ def sgd_buffer_of_a_constant_gradient_is_a_geometric_sum(impl: Any, p: SGDStep) 
 
 @law(
     "With dampening equal to momentum the buffer is an average: between itself and the gradient.",
-    given=changed(sgd_steps().map(later), **HEAVY | {"dampening": 0.9, "weight_decay": 0.0}),
+    given=changed(Drawn(sgd_steps()).map(later), **HEAVY | {"dampening": 0.9, "weight_decay": 0.0}),
     needs=SGD,
 )
 def sgd_dampened_buffer_is_an_average(impl: Any, p: SGDStep) -> None:
@@ -110,7 +110,7 @@ def sgd_dampened_buffer_is_an_average(impl: Any, p: SGDStep) -> None:
 
 @law(
     "Averaging momentum, from zero, is classic momentum at lr (1 - momentum).",
-    given=changed(sgd_steps(), **HEAVY | {"lr": 0.25, "weight_decay": 0.0, "momentum": 0.5}),
+    given=changed(Drawn(sgd_steps()), **HEAVY | {"lr": 0.25, "weight_decay": 0.0, "momentum": 0.5}),
     needs=SGD,
 )
 def sgd_averaging_is_classic_momentum_at_a_smaller_rate(impl: Any, p: SGDStep) -> None:
@@ -124,7 +124,7 @@ def sgd_averaging_is_classic_momentum_at_a_smaller_rate(impl: Any, p: SGDStep) -
 
 @law(
     "Nesterov's step is a plain step followed by momentum times the classic one.",
-    given=changed(sgd_steps().map(later), nesterov=False, dampening=0.0, weight_decay=0.0),
+    given=changed(Drawn(sgd_steps()).map(later), nesterov=False, dampening=0.0, weight_decay=0.0),
     needs=SGD,
 )
 def sgd_nesterov_looks_ahead(impl: Any, p: SGDStep) -> None:
@@ -138,7 +138,7 @@ def sgd_nesterov_looks_ahead(impl: Any, p: SGDStep) -> None:
 
 @law(
     "A first step of Nesterov's moves by lr (1 + momentum) g.",
-    given=changed(sgd_steps().map(first), nesterov=True, dampening=0.0, weight_decay=0.0),
+    given=changed(Drawn(sgd_steps()).map(first), nesterov=True, dampening=0.0, weight_decay=0.0),
     needs=SGD,
 )
 def sgd_first_nesterov_step(impl: Any, p: SGDStep) -> None:
@@ -149,7 +149,7 @@ def sgd_first_nesterov_step(impl: Any, p: SGDStep) -> None:
 
 @law(
     "Nesterov's buffer is the classic one, to the bit.",
-    given=changed(sgd_steps().map(later), dampening=0.0),
+    given=changed(Drawn(sgd_steps()).map(later), dampening=0.0),
     needs=SGD,
 )
 def sgd_nesterov_changes_no_buffer(impl: Any, p: SGDStep) -> None:
@@ -167,7 +167,7 @@ def sgd_without_momentum_has_no_buffer(impl: Any, p: SGDStep) -> None:
 
 @law(
     "Without momentum dampening has no effect.",
-    given=changed(sgd_steps(), momentum=0.0, nesterov=False),
+    given=changed(Drawn(sgd_steps()), momentum=0.0, nesterov=False),
     needs=SGD,
 )
 def sgd_dampening_needs_momentum(impl: Any, p: SGDStep) -> None:
@@ -177,7 +177,7 @@ def sgd_dampening_needs_momentum(impl: Any, p: SGDStep) -> None:
 
 @law(
     "Several steps with a rate of zero still fill the buffer as the formula says.",
-    given=changed(sgd_steps().map(with_momentum), lr=0.0),
+    given=changed(Drawn(sgd_steps()).map(with_momentum), lr=0.0),
     needs=SGD,
 )
 def sgd_buffer_fills_at_rate_zero(impl: Any, p: SGDStep) -> None:

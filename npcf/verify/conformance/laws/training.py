@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from npcf.verify.assertions import assert_same_bits, assert_within
-from npcf.verify.conformance.law import law
+from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._runs import (
     TRAIN,
     Trained,
@@ -19,7 +19,7 @@ from npcf.verify.conformance.laws._runs import (
 )
 from npcf.verify.strategies import Run, runs
 
-ANY, SGD, ADAM = runs(), runs("sgd"), runs("adam")
+ANY, SGD, ADAM = Drawn(runs()), Drawn(runs("sgd")), Drawn(runs("adam"))
 STEPS = (
     "dot_product_bias_forward", "dot_product_bias_backward", "mse_forward", "mse_backward",
     "sgd_step", "adam_step",

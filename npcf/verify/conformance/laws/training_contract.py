@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from npcf.verify.assertions import assert_same_bits
-from npcf.verify.conformance.law import law
+from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._runs import (
     TRAIN,
     assert_refused,
@@ -19,7 +19,7 @@ from npcf.verify.conformance.laws._runs import (
 )
 from npcf.verify.strategies import Run, runs
 
-ANY = runs()
+ANY = Drawn(runs())
 
 
 @law("A run changes none of its arguments.", given=ANY, needs=TRAIN)

@@ -6,7 +6,7 @@ import numpy as np
 
 from npcf.verify.assertions import assert_same_bits, assert_within
 from npcf.verify.bounded import PRECISION
-from npcf.verify.conformance.law import law
+from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._runs import (
     TRAIN,
     absent,
@@ -19,7 +19,7 @@ from npcf.verify.strategies import Run, runs
 
 PLAIN = {"momentum": 0.0, "dampening": 0.0, "nesterov": False, "weight_decay": 0.0}
 HEAVY = PLAIN | {"momentum": 0.5}
-SGD, ADAM = runs("sgd"), runs("adam")
+SGD, ADAM = Drawn(runs("sgd")), Drawn(runs("adam"))
 EIGHT_ROUNDINGS = {dtype: precision.gamma(8) for dtype, precision in PRECISION.items()}
 SMALL_RATE = 2.0**-12
 

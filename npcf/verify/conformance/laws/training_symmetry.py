@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from npcf.verify.conformance.law import law
+from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._runs import (
     SIDES,
     TRAIN,
@@ -16,7 +16,7 @@ from npcf.verify.conformance.laws._runs import (
 )
 from npcf.verify.strategies import Run, runs
 
-ANY = runs()
+ANY = Drawn(runs())
 RANGED = runs(y_range=st.just((-1.0, 4.5)))
 OTHER = {
     "user_factors": "item_factors", "item_factors": "user_factors",

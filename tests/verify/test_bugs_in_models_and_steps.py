@@ -1,29 +1,21 @@
-"""npcf obeys every law of the model and of the steps; planted bugs break the law one expects."""
+"""Bugs planted in the model and in the steps break the law one expects."""
 
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import settings
 
 from npcf.verify.conformance import LAWS, Implementation, check
-from npcf.verify.conformance.examples import npcf_numba, npcf_numpy
+from npcf.verify.conformance.examples import npcf_numpy
 
 FAMILIES = ("model", "sgd", "adam")
-OURS = [law for law in LAWS.values() if law.family.split("_")[0] in FAMILIES]
-BOTH = (Implementation(npcf_numpy), Implementation(npcf_numba))
+OURS = [law for law in LAWS.values() if law.family in FAMILIES]
 EXAMPLES = 200  # of a planted bug; most are found within ten
-
-
-@pytest.mark.parametrize("law", OURS, ids=lambda law: law.name)
-def test_npcf_obeys(law):
-    outcome = check(law, *BOTH, max_examples=settings.default.max_examples)
-    assert outcome.status == "held", outcome.message
 
 
 def test_there_are_as_many_laws_as_promised_and_each_states_something_else():
     assert len(OURS) >= 190
-    assert len({(law.family.split("_")[0], law.statement) for law in OURS}) == len(OURS)
+    assert len({(law.family, law.statement) for law in OURS}) == len(OURS)
 
 
 right = npcf_numpy
