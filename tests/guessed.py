@@ -1,8 +1,8 @@
 """Find tolerances that somebody guessed: numbers in places where a derived bound belongs.
 
 A place is: an argument or a name that says tolerance; a call that compares approximately; the
-larger side of an order between a difference (or abs, or norm) and something; either side of an
-order that holds a number of at most 1/100.
+larger side of an order between a difference (or abs, or norm) and something; the larger side of
+any order if it holds a number of at most 1/100, the smaller one if it adds it to something.
 
 There a number is guessed if nothing derived stands beside it (no name, no call), if it is a float
 of at most 1/100, or if it is more than a hundred.  0 is exact, and the constants of the two
@@ -111,7 +111,10 @@ def _of_order(node: ast.Compare, constants: dict[str, ast.expr]) -> Iterator[ast
             continue
         if _is_distance(left) and is_guess(right, constants):
             yield right
-        yield from (side for side in (left, right) if _small(side, constants))
+        if _small(right, constants):
+            yield right
+        if _is_sum(left) and _small(left, constants):  # 1 - 1e-12 <= correlation
+            yield left
 
 
 def _if_named(

@@ -45,7 +45,7 @@ def obeyed(laws, implementations, share=1.0):
                 script = as_script(law.name, who[0].name, outcome.counterexample)
             found = f"{law.name}: {law.statement}\n{outcome.message}\nseed {seed}\n{script}"
             assert outcome.status == "held", found
-            assert outcome.examples > 0, f"{law.name} drew nothing"
+            assert outcome.examples > 0 or inputs < 25, f"{law.name} drew nothing"
             tried += 1
     return tried
 

@@ -97,6 +97,8 @@ assert abs(share - 0.5) < 5 * deviation / np.sqrt(n)
 assert abs(a - b) <= STEP_LOSS[dtype].limit
 assert (np.diff(lr) > 0).all()
 assert abs(a - b) > 0.1
+assert share > 0.005
+assert 0.01 < share < 0.5
 assert error > 1e3 * TRAJECTORY[name].limit
 assert error < 1.1 * rating.std()
 assert 0.8 < loss < 0.9

@@ -39,6 +39,7 @@ def _by_largest_keys(
     keys[np.arange(n_users), keys.argmax(axis=1)] = np.inf  # everybody's favourite cell is in
     keys[keys.argmax(axis=0), np.arange(n_items)] = np.inf
     largest: NDArray[np.int64] = np.argpartition(-keys.ravel(), n - 1)[:n]
+    largest.sort(kind="stable")  # the order inside a partition is the processor's choice
     return largest
 
 

@@ -1,6 +1,7 @@
 """Laws of what the models do when little is said: defaults, fresh tables, the lessons' arrays."""
 
 import inspect
+import itertools
 
 import numpy as np
 import pytest
@@ -108,6 +109,11 @@ def test_only_a_vector_and_a_column_of_its_length_do_not_add(left, right):
         assert_same_bits(np.asarray(a + b), want)
 
 
+def test_a_long_vector_and_its_column_do_not_add_either():
+    with pytest.raises(ShapeError, match=r"\(1000, 1000\)"):
+        np.ones(1000).view(models.LessonArray) + np.ones((1000, 1))
+
+
 def test_sums_and_orders_in_numpys_spelling_are_numpys():
     plain = np.random.default_rng(0).standard_normal((3, 4))
     array = plain.view(models.LessonArray)
@@ -167,7 +173,7 @@ def test_gradients_of_a_column_are_asked_for_as_a_column():
     d_pred = np.array([[2.0], [3.0]], np.float32)
     assert pred.shape == d_pred.shape
     for wrong in (d_pred[:, 0], d_pred[..., None], d_pred[0, 0]):
-        with pytest.raises(ShapeError):
+        with pytest.raises(ShapeError, match=r"d_pred: must be \(B, 1\)"):
             model.backward(wrong, cache)
     grads = model.backward(d_pred, cache)
     assert {name: g.shape for name, g in grads.items()} == {
@@ -186,3 +192,23 @@ def test_a_table_may_be_empty_but_not_less(name):
     )
     with pytest.raises(SettingError, match=f"{name}: must be a whole number >= 0"):
         models.init_params(**sizes | {name: -1}, rng=np.random.default_rng(0))
+
+
+SHAPES = [(2, 3), (3, 2), (2, 2), (3, 3), (6,), (2, 3, 1)]
+
+
+def test_matrix_ratings_and_mask_have_one_shape():
+    for matrix, rating, mask in itertools.product(SHAPES, repeat=3):
+        arrays = np.ones(matrix), np.zeros(rating), np.ones(mask, bool)
+        if matrix == rating == mask:
+            assert models.masked_mse_forward(*arrays)[0] == 1
+        else:
+            with pytest.raises(ShapeError, match="observed: must be a boolean mask"):
+                models.masked_mse_forward(*arrays)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "float64", "datetime64[s]", "U1", "object"])
+def test_a_mask_is_boolean(dtype):
+    """Ones and zeros would be taken for row numbers."""
+    with pytest.raises(ShapeError, match="observed: must be a boolean mask"):
+        models.masked_mse_forward(np.ones((2, 2)), np.ones((2, 2)), np.ones((2, 2), dtype))

@@ -221,6 +221,7 @@ def test_a_lesson_array_reads_the_lessons_spelling():
     assert ties.argsort(descending=True).tolist() == [1, 3, 2, 0]
     assert ties.argsort().tolist() == np.asarray(ties).argsort().tolist()
     before = np.asarray(array).copy()
+    assert_same_bits(array + array, 2 * before)
     assert array.normal_(0, 0.01) is array
     assert array.shape == before.shape
     assert (array != before).all()

@@ -15,7 +15,7 @@ from tests.laws import random_seed
 PLACE = "npcf.verify.conformance.examples"
 WHOLE = ("plain", "npcf_numpy", "npcf_numba")
 CLEAN_CASES = 10_000  # without a false alarm
-EACH = -(-CLEAN_CASES // len(LAWS))
+EACH = 2 + CLEAN_CASES // len(LAWS)  # a law of few different inputs may try less
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -23,16 +23,13 @@ def test_whole_implementations_lack_nothing(name):
     assert Implementation.load(f"{PLACE}.{name}").lacks(FUNCTIONS) == []
 
 
-@pytest.mark.parametrize("family", sorted({law.family for law in LAWS.values()}))
-def test_no_false_alarm_in_ten_thousand_clean_cases(family, record_property):
-    """Only finite sets of inputs may be smaller than asked for; the sum is over all families."""
+def test_no_false_alarm_in_ten_thousand_clean_cases():
     plain, inputs = Implementation.load(f"{PLACE}.plain"), 0
-    for law in (law for law in LAWS.values() if law.family == family):
+    for law in LAWS.values():
         outcome = check(law, plain, max_examples=EACH, random_seed=random_seed())
         assert outcome.status == "held", f"{law.statement}\n{outcome.message}"
         inputs += outcome.examples
-    record_property("inputs", inputs)
-    assert inputs >= EACH * sum(law.family == family for law in LAWS.values())
+    assert inputs >= CLEAN_CASES
 
 
 def imports(source):
@@ -53,10 +50,9 @@ def test_the_plain_one_imports_nothing_of_npcf_but_itself():
 def test_c_is_refused_by_name_without_a_compiler(monkeypatch):
     """A fresh module, so that the compiled one stays in place for other tests."""
     spec = importlib.util.find_spec(f"{PLACE}.naive_compiler")
-    for compiler, words in (("no-such-compiler", "cannot be compiled by no-such-compiler"),):
-        monkeypatch.setenv("CC", compiler)
-        with pytest.raises(ImportError, match=words):
-            spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    monkeypatch.setenv("CC", "no-such-compiler")
+    with pytest.raises(ImportError, match="cannot be compiled by no-such-compiler"):
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
     monkeypatch.delenv("CC")
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ImportError, match="needs a C compiler"):

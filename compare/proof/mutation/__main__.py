@@ -60,7 +60,18 @@ def _run(arguments: argparse.Namespace) -> int:
             f"{n} in {time.monotonic() - began:.0f} s: {where} {result.test_outcome.value}",
             flush=True,
         )
+    _keep()
     return _report(arguments)
+
+
+def _keep() -> None:
+    """Write the figures for `make proof` once nothing is left to run."""
+    from compare.proof import results
+    from compare.proof.mutation import report, session
+
+    found = report.rooms(session.latest())
+    if not any(room.pending for room in found):
+        results.save("mutation", {"figures": report.as_json(found)})
 
 
 def _report(arguments: argparse.Namespace) -> int:

@@ -79,30 +79,35 @@ def markdown(found: list[Room], every: bool = False) -> str:
     """Return a table of the rooms and the survivors without a reason (`every`: all of them)."""
     lines = ["| room | changes | killed | survived | of them explained | not run yet |"]
     lines.append("|---|---|---|---|---|---|")
-    for room in found:
-        tested = room.killed + len(room.survivors)
-        lines.append(
-            f"| {room.name} | {tested} | {room.killed} ({room.share:.1%}) | "
-            f"{len(room.survivors)} | {room.explained} | {room.pending} |"
-        )
-    total = [
-        sum(x)
-        for x in zip(
-            *((r.killed, len(r.survivors), r.explained, r.pending) for r in found), strict=True
-        )
-    ]
-    tested = total[0] + total[1]
-    lines.append(
-        f"| all | {tested} | {total[0]} ({total[0] / max(1, tested):.1%}) | "
-        f"{total[1]} | {total[2]} | {total[3]} |"
-    )
-    left_out = sum((room.left_out for room in found), Counter[str]())
-    lines += ["", *(f"Left out: {n} changes, {rule}." for rule, n in left_out.most_common())]
-    for survivor in (s for room in found for s in room.survivors):
+    lines += [_row(room) for room in (*found, _sum(found))]
+    left_out = _sum(found).left_out.most_common()
+    lines += ["", *(f"Left out: {n} changes, {rule}." for rule, n in left_out)]
+    for survivor in _sum(found).survivors:
         if every or survivor.reason is None:
             title = f"## `{survivor.module}` {survivor.operator.removeprefix('core/')}"
             lines += ["", title, "", "```diff", survivor.diff, "```", *_reason(survivor)]
     return "\n".join(lines)
+
+
+def _row(room: Room) -> str:
+    tested = room.killed + len(room.survivors)
+    return (
+        f"| {room.name} | {tested} | {room.killed} ({room.share:.1%}) | "
+        f"{len(room.survivors)} | {room.explained} | {room.pending} |"
+    )
+
+
+def _sum(found: list[Room]) -> Room:
+    """Return all rooms as one."""
+    return Room(
+        "all",
+        sum(room.killed for room in found),
+        [survivor for room in found for survivor in room.survivors],
+        sum((room.left_out for room in found), Counter[str]()),
+        sum(room.pending for room in found),
+        sum((room.by for room in found), Counter[str]()),
+        sum(room.seconds for room in found),
+    )
 
 
 def _reason(survivor: Survivor) -> list[str]:
@@ -118,7 +123,6 @@ def as_json(found: list[Room]) -> dict[str, Any]:
             "explained": room.explained,
             "pending": room.pending,
             "left_out": dict(room.left_out),
-            "killers": dict(room.by.most_common()),
             "survivors": [survivor._asdict() for survivor in room.survivors],
             "seconds": round(room.seconds, 1),
         }

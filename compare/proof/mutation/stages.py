@@ -8,7 +8,10 @@ ROOMS = ("ops", "models", "optim")
 # Files of tests for modules that have none of their own name.
 NEAR = {
     "npcf/ops/one_hot.py": ("tests/ops/test_embedding.py",),
-    "npcf/models/dot_product.py": ("tests/models/test_dot_product_bias.py",),
+    "npcf/models/dot_product.py": (
+        "tests/models/test_dot_product_bias.py",
+        "tests/models/test_sources.py",
+    ),
     "npcf/models/book.py": ("tests/models/test_sources.py",),
     "npcf/models/initializers.py": ("tests/models/test_sources.py",),
     "npcf/models/layers.py": ("tests/models/test_sources.py",),
@@ -18,7 +21,11 @@ NEAR = {
     "npcf/optim/optimizer.py": ("tests/optim/test_state.py", "tests/optim/test_touched_rows.py"),
     "npcf/optim/sparse_adam.py": ("tests/optim/test_touched_rows.py",),
 }
-FOR_ALL = {"models": ("tests/models/test_defaults.py",), "optim": ("tests/optim/test_settings.py",)}
+FOR_ALL = {
+    "ops": ("tests/ops/test_edges.py",),
+    "models": ("tests/models/test_defaults.py",),
+    "optim": ("tests/optim/test_settings.py",),
+}
 EVERYWHERE = ("tests/ops", "tests/models", "tests/optim", "tests/kernels", "tests/test_refusals.py")
 
 

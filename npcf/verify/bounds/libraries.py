@@ -7,7 +7,7 @@ that a sigmoid needs: the rest of the way to overflow jax's float32 exp is off b
 
 float32 exp: a third of all arguments from 2**-33 to 88 in size, against double; float32 sqrt: all
 arguments in [1, 4).  float64: ten million arguments, N(0, 9) and uniform over the range, against
-80-bit numbers; `compare/test_libraries.py` measures anew against mpmath.  Measured on an AVX-512
+80-bit numbers; `compare/test_libraries.py` measures anew against mpmath.  Measured on an AVX2
 machine with NumPy 2.4, Numba 0.68, torch 2.13, jax 0.10; each figure is the largest found on it,
 rounded up, for other machines take other paths.
 

@@ -42,6 +42,8 @@ What each computes is the docstring of its namesake in `npcf.ops`, `npcf.models`
 
     params     {"user_factors" (U, K), "item_factors" (I, K), "user_bias" (U,), "item_bias" (I,)}
     y_range    (low, high), or None: no sigmoid
+    sigmoid_range  s = 1 / (1 + exp(-x)); the backward is made of the saved s, so exactly 0 where
+               s rounds to 1
     sgd_step   torch.optim.SGD on one array; buf is None before the first step, and is returned as
                None without momentum.  decoupled: w <- w (1 - lr weight_decay) first, as fastai
     adam_step  torch.optim.Adam or, decoupled, AdamW; t counts steps from 1
@@ -54,10 +56,11 @@ What each computes is the docstring of its namesake in `npcf.ops`, `npcf.models`
 
 Rules.  Output dtype is input dtype (float32 or float64).  No argument is changed, and results are
 new arrays: writing to them changes neither an argument nor a later result.  Ids may be of any
-integer type.  Ids outside a table, negative ones too, raise before anything is written; so do
-shapes that do not belong together (biases are (U,), not (U, 1)), a table that `params` lacks, an
-empty batch in the loss, and low > high.  Otherwise an empty batch and arrays without entries are
-lawful.  Without momentum `buf` is not read.  The same input gives the same bits.
+integer type; floats and booleans raise.  Ids outside a table, negative ones too, raise before
+anything is written; so do shapes that do not belong together (biases are (U,), not (U, 1)), a table
+that `params` lacks, an empty batch in the loss, and low > high.  Otherwise an empty batch and
+arrays without entries are lawful.  Without momentum `buf` is not read.  The same input gives the
+same bits.
 
 A module may say more of itself, and the laws follow: `DTYPES = ("float32",)` if it has no other;
 `LIBRARY = "torch"`, a key of `npcf.verify.bounds.LIBRARIES`, for the error of its exp and sqrt;
