@@ -25,7 +25,7 @@ def cases(name):
     What a library does not offer is left out; a library that is not installed is named.
     """
     try:
-        implementation = Implementation.load(f"{PLACE}.{name}")
+        implementation = Implementation.imported(f"{PLACE}.{name}")
     except UsageError as error:
         return [pytest.param(None, None, marks=pytest.mark.skip(str(error)), id=name)]
     return [pytest.param(implementation, laws, id=named(laws)) for laws in able(implementation)]

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.module is None:
         raise SettingError("module", "is missing", "Name a module, or --list, or --protocol.")
-    implementation = suite.Implementation.load(args.module)
+    implementation = suite.Implementation.imported(args.module)
     require_count("--max-examples", args.max_examples)
     from npcf.training.progress import with_progress
     from npcf.verify.conformance import report

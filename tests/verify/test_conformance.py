@@ -140,7 +140,7 @@ def test_a_module_without_any_function_of_the_protocol_is_refused():
     with pytest.raises(errors.UsageError, match="none of the protocol's functions"):
         Implementation(types)
     with pytest.raises(errors.UsageError, match="cannot be imported"):
-        Implementation.load("no_such_package.no_module")
+        Implementation.imported("no_such_package.no_module")
     module = types.SimpleNamespace(embedding_forward=ops.embedding_forward, LIBRARY="abacus")
     with pytest.raises(errors.UsageError, match="abacus"):
         Implementation(module, "m")

@@ -20,11 +20,11 @@ EACH = 2 + CLEAN_CASES // len(LAWS)  # a law of few different inputs may try les
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_whole_implementations_lack_nothing(name):
-    assert Implementation.load(f"{PLACE}.{name}").lacks(FUNCTIONS) == []
+    assert Implementation.imported(f"{PLACE}.{name}").lacks(FUNCTIONS) == []
 
 
 def test_no_false_alarm_in_ten_thousand_clean_cases():
-    plain, inputs = Implementation.load(f"{PLACE}.plain"), 0
+    plain, inputs = Implementation.imported(f"{PLACE}.plain"), 0
     for law in LAWS.values():
         outcome = check(law, plain, max_examples=EACH, random_seed=random_seed())
         assert outcome.status == "held", f"{law.statement}\n{outcome.message}"
@@ -67,4 +67,4 @@ def test_a_library_that_is_not_installed_is_said(name, library, monkeypatch):
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(UsageError, match=library):
-        Implementation.load(f"{PLACE}.{name}")
+        Implementation.imported(f"{PLACE}.{name}")

@@ -7,7 +7,7 @@ from npcf.verify.conformance.runner import groups
 from tests.laws import PLACE, named, obeyed
 
 EXECUTIONS = [
-    Implementation.load(f"{PLACE}.{name}") for name in ("npcf_numpy", "npcf_numba", "plain")
+    Implementation.imported(f"{PLACE}.{name}") for name in ("npcf_numpy", "npcf_numba", "plain")
 ]
 
 

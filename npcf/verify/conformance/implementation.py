@@ -34,7 +34,7 @@ class Implementation:
         self.library = _library(self.name, getattr(module, "LIBRARY", "any"))
 
     @classmethod
-    def load(cls, name: str) -> "Implementation":
+    def imported(cls, name: str) -> "Implementation":
         """Import `package.module`, also from the working directory.
 
         Raises UsageError if it cannot be imported: what it needs may not be installed.
@@ -102,4 +102,4 @@ def of(module: ModuleType | str | Implementation) -> Implementation:
     """Return the Implementation for a module, or for its name."""
     if isinstance(module, Implementation):
         return module
-    return Implementation.load(module) if isinstance(module, str) else Implementation(module)
+    return Implementation.imported(module) if isinstance(module, str) else Implementation(module)

@@ -52,6 +52,7 @@ What each computes is the docstring of its namesake in `npcf.ops`, `npcf.models`
                its step but lr.  Every row moves: decay, momentum and Adam reach rows that are in no
                batch.  state None starts afresh; the state returned goes on where the run stopped.
                losses (one a batch) are those before each step
+    schedules  float64; one_cycle_fastai raises where n_steps are not n_epochs equal epochs
     epoch_batches  row numbers 0 … n - 1, each once, in an order that `seed` and `epoch` decide
 
 Rules.  Output dtype is input dtype (float32 or float64).  No argument is changed, and results are

@@ -15,6 +15,10 @@ from npcf.verify.conformance.law import LAWS, Law
 from npcf.verify.tally import TALLY, Count
 
 HELD, BROKEN, SKIPPED = "held", "broken", "skipped"
+ALONE = (
+    "\nNot seen again when the law was run alone: an earlier call has left something behind, in an "
+    "argument or between calls."
+)
 FIND = (Phase.explicit, Phase.generate, Phase.target)
 SHRINK = (*FIND, Phase.shrink)
 
@@ -90,7 +94,9 @@ def _shrunk(
     except (AssertionError, HypothesisException):
         message, p = trial.last
         return outcome._replace(message=message, counterexample=p) if message else outcome
-    return outcome  # an explicit example broke it, and stands
+    if any(outcome.counterexample is p for p in outcome.law.examples):
+        return outcome
+    return outcome._replace(message=outcome.message + ALONE)
 
 
 def _draw(
@@ -142,7 +148,7 @@ class _Trial:
             return
         self.tried += 1
         start = time.perf_counter()
-        with TALLY.counting(self.count):
+        with TALLY.counting(self.count), np.errstate(all="ignore"):  # infinities are drawn too
             for one in asked:
                 try:
                     self.law.function(one, p)

@@ -16,7 +16,7 @@ def implementation(request: Any) -> Implementation:
     name = request.config.getoption("--impl")
     if name is None:
         pytest.skip("name the implementation with --impl package.module")
-    return Implementation.load(name)
+    return Implementation.imported(name)
 
 
 def test_law(conformance_law: Law, implementation: Implementation, request: Any) -> None:

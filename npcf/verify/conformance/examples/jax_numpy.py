@@ -147,7 +147,7 @@ def dot_product_bias_forward(
     users, items = row_numbers(users, user_factors), row_numbers(items, item_factors)
     alike(user_factors[users], item_factors[items])
     alike(user_bias[users], item_bias[items], user_factors[users, 0:0].sum(1))
-    squash = (lambda x: x) if y_range is None else squashed(*y_range)
+    squash: Callable[[Any], Any] = (lambda x: x) if y_range is None else squashed(*y_range)
 
     def predicted(p: Any, q: Any, b: Any, c: Any) -> Any:
         return squash((p[users] * q[items]).sum(1) + b[users] + c[items])

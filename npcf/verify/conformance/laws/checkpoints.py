@@ -20,11 +20,6 @@ ANY = Drawn(runs())
 SAVING = (*TRAIN, "save", "load")
 
 
-def load(impl: Any, data: bytes) -> Any:
-    """Return (params, state); `Implementation.load` is another function."""
-    return impl.__getattr__("load")(data)
-
-
 def joined(impl: Any, p: Run, at: int) -> Trained:
     """Return the run stopped before step `at` and taken up again."""
     first = train(impl, part(p, 0, at))
@@ -98,7 +93,7 @@ def runs_resume_at_every_step(impl: Any, p: Run) -> None:
     whole = train(impl, p)
     for at in range(1, len(p.lrs) + 1):
         first = train(impl, part(p, 0, at))
-        params, state = load(impl, impl.save(first.params, first.state))
+        params, state = impl.load(impl.save(first.params, first.state))
         rest = train(impl, part(p, at, len(p.lrs)), params, state)
         same_run(rest._replace(losses=np.concatenate([first.losses, rest.losses])), whole)
 
@@ -107,7 +102,7 @@ def runs_resume_at_every_step(impl: Any, p: Run) -> None:
 def tables_are_loaded_as_they_were_saved(impl: Any, p: Run) -> None:
     trained = train(impl, p)
     for params, state in ((p.params, None), (trained.params, trained.state)):
-        same_params(load(impl, impl.save(params, state))[0], params)
+        same_params(impl.load(impl.save(params, state))[0], params)
 
 
 @law(
@@ -116,7 +111,7 @@ def tables_are_loaded_as_they_were_saved(impl: Any, p: Run) -> None:
     needs=("save", "load"),
 )
 def special_numbers_are_loaded_as_they_were_saved(impl: Any, p: Problem) -> None:
-    loaded, _ = load(impl, impl.save(p.params, None))
+    loaded, _ = impl.load(impl.save(p.params, None))
     same_params(loaded, p.params)
     for name, table in p.params.items():
         assert (np.signbit(loaded[name]) == np.signbit(table)).all(), f"a sign in {name}"
@@ -131,7 +126,7 @@ def saves_are_of_the_moment(impl: Any, p: Run) -> None:
     for table in params.values():
         table[...] = 7
     train(impl, p, first.params, first.state)
-    loaded, state = load(impl, data)
+    loaded, state = impl.load(data)
     same_params(loaded, first.params)
     same_run(train(impl, p, loaded, state), train(impl, p, first.params, first.state))
 
@@ -149,7 +144,7 @@ def saving_does_not_disturb_the_run(impl: Any, p: Run) -> None:
 def loads_share_nothing(impl: Any, p: Run) -> None:
     trained = train(impl, p)
     data = impl.save(trained.params, trained.state)
-    (params, state), (others, other) = load(impl, data), load(impl, data)
+    (params, state), (others, other) = impl.load(data), impl.load(data)
     want = train(impl, p, params, state)
     train(impl, p._replace(batches=p.batches[::-1]), params, state)
     for table in params.values():
@@ -161,8 +156,8 @@ def loads_share_nothing(impl: Any, p: Run) -> None:
 @law("Saving what was loaded saves the same.", given=ANY, needs=SAVING)
 def a_second_save_loads_like_the_first(impl: Any, p: Run) -> None:
     trained = train(impl, p)
-    once = load(impl, impl.save(trained.params, trained.state))
-    twice = load(impl, impl.save(*once))
+    once = impl.load(impl.save(trained.params, trained.state))
+    twice = impl.load(impl.save(*once))
     same_params(twice[0], trained.params)
     same_run(train(impl, p, *twice), train(impl, p, trained.params, trained.state))
 
@@ -171,7 +166,7 @@ def a_second_save_loads_like_the_first(impl: Any, p: Run) -> None:
 def saved_runs_do_not_mix(impl: Any, p: Run) -> None:
     one, other = train(impl, p), train(impl, part(p, 0, 1))
     data = impl.save(one.params, one.state)
-    load(impl, impl.save(other.params, other.state))
-    params, state = load(impl, data)
+    impl.load(impl.save(other.params, other.state))
+    params, state = impl.load(data)
     same_params(params, one.params)
     same_run(train(impl, p, params, state), train(impl, p, one.params, one.state))
