@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import pytest
 
-from npcf.errors import SettingError
+from npcf.errors import SettingError, ShapeError
 from npcf.optim import (
     SGD,
     Adam,
@@ -212,3 +212,59 @@ def test_a_quarter_of_torchs_way_tells_the_curves_apart(anneal, quarter):
     assert lr[8] == pytest.approx(1 - (1 - 1 / 16) * quarter, rel=16 * U)
     assert mom[1] == pytest.approx(0.95 - 0.1 * quarter, rel=16 * U)
     assert mom[8] == pytest.approx(0.85 + 0.1 * quarter, rel=16 * U)
+
+
+@pytest.mark.parametrize("value", [-1, -5e-324, 5e-324, 0.1, np.nan, {"w": 0.1}])
+def test_sparse_adam_takes_no_decay_of_either_sign(value):
+    opt = SparseAdam({"w": np.ones(1)})
+    opt.weight_decay = 0
+    with pytest.raises(SettingError, match="weight_decay: SparseAdam has none") as refusal:
+        opt.weight_decay = value
+    assert refusal.value.value is value
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.25, 0.5, 0.75])
+def test_a_step_of_rmsprop_from_rest(alpha):
+    """v = (1 - alpha) g**2 and a = (1 - alpha) g, exact for these numbers."""
+    opt = RMSProp({"w": np.zeros(1)}, alpha=alpha, centered=True)
+    opt.step({"w": np.array([4.0])})
+    assert opt.v["w"].tolist() == [16 * (1 - alpha)]
+    assert opt.averages["w"].tolist() == [4 * (1 - alpha)]
+
+
+def test_a_restart_after_many_steps_is_one_too():
+    lr = cosine_restarts(1001, 1.0, 1000)
+    assert lr[1000] == 1
+    assert (np.diff(lr[:1000]) < 0).all()
+
+
+def test_a_row_as_long_as_allowed_keeps_its_bits():
+    weight = np.array([[3.0, 4.0], [3.0, np.nextafter(4.0, 5.0)], [0.0, 0.0]])
+    before = weight.copy()
+    renormalise_rows(weight, [0, 1, 2], 5.0)
+    assert weight[[0, 2]].tolist() == before[[0, 2]].tolist()
+    renormalise_rows(weight, [0], np.nextafter(5.0, 0.0))
+    assert (weight[0] < before[0]).all()
+
+
+@pytest.mark.parametrize("shape", [(), (2,), (2, 2, 1), (1, 2, 2)])
+def test_rows_are_those_of_a_table(shape):
+    with pytest.raises(ShapeError, match="weight: needs 2 dimension"):
+        renormalise_rows(np.ones(shape), [0], 1.0)
+
+
+def test_state_of_an_equal_dtype_is_taken_though_it_be_another_object():
+    """Readers of files may hang notes on a dtype."""
+    opt = Adam({"w": np.ones(2)})
+    noted = np.dtype(np.float64, metadata={"from": "a file"})
+    assert noted is not np.dtype(np.float64)
+    opt.load_state_arrays(opt.state_arrays() | {"m/w": np.full(2, 7, noted)})
+    assert opt.m["w"].tolist() == [7, 7]
+
+
+@pytest.mark.parametrize("table", ["a", "lr", "z"])
+def test_sparse_adam_names_the_setting_and_not_the_table(table):
+    for name in ("lr", "eps"):
+        with pytest.raises(SettingError, match="must be > 0, got 0") as refusal:
+            SparseAdam({table: np.ones(1)}, **{name: 0.0})
+        assert refusal.value.argument == name

@@ -17,6 +17,7 @@ from npcf.cli import main
 from npcf.verify import assert_same_bits, conformance, strategies
 from npcf.verify.conformance import LAWS, Implementation, Law, check, protocol, report
 from npcf.verify.conformance.counterexample import as_code, as_script, replay
+from npcf.verify.conformance.law import Drawn
 from npcf.verify.strategies import Lookup, lay_out, lookups
 
 RIGHT = Implementation(ops, "npcf.ops")
@@ -40,7 +41,8 @@ ONES = lookups(min_batch=1).map(lambda p: p._replace(d_out=np.ones_like(p.d_out)
 
 
 def law_of(function, given=ONES, needs=NEEDS, examples=()):
-    return Law(function.__name__, "test", "Rows are summed.", needs, given, examples, function)
+    drawn = given if isinstance(given, Drawn) else Drawn(given)
+    return Law(function.__name__, "test", "Rows are summed.", needs, drawn, examples, function)
 
 
 def counted(impl, p):
@@ -90,6 +92,27 @@ def test_whatever_an_implementation_raises_breaks_the_law():
     bad = types.SimpleNamespace(**(vars(WRONG) | {"embedding_forward": embedding_forward}))
     outcome = check(law_of(counted), Implementation(bad, "bad"), max_examples=5)
     assert outcome.message == "KeyError: 'lost'"
+
+
+def test_inputs_may_be_moved_and_left_out_before_a_law_sees_them():
+    given = Drawn(ONES).map(lambda p: p._replace(ids=p.ids[:1], d_out=p.d_out[:1]))
+    assert check(law_of(counted, given), Implementation(WRONG), max_examples=50).status == "held"
+    given = Drawn(ONES).filter(lambda p: len(set(p.ids.tolist())) == len(p.ids))
+    outcome = check(law_of(counted, given), Implementation(WRONG), max_examples=100)
+    assert outcome.status == "held"
+    assert 0 < outcome.examples < 100
+
+
+def test_a_law_broken_only_by_what_an_earlier_call_left_behind_says_so():
+    calls = []
+
+    def once(impl, p):
+        calls.append(p)
+        assert len(calls) != 3, "the third call"
+
+    outcome = check(law_of(once), RIGHT, max_examples=20)
+    assert outcome.status == "broken"
+    assert "an earlier call has left something behind" in outcome.message
 
 
 def test_what_an_implementation_lacks_is_skipped_by_name():
@@ -222,11 +245,11 @@ def outcomes_of_wrong():
 
 def test_the_report_reads_as_it_stands():
     text = report.as_markdown("wrong", outcomes_of_wrong())
-    assert text.startswith("# Conformance of `wrong`\n\n**Broken.** 1 laws hold, 1 are broken")
+    assert text.startswith("# Conformance of `wrong`\n\n**Broken.** Of 3 laws 1 held, 1 broken")
     assert "## Broken: counted" in text
     assert "a row is not summed" in text
     assert 'replay("counted", "wrong", p)' in text
-    assert "- 1 laws: no adam_step" in text
+    assert "- 1 law: no adam_step" in text
 
 
 def test_the_report_as_json():

@@ -21,7 +21,7 @@ def as_markdown(name: str, outcomes: Sequence[Outcome]) -> str:
     skipped = Counter(outcome.message for outcome in outcomes if outcome.status == SKIPPED)
     if skipped:
         lines += ["", "## Skipped", ""]
-        lines += [f"- {count} laws: {why}" for why, count in sorted(skipped.items())]
+        lines += [f"- {_laws(count)}: {why}" for why, count in sorted(skipped.items())]
     versions = f"npcf {version('npcf')}, NumPy {np.__version__}, Python {platform.python_version()}"
     return "\n".join([*lines, "", f"{versions}, {platform.machine()}", ""])
 
@@ -56,10 +56,14 @@ def _verdict(outcomes: Sequence[Outcome]) -> str:
     seconds = sum(outcome.seconds for outcome in outcomes)
     verdict = "**Broken.**" if by_status[BROKEN] else "**Conforms.**"
     return (
-        f"{verdict} {by_status[HELD]} laws hold, {by_status[BROKEN]} are broken, "
-        f"{by_status[SKIPPED]} were skipped; {inputs:,} inputs, {comparisons:,} numbers held "
+        f"{verdict} Of {_laws(len(outcomes))} {by_status[HELD]} held, {by_status[BROKEN]} broken, "
+        f"{by_status[SKIPPED]} skipped; {inputs:,} inputs, {comparisons:,} numbers held "
         f"against exact arithmetic, {seconds:.0f} s."
     )
+
+
+def _laws(count: int) -> str:
+    return f"{count} law" if count == 1 else f"{count} laws"
 
 
 def _table(outcomes: Sequence[Outcome]) -> list[str]:
