@@ -9,12 +9,12 @@ working precision, in any order of additions, with or without fused multiply-add
     a * b    |a| eb + |b| ea + ea eb                        + u |a b| + eta
     a / b    (ea + |a / b| eb) / (b - eb)                   + u |a / b| + eta
     sqrt a   ea / (2 sqrt(a - ea)), at most sqrt(ea)        + gamma_r sqrt(a)
-    exp a    exp(a) (exp(ea) - 1)                           + gamma_c exp(a) + tiny
+    exp a    exp(a + ea) (exp(ea) - 1)                      + gamma_c exp(a) + tiny
     sum_n a  sum ea                                         + gamma_(n-1) sum |a|
     scatter  sum_d ea                                       + gamma_(d-1) sum_d |a|
-    sigmoid  s (1 - s) (exp(ex) - 1)                        + gamma_(2 + c (1 - s)) s + tiny
+    sigmoid  s (1 - s) exp(ex) (exp(ex) - 1)                + gamma_(2 + c (1 - s)) s + tiny
 
-where |x| stands for |value| + error, an upper bound of the exact magnitude, and c and r are the
+where |x| stands for |value| + 2 error, an upper bound of the computed magnitude, and c and r are the
 library's errors of exp and sqrt in units of u (`npcf.verify.bounds.Library`; its default covers
 every library measured).  Two implementations of one formula may differ by twice the error:
 `tolerance`.
@@ -69,6 +69,12 @@ class Bounded:
         return bound
 
     @property
+    def _reach(self) -> FloatArray:
+        """An upper bound of a computed absolute value: an error off one that is an error off."""
+        bound: FloatArray = np.abs(self.value) + 2 * self.error
+        return bound
+
+    @property
     def tolerance(self) -> FloatArray:
         """How far two implementations may lie apart."""
         return 2 * self.error * ARITHMETIC_SLACK + 2 * self.precision.eta
@@ -77,7 +83,7 @@ class Bounded:
     def _rounded(self, value: Any, inherited: Any, eta: bool = False) -> "Bounded":
         """Return `value` with the error of its operands and of one rounding."""
         p = self.precision
-        error = inherited + p.u * (np.abs(value) + inherited) + (p.eta if eta else 0.0)
+        error = inherited + p.u * (np.abs(value) + 2 * inherited) + (p.eta if eta else 0.0)
         return Bounded(value, error, p)
 
     def __add__(self, other: "Bounded") -> "Bounded":
@@ -114,7 +120,7 @@ class Bounded:
         value = np.sqrt(self.value)
         low = np.sqrt(np.maximum(self.value - 2 * self.error, 0))
         inherited = np.fmin(self.error / (2 * low), np.sqrt(self.error))
-        rounding = self.precision.gamma(library.sqrt(self._dtype)) * (value + inherited)
+        rounding = self.precision.gamma(library.sqrt(self._dtype)) * (value + 2 * inherited)
         return Bounded(value, inherited + rounding, self.precision)
 
     @quiet
@@ -125,16 +131,17 @@ class Bounded:
         """
         value, p = np.exp(self.value), self.precision
         # np.exp is off by its own error from the e**value that the formula means
-        inherited = value * (np.expm1(self.error) + NUMPY.exp64 * DOUBLE.u)
-        error = inherited + p.gamma(library.exp(self._dtype)) * (value + inherited) + p.tiny
-        measured = self.value + self.error <= -np.log(p.tiny)
+        grown = np.exp(self.error)  # the exact argument may be an error above the value
+        inherited = value * (grown * np.expm1(self.error) + NUMPY.exp64 * DOUBLE.u)
+        error = inherited + p.gamma(library.exp(self._dtype)) * (value + 2 * inherited) + p.tiny
+        measured = self.value + 2 * self.error <= -np.log(p.tiny)
         return Bounded(value, np.where(measured, error, np.inf), p)
 
     @quiet
     def sum(self, axis: int | None = None) -> "Bounded":
         """Sum in any order."""
         n = self.value.size if axis is None else self.value.shape[axis]
-        rounding = self.precision.gamma(max(n - 1, 0)) * self.magnitude.sum(axis)
+        rounding = self.precision.gamma(max(n - 1, 0)) * self._reach.sum(axis)
         return Bounded(self.value.sum(axis), self.error.sum(axis) + rounding, self.precision)
 
     @quiet
@@ -147,7 +154,7 @@ class Bounded:
         slope = np.fmin(s * complement * grown * np.expm1(self.error), self.error / 4)
         inherited = np.fmin(slope, 1.0)
         share = np.fmin(complement * grown, 1.0)
-        rounding = p.gamma(2 + library.exp(self._dtype) * share) * (s + inherited)
+        rounding = p.gamma(2 + library.exp(self._dtype) * share) * (s + 2 * inherited)
         error = inherited + rounding + p.tiny
         return Bounded(s, error, p), Bounded(complement, error + p.u * (complement + error), p)
 
@@ -166,7 +173,7 @@ class Bounded:
         value, error, magnitude = np.zeros(shape), np.zeros(shape), np.zeros(shape)
         np.add.at(value, ids, self.value)
         np.add.at(error, ids, self.error)
-        np.add.at(magnitude, ids, self.magnitude)
+        np.add.at(magnitude, ids, self._reach)
         extra = np.maximum(np.bincount(ids, minlength=n_rows) - 1, 0)
         gamma = self.precision.gamma(extra).reshape(-1, *[1] * (len(shape) - 1))
         return Bounded(value, error + gamma * magnitude, self.precision)

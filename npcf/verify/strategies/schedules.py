@@ -59,5 +59,7 @@ def schedules(draw: st.DrawFn, name: str, min_steps: int = 1) -> Schedule:
     """
     settings = {key: draw(values) for key, values in ARGUMENTS[name].items()}
     n_steps = max(draw(_steps), min_steps)
+    if name == "one_cycle_torch" and settings["pct_start"] * n_steps == 1:
+        n_steps += 1  # a rise of no length, where torch divides by zero
     n_epochs = settings.get("n_epochs", 1)
     return Schedule(name, {"n_steps": -(-n_steps // n_epochs) * n_epochs, **settings})
