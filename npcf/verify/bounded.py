@@ -14,8 +14,8 @@ working precision, in any order of additions, with or without fused multiply-add
     scatter  sum_d ea                                       + gamma_(d-1) sum_d |a|
     sigmoid  s (1 - s) exp(ex) (exp(ex) - 1)                + gamma_(2 + c (1 - s)) s + tiny
 
-where |x| stands for |value| + 2 error, an upper bound of the computed magnitude, and c and r are the
-library's errors of exp and sqrt in units of u (`npcf.verify.bounds.Library`; its default covers
+where |x| stands for |value| + 2 error, an upper bound of the computed magnitude, and c and r are
+the library's errors of exp and sqrt in units of u (`npcf.verify.bounds.Library`; its default covers
 every library measured).  Two implementations of one formula may differ by twice the error:
 `tolerance`.
 
