@@ -1,8 +1,11 @@
 """The provers: no number outside its bound, and every bound within reach."""
 
+from pathlib import Path
+
 import pytest
 
 from compare.proof import exact_run, worst_cases
+from compare.proof.__main__ import as_markdown, rows
 from compare.proof.executions import EXECUTIONS
 from npcf.verify import bounds
 
@@ -46,3 +49,14 @@ def test_a_long_sum_can_still_use_nearly_all(k):
     subject = worst_cases.SUBJECT["embedding"]
     best = worst_cases.climb(subject, k, "float32", seed=0, steps=2)
     assert best["d_weight", "npcf numpy"] > 1 - 1 / k - 2**-5
+
+
+def test_the_readme_repeats_what_the_last_runs_reached():
+    """Word by word where a run has left its figures; figures of now may differ, verdicts not."""
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    table = rows()
+    for row, line in zip(table, as_markdown(table).splitlines()[2:], strict=True):
+        assert row.ok, line
+        assert row.question in readme
+        if row.when != "now":
+            assert line in readme

@@ -144,7 +144,7 @@ def _change(tree: Path, module: Path, text: str) -> Change:
 
 
 def _key(stage: Stage) -> str:
-    return f"{stage.examples} {' '.join(stage.tests)}"
+    return f"{stage.examples} {' '.join((*stage.tests, *stage.laws))}"
 
 
 class Trial(NamedTuple):

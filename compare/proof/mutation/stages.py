@@ -26,25 +26,44 @@ FOR_ALL = {
     "models": ("tests/models/test_defaults.py",),
     "optim": ("tests/optim/test_settings.py",),
 }
-EVERYWHERE = ("tests/ops", "tests/models", "tests/optim", "tests/kernels", "tests/test_refusals.py")
+# The tests of a room and of what stands on it (ops carry models), the compiled twins included.
+SHARED = ("tests/kernels/test_twins.py", "tests/test_refusals.py")
+WIDER = {
+    "ops": ("tests/ops", "tests/models", *SHARED),
+    "models": ("tests/models", *SHARED),
+    "optim": ("tests/optim", *SHARED),
+}
+# Families of the conformance suite that reach a room; a family is named by how it begins.
+LAWS = {
+    "ops": ("lookup", "row_dot", "bias", "sigmoid_range", "mse", "model", "training"),
+    "models": ("model", "training"),
+    "optim": ("sgd", "adam", "training", "checkpoints", "schedules"),
+}
+ORACLE = {
+    "ops": ("compare/test_ops.py", "compare/test_models.py"),
+    "models": ("compare/test_models.py",),
+    "optim": ("compare/test_optimizers.py", "compare/test_schedules.py"),
+}
 
 
 class Stage(NamedTuple):
-    """Some tests, with so many examples a law; no tests: the conformance suite."""
+    """Some tests, or families of laws of the conformance suite, with so many examples each."""
 
     name: str
-    tests: tuple[str, ...]
     examples: int
+    tests: tuple[str, ...] = ()
+    laws: tuple[str, ...] = ()
 
 
 def stages(tree: Path, module: str) -> list[Stage]:
     """Return what the changes of `module` (a path in `tree`) go through until one kills them."""
-    near = _near(tree, module)
+    room, near = Path(module).parent.name, _near(tree, module)
     return [
-        Stage("near", near, 15),
-        Stage("everywhere", EVERYWHERE, 25),
-        Stage("near, longer", near, 100),
-        Stage("conformance", (), 25),
+        Stage("near", 15, near),
+        Stage("wider", 25, WIDER[room]),
+        Stage("near, longer", 100, near),
+        Stage("conformance", 25, laws=LAWS[room]),
+        Stage("PyTorch", 25, ORACLE[room]),
     ]
 
 

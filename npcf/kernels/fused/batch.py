@@ -1,0 +1,128 @@
+"""One mini-batch, forward and backward, rating by rating: the first half of every fused step.
+
+The reference builds a whole array for each line of the model: (B, K) looked-up rows, (B,) logits,
+(U, K) gradients that are zero in most rows.  Here one loop over the ratings does all lines for one
+rating before it turns to the next, and the gradient has rows for the rows of the batch only:
+
+    marks[row] = (step, slot)     the last step whose batch named this row, and the number it got
+                                  there: rows of a batch are numbered as they first appear
+    gradient[slot]                the sum, in batch order, over the ratings that name the row
+
+The sum is complete before any parameter moves: a row named twice takes one step, not two.  A mark
+that is not the present step's says that the row is absent, so nothing has to be wiped between
+steps; `since` keeps the mark that was replaced, for rows whose update was deferred.
+
+Operations and their order are those of `npcf.kernels.twins`, so that strictly compiled this has
+the twins' bits.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from npcf.kernels._jit import part
+
+STEP, SLOT = 0, 1  # the columns of `marks`
+
+Array = Any  # a NumPy array; Numba infers the rest
+
+
+class Side(NamedTuple):
+    """Users or items: their two tables, and room for what one batch needs of them."""
+
+    factors: Array  # (N, K)
+    bias: Array  # (N, 1)
+    marks: Array  # (N, 2) int32
+    rows: Array  # (B,) the distinct rows of the batch
+    since: Array  # (B,) the step of which each distinct row was last part
+    slots: Array  # (B,) the number of each rating's row among the distinct ones
+    d_factors: Array  # (B + 1, K) gradients of the distinct rows; the last row stays zero
+    d_bias: Array  # (B + 1, 1)
+
+
+class Ratings(NamedTuple):
+    """Consecutive mini-batches: batch s is starts[s] : starts[s + 1]."""
+
+    users: Array  # (n,) judged row numbers
+    items: Array  # (n,)
+    rating: Array  # (n,)
+    starts: Array  # (n_steps + 1,)
+
+
+class Head(NamedTuple):
+    """What follows the dot product: pred = low + height sigmoid(logit + mean), or the logit."""
+
+    squash: bool
+    low: Any
+    height: Any
+    mean: Any
+
+
+@part
+def number_rows(side, ids, step):
+    """Give numbers to the distinct rows among `ids`, clear their gradients, and return how many."""
+    n = 0
+    for b in range(ids.size):
+        row = ids[b]
+        if side.marks[row, STEP] != step:
+            side.since[n] = side.marks[row, STEP]
+            side.rows[n] = row
+            side.marks[row, STEP] = step
+            side.marks[row, SLOT] = n
+            side.d_bias[n, 0] = 0
+            for k in range(side.d_factors.shape[1]):
+                side.d_factors[n, k] = 0
+            n += 1
+        side.slots[b] = side.marks[row, SLOT]
+    return n
+
+
+@part
+def forget_step(side, n_rows, step):
+    """Mark the batch's rows as being up to date, but not part of `step`, which is not taken."""
+    for n in range(n_rows):
+        side.marks[side.rows[n], STEP] = step - 1
+
+
+@part
+def sigmoid(x, one):
+    """Return 1 / (1 + exp(-x)); 0 where exp overflows."""
+    return one / (one + np.exp(-x))
+
+
+@part
+def add_gradients(users, items, batch, head):
+    """Sum the gradients of the mean squared error of `batch` into both sides; return the loss."""
+    number = batch.rating.dtype.type
+    one, total = number(1), number(0)
+    scale = number(2) / number(batch.rating.size)
+    for b in range(batch.rating.size):
+        user, item = batch.users[b], batch.items[b]
+        p, q = users.factors[user], items.factors[item]
+        dot = number(0)
+        for k in range(p.size):
+            dot += p[k] * q[k]
+        pred = dot + users.bias[user, 0] + items.bias[item, 0] + head.mean
+        if head.squash:
+            s = sigmoid(pred, one)
+            pred = s * head.height + head.low
+        error = pred - batch.rating[b]
+        total += error * error
+        d_logit = scale * error
+        if head.squash:
+            d_logit = d_logit * head.height * (one - s) * s
+        user_slot, item_slot = users.slots[b], items.slots[b]
+        d_p, d_q = users.d_factors[user_slot], items.d_factors[item_slot]
+        for k in range(p.size):
+            d_p[k] += d_logit * q[k]
+            d_q[k] += d_logit * p[k]
+        users.d_bias[user_slot, 0] += d_logit
+        items.d_bias[item_slot, 0] += d_logit
+    return total / number(batch.rating.size)
+
+
+@part
+def batch_of(ratings, s):
+    """Return mini-batch `s`, as views."""
+    here = slice(ratings.starts[s], ratings.starts[s + 1])
+    return Ratings(ratings.users[here], ratings.items[here], ratings.rating[here], ratings.starts)

@@ -1,0 +1,66 @@
+"""Ask for memory before it is needed: the rows of the next batch, while this one is computed.
+
+Rows of a large table lie anywhere, and each costs a wait of hundreds of cycles when it is first
+read.  A prefetch starts the transfer and goes on.  It changes no number: the plain-Python twin of
+`ask_for`, which runs under NUMBA_DISABLE_JIT=1, does nothing at all.
+"""
+
+from typing import Any
+
+import numba
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from npcf.kernels._jit import part
+
+LINE = 64  # bytes that memory moves at once
+
+
+def _ask_for(typing_context: Any, array: Any, row: Any, column: Any) -> Any:
+    """Compile to one prefetch instruction for array[row, column], a C array, to be written."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = signature.args[0]
+        view = context.make_array(kind)(context, builder, arguments[0])
+        place = cgutils.get_item_pointer(context, builder, kind, view, arguments[1:])
+        byte, whole = ir.IntType(8).as_pointer(), ir.IntType(32)
+        function = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(ir.VoidType(), [byte, whole, whole, whole]),
+            "llvm.prefetch.p0",
+        )
+        to_write, keep, data = ir.Constant(whole, 1), ir.Constant(whole, 3), ir.Constant(whole, 1)
+        builder.call(function, [builder.bitcast(place, byte), to_write, keep, data])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp), generate
+
+
+def _ask_nothing(array: Any, row: Any, column: Any) -> None:
+    """Do nothing."""
+
+
+without_compiler = numba.config.DISABLE_JIT  # type: ignore[attr-defined]
+ask_for: Any = _ask_nothing if without_compiler else intrinsic(_ask_for)
+
+
+@part
+def ask_for_rows(table, ids):
+    """Ask for the rows `ids` of a table (N, K)."""
+    step = LINE // table.itemsize
+    for b in range(ids.size):
+        for column in range(0, table.shape[1], step):
+            ask_for(table, ids[b], column)
+
+
+@part
+def ask_for_batch(users, items, batch):
+    """Ask for all that the first pass over a batch will read of both sides."""
+    ask_for_rows(users.marks, batch.users)
+    ask_for_rows(items.marks, batch.items)
+    ask_for_rows(users.factors, batch.users)
+    ask_for_rows(items.factors, batch.items)
+    ask_for_rows(users.bias, batch.users)
+    ask_for_rows(items.bias, batch.items)

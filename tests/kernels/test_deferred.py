@@ -1,0 +1,242 @@
+"""Late is exact: rows that wait for their update are, when looked at, where the others would be."""
+
+import copy
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compare.limits import DEFERRED
+from npcf import optim
+from npcf.errors import SettingError
+from npcf.kernels.fused import LiveTables, trainer_for
+from npcf.kernels.fused.moment_tables import GONE, TERMS, WIDTH
+from npcf.kernels.fused.step_products import append, empty_tree, product, times
+from npcf.verify import PRECISION, Bounded, assert_within, bounded_adam, bounded_sgd
+from npcf.verify.strategies import adam_settings, dtypes, sgd_settings
+from tests.kernels.fused_runs import fused_runs
+
+FLOAT64 = np.dtype(np.float64)
+
+
+def deferrable(r):
+    """Whether `r` has a deferred form: not Adam's coupled decay."""
+    decays = r.setting["weight_decay"]
+    wd = max(decays.values()) if isinstance(decays, dict) else decays
+    return r.optimizer is optim.SGD or r.setting["decoupled"] or not wd
+
+
+def assert_near(got, want, names=None):
+    """Assert equality of two optimisers within what is promised of a thousand steps."""
+    got, want = ({**opt.params, **opt.state_arrays()} for opt in (got, want))
+    for name, table in want.items():
+        limit = DEFERRED.limit * max(1, np.abs(table).max(initial=0))
+        assert_within(got[name], table, limit, name)
+
+
+@given(r=fused_runs(tame=True, dtype=FLOAT64).filter(deferrable))
+def test_deferred_equals_dense(r):
+    want, got = r.make(), r.make()
+    r.fused_steps(r.trainer(want, deferred=False))
+    r.fused_steps(r.trainer(got, deferred=True))
+    assert_near(got, want)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda p: optim.SGD(p, weight_decay=0.02, decoupled=True),
+        lambda p: optim.SGD(p, momentum=0.9, weight_decay=0.02, dampening=0.2),
+        lambda p: optim.SGD(p, momentum=0.9, nesterov=True, weight_decay=0.02, decoupled=True),
+        lambda p: optim.fastai_adam(p, wd=0.1),
+        lambda p: optim.adamw(p, weight_decay={"default": 0.1, "user_bias": 0.0}),
+    ],
+    ids=["decay", "momentum", "nesterov", "adam", "adamw"],
+)
+def test_a_thousand_steps_with_a_random_schedule(make, seed):
+    """200 rows, of which the last half is rare; in calls of random length."""
+    rng = np.random.default_rng(seed)
+    n, size = 1000, 8
+    params = {k: rng.normal(0, 0.1, (120, 5)) for k in ("user_factors", "item_factors")}
+    params |= {k: np.zeros(120) for k in ("user_bias", "item_bias")}
+    ids = (120 * rng.random((2, n * size)) ** 3).astype(int)
+    rating, starts = rng.integers(1, 6, n * size) * 1.0, np.arange(0, n * size + 1, size)
+    lrs, moms = rng.uniform(0, 0.02, n), rng.uniform(0, 0.95, n)
+    ends = [0, *np.sort(rng.integers(1, n, 5)), n]
+    results = []
+    for deferred in (False, True):
+        opt = make({k: v.copy() for k, v in params.items()})
+        fused = trainer_for(opt, (0.5, 5.5), deferred=deferred)
+        for first, last in zip(ends, ends[1:], strict=False):
+            if first < last:
+                part = starts[first : last + 1]
+                momenta = moms[first:last] if getattr(opt, "momentum", 0) else None
+                fused.run(*ids, rating, part, lrs[first:last], momenta)
+        assert fused.deferring is deferred
+        results.append(opt)
+    assert_near(results[1], results[0])
+
+
+def absent_row(optimizer, setting, n, dtype, seed):
+    """Return (optimiser, numbers before, schedule): row 1 is in no batch of `n` steps."""
+    rng = np.random.default_rng(seed)
+    shapes = {"user_factors": (2, 3), "item_factors": (2, 3), "user_bias": 2, "item_bias": 2}
+    params = {k: rng.normal(0, 1, shape).astype(dtype) for k, shape in shapes.items()}
+    opt = optimizer(params, **setting)
+    if optimizer is optim.Adam:
+        opt.t = int(rng.integers(1, 50))
+        for name, table in params.items():
+            scale = 10.0 ** rng.integers(-9, 1)
+            opt.m[name][:] = scale * rng.normal(0, 1, table.shape)
+            opt.v[name][:] = (scale * rng.normal(0, 1, table.shape)) ** 2
+    elif setting["momentum"]:
+        opt.buffers = {k: rng.normal(0, 1, v.shape).astype(dtype) for k, v in params.items()}
+    arrays = {**params, **opt.state_arrays()}
+    before = {k: np.array(v) for k, v in arrays.items()}
+    return opt, before, (rng.uniform(0, 0.1, n), rng.uniform(0.3, 0.95, n))
+
+
+def let_pass(opt, n, schedule):
+    """Take `n` steps in which every batch is the pair (0, 0)."""
+    fused = trainer_for(opt, deferred=True)
+    lrs, moms = schedule
+    zeros = np.zeros(n, int)
+    fused.run(zeros, zeros, zeros + 3, range(n + 1), lrs, moms if opt.momentum else None)
+    fused.flush()
+
+
+@given(setting=sgd_settings(), n=st.integers(1, 200), dtype=dtypes, seed=st.integers(0, 2**32 - 1))
+def test_what_an_absent_row_misses_under_sgd_lies_within_the_running_error(setting, n, dtype, seed):
+    """Of the dense steps, which round n times; the product rounds its matrix once more: 8 u."""
+    opt, before, schedule = absent_row(optim.SGD, setting, n, dtype, seed)
+    let_pass(opt, n, schedule)
+    for name in opt.params:
+        w = Bounded.exact(before[name])
+        buf = Bounded.exact(before[f"buffers/{name}"]) if setting["momentum"] else None
+        zero, largest = w.constant(0.0), np.abs(w.value)
+        for lr, momentum in zip(*schedule, strict=True):
+            now = setting | {"lr": lr, "momentum": setting["momentum"] and momentum}
+            w, buf = bounded_sgd(w, zero, buf, False, now)
+            largest = np.maximum(largest, w.magnitude + (0 if buf is None else buf.magnitude))
+        allowed = w.tolerance + 8 * w.precision.u * largest
+        assert_within(opt.params[name][1], w.value[1], allowed[1], name)
+
+
+@given(setting=adam_settings(), n=st.integers(1, 200), dtype=dtypes, seed=st.integers(0, 2**32 - 1))
+def test_what_an_absent_row_misses_under_adam_lies_within_the_running_error(
+    setting, n, dtype, seed
+):
+    """Of the dense steps, of the polynomial, 3 TERMS + 8 roundings, and of its truncation."""
+    setting = setting | {"decoupled": True}
+    opt, before, schedule = absent_row(optim.Adam, setting, n, dtype, seed)
+    t = opt.t
+    let_pass(opt, n, schedule)
+    delta = np.expm1(WIDTH[dtype] / 2)
+    relative = PRECISION[dtype].gamma(3 * TERMS + 8) + delta**TERMS / (1 - delta)
+    for name in opt.params:
+        w, m, v = (Bounded.exact(before[key]) for key in (name, f"m/{name}", f"v/{name}"))
+        moved = np.zeros_like(w.value)
+        for i, (lr, beta1) in enumerate(zip(*schedule, strict=True), 1):
+            old = w.value
+            betas = (float(beta1) if opt.momentum else 0.0, setting["betas"][1])
+            now = setting | {"lr": lr, "betas": betas}
+            w, m, v = bounded_adam(w, w.constant(0.0), m, v, t + i, now)
+            moved += np.abs(w.value - old * (1 - lr * setting["weight_decay"]))
+        allowed = w.tolerance + relative * moved
+        assert_within(opt.params[name][1], w.value[1], allowed[1], name)
+        forgotten = GONE * np.abs(before[f"m/{name}"][1])
+        assert_within(opt.m[name][1], m.value[1], m.tolerance[1] + forgotten, f"m/{name}")
+        assert_within(opt.v[name][1], v.value[1], v.tolerance[1], f"v/{name}")
+
+
+@given(n=st.integers(1, 40), seed=st.integers(0, 2**32 - 1), data=st.data())
+def test_the_tree_multiplies_any_range_of_steps(n, seed, data):
+    """Whole numbers are exact in any order: the product equals the one taken step by step."""
+    matrices = np.random.default_rng(seed).integers(-1, 2, (n, 4)).astype(float)
+    tree = empty_tree(64)
+    cut = data.draw(st.integers(0, n))
+    append(tree, matrices[:cut], 0)
+    append(tree, matrices[cut:], cut)
+    since = data.draw(st.integers(0, n))
+    now = data.draw(st.integers(since, n))
+    want = (1.0, 0.0, 0.0, 1.0)
+    for matrix in matrices[since:now]:
+        want = times(tuple(matrix), want)
+    assert product(tree, since, now) == want
+
+
+def test_it_is_chosen_by_size_and_can_be_forced():
+    rng = np.random.default_rng(0)
+    for rows, deferred, expected in ((100, None, True), (10, None, False), (10, True, True)):
+        shapes = {"user_factors": (rows, 2), "item_factors": (rows, 2)}
+        params = {k: rng.normal(0, 1, shape) for k, shape in shapes.items()}
+        params |= {"user_bias": np.zeros(rows), "item_bias": np.zeros(rows)}
+        fused = trainer_for(optim.fastai_adam(params), deferred=deferred)
+        fused.run([0] * 20, [0] * 20, [1.0] * 20, range(0, 21, 10), [0.1, 0.1])
+        assert fused.deferring is expected
+        assert fused.pending == (2 if expected else 0)
+
+
+def test_no_step_flushes_by_itself():
+    """Judging settings looks at the names of parameters only: a table would cost a flush."""
+    params = {k: np.ones((200, 2)) for k in ("user_factors", "item_factors")}
+    params |= {k: np.ones(200) for k in ("user_bias", "item_bias")}
+    fused = trainer_for(optim.fastai_adam(params))
+    for steps in range(1, 4):
+        fused.run([0], [0], [1.0], [0, 1], {"default": [0.1], "user_bias": [0.2]}, [0.9])
+        assert fused.pending == steps
+
+
+def test_coupled_adam_has_no_deferred_form():
+    params = {k: np.ones((200, 2)) for k in ("user_factors", "item_factors")}
+    params |= {k: np.ones(200) for k in ("user_bias", "item_bias")}
+    opt = optim.Adam(params, weight_decay=0.1)
+    fused = trainer_for(opt)
+    fused.run([0], [0], [1.0], [0, 1], [0.1])
+    assert not fused.deferring
+    with pytest.raises(SettingError, match="deferred"):
+        trainer_for(opt, deferred=True).run([0], [0], [1.0], [0, 1], [0.1])
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda live: live["user_bias"],
+        lambda live: live.get("user_bias"),
+        lambda live: dict(live)["user_bias"],
+        lambda live: {**live}["user_bias"],
+        lambda live: (live | {})["user_bias"],
+        lambda live: ({} | live)["user_bias"],
+        lambda live: dict(live.items())["user_bias"],
+        lambda live: list(live.values())[2],
+        lambda live: live.copy()["user_bias"],
+        lambda live: copy.deepcopy(live)["user_bias"],
+        lambda live: [live[name] for name in live][2],
+    ],
+)
+def test_every_way_to_read_a_live_mapping_refreshes_it(read):
+    tables = {k: np.zeros(1) for k in ("user_factors", "item_factors", "user_bias", "item_bias")}
+
+    def refresh():
+        tables["user_bias"][0] = 1
+
+    assert read(LiveTables(tables, refresh))[0] == 1
+
+
+def test_an_attached_model_never_shows_a_stale_row():
+    from npcf.models import PairModel
+
+    rng = np.random.default_rng(0)
+    params = {k: rng.normal(0, 1, (50, 2)) for k in ("user_factors", "item_factors")}
+    model = PairModel(params | {k: np.zeros(50) for k in ("user_bias", "item_bias")}, (0, 5))
+    opt = optim.fastai_adam(model.params, wd=0.5)
+    opt.m["user_factors"][:] = 1
+    fused = trainer_for(opt, model.y_range)
+    fused.attach(model)
+    before = model(np.array([[7, 7]]))
+    fused.run([0], [0], [3.0], [0, 1], [0.1])
+    assert fused.pending == 1
+    assert model(np.array([[7, 7]])) != before
+    assert fused.pending == 0
