@@ -1,4 +1,6 @@
-"""Hypothesis profiles: `dev` takes seconds, `ci` is the test command's, `long` an hour.
+"""Hypothesis profiles: `dev` takes seconds, `ci` is the test command's, `long` most of an hour.
+
+How often the laws are tried in a long run is in `tests/laws.py`; this is for all other tests.
 
 $NPCF_SHARD = 2/4 runs the second of four parts of whatever was collected.
 """
@@ -16,7 +18,7 @@ COMMON = {
 settings.register_profile("dev", max_examples=25, **COMMON)
 settings.register_profile("ci", max_examples=200, derandomize=True, **COMMON)
 settings.register_profile(
-    "long", max_examples=int(os.environ.get("NPCF_EXAMPLES", "2000")), **COMMON
+    "long", max_examples=int(os.environ.get("NPCF_EXAMPLES", "500")), **COMMON
 )
 settings.load_profile(os.environ.get("NPCF_PROFILE", "ci"))
 

@@ -4,7 +4,7 @@ import pytest
 
 from npcf.verify.conformance import LAWS, Implementation
 from npcf.verify.conformance.runner import groups
-from tests.laws import PLACE, named, obeyed
+from tests.laws import LONG, PLACE, named, obeyed
 
 EXECUTIONS = [
     Implementation.imported(f"{PLACE}.{name}") for name in ("npcf_numpy", "npcf_numba", "plain")
@@ -16,4 +16,4 @@ def test_npcf_obeys(laws):
     for law in laws:
         assert not EXECUTIONS[0].lacks(law.needs)
         assert not EXECUTIONS[2].lacks(law.needs)
-    obeyed(laws, EXECUTIONS)
+    obeyed(laws, EXECUTIONS[:2] if LONG else EXECUTIONS)
