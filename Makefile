@@ -37,7 +37,7 @@ check-boundscheck: .venv/test.done
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$$cache NPCF_PROFILE=dev $(BIN)/pytest -q -n $(WORKERS) tests
 
 # Most of an hour of two cores: 10,000 inputs for each law of operations and optimisers, 2,000 for the
-# other laws, 500 for other tests, and a million numbers against exact arithmetic.
+# other laws, 500 for other tests, and five million numbers against exact arithmetic.
 # A quarter of it: make check-long SHARD=1/4
 check-long: .venv/test.done
 	NPCF_PROFILE=long NPCF_SHARD=$(SHARD) $(BIN)/pytest -q -n $(WORKERS)

@@ -1,6 +1,6 @@
 """Hold numbers against exact arithmetic, by the million, and say how much of each bound is used.
 
-    python -m compare.proof.exact_run --comparisons 1000000 --seed 0 --jobs 2 [--json FILE]
+    python -m compare.proof.exact_run --comparisons 5000000 --seed 0 --jobs 2 [--json FILE]
 
 Draws problems of designed kinds (`draws`) for every operation, loss, model and optimiser step in
 both dtypes, computes each exactly once, and compares every execution there is with that.  Round r
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from compare.proof.draws import KINDS, Draw
-from compare.proof.executions import EXECUTIONS, LIBRARY
+from compare.proof.executions import CLAIMS, EXECUTIONS, LIBRARY
 from compare.proof.subjects import SUBJECTS, Subject
 from npcf.verify import LIBRARIES, bounds, exact
 from npcf.verify.assertions import shares
@@ -72,7 +72,8 @@ def hold(subject: Subject, arguments: Any) -> Iterator[tuple[str, str, Any]]:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
             got = compute(arguments)
-        allowed = subject.values(bounds, arguments, library=LIBRARIES[LIBRARY[name]])
+        claims = CLAIMS.get((name, subject.name), {})
+        allowed = subject.values(bounds, arguments, library=LIBRARIES[LIBRARY[name]], **claims)
         for result, *triple in zip(subject.results, got, right, allowed, strict=True):
             if triple[1] is not None:
                 yield result, name, shares(*triple)
@@ -163,7 +164,7 @@ def as_json(uses: Uses) -> list[dict[str, Any]]:
 def main(arguments: list[str] | None = None) -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(prog="python -m compare.proof.exact_run", description=__doc__)
-    parser.add_argument("--comparisons", type=int, default=1_000_000)
+    parser.add_argument("--comparisons", type=int, default=5_000_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--json", metavar="FILE")

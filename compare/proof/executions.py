@@ -145,4 +145,6 @@ class Torch:
 
 
 EXECUTIONS = {"npcf numpy": NpcfNumpy(), "npcf numba": Npcf(kernels), "torch": Torch()}
+# torch takes the root of v - a**2 even where rounding has made it negative; npcf cuts it off at 0.
+CLAIMS = {("torch", "rmsprop_step"): {"clamped": False}}
 LIBRARY = {"npcf numpy": "numpy", "npcf numba": "numba", "torch": "torch"}

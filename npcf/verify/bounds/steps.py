@@ -162,11 +162,14 @@ def rmsprop_step(
     centered: bool = False,
     decoupled: bool = False,
     library: Library = ANY,
+    clamped: bool = True,
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Bound (w, v, a, buf) after one step of `npcf.optim.RMSProp`; a and buf unused are kept.
 
     The root is that of v, or, centered, of v - a**2, whose error is dv + 2 |a| da + da**2 and a
-    rounding of v: where the two cancel, the root's error is the root of that.
+    rounding of v: where the two cancel, the root's error is the root of that.  npcf cuts v - a**2
+    off at 0.  torch does not, and returns NaN where rounding has made it negative: `clamped=False`
+    claims nothing where that may be.
     """
     p = precision_of(w, library)
     after, gradient = decayed(w, g, lr, weight_decay, decoupled, p)
@@ -176,7 +179,8 @@ def rmsprop_step(
         mean = average(mean, gradient, alpha, p)
         square = product(mean, mean, p)
         spread = plus(second, Error(-square.value, square.error), p)
-        spread = Error(np.maximum(spread.value, 0), spread.error)
+        unknown = np.where(clamped | (spread.value > spread.error), 0.0, np.inf)
+        spread = Error(np.maximum(spread.value, 0), spread.error + unknown)
     below = root(spread, library.sqrt(w.dtype), p)
     # torch multiplies by lr before it divides: what underflows there is magnified by 1 / root
     scaled = quotient(gradient, below, eps, p, lost=p.eta / lr if lr and not momentum else 0.0)
