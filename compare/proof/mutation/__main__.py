@@ -23,9 +23,13 @@ def main() -> int:
     plant.add_argument("module", help="npcf/ops/mse.py")
     plant.add_argument("old", help="text that stands in it once")
     plant.add_argument("new")
-    plant.add_argument("--stages", type=int, default=4, help="how many to go through: 1 is quick")
+    plant.add_argument("--stages", type=int, help="how many to go through; 1 is quick")
     arguments = parser.parse_args(sys.argv[1:] or ["run"])
-    return {"run": _run, "report": _report, "plant": _plant}[arguments.verb](arguments)
+    try:
+        return {"run": _run, "report": _report, "plant": _plant}[arguments.verb](arguments)
+    except KeyboardInterrupt:
+        print("Stopped. The same command goes on from here.", file=sys.stderr)
+        return 130
 
 
 def _prepare() -> None:

@@ -123,7 +123,7 @@ class Baseline:
         return answer["seconds"]
 
 
-def plant(module: str, old: str, new: str, n_stages: int) -> str | None:
+def plant(module: str, old: str, new: str, n_stages: int | None) -> str | None:
     """Return who notices that `old` became `new` in a file of the present tree, or None."""
     path = ROOT / module
     source = path.read_text()
