@@ -9,6 +9,7 @@ from compare.limits import RECORDED_LOSS, STEP_LOSS, TRAJECTORY
 from compare.recorded import fixture
 from npcf import kernels, models, ops, optim
 from npcf.data import read_ml100k, split_indices
+from npcf.kernels.fused import trainer_for
 from npcf.training import SmoothedLoss
 from npcf.verify import assert_same_bits
 
@@ -69,6 +70,34 @@ def test_weights_follow_the_recorded_ones(name, backend):
     train_and_valid = recording["epoch_train_valid"][0]
     assert abs(smoother.smoothed - train_and_valid[0]) <= RECORDED_LOSS.limit
     assert abs(loss - train_and_valid[1]) <= RECORDED_LOSS.limit
+
+
+@pytest.mark.parametrize("deferred", [True, False], ids=["waiting", "every row"])
+@every_recording
+def test_fused_steps_follow_the_recorded_ones(name, deferred):
+    """1,250 steps, stopping where weights were recorded; absent rows wait, or move every step."""
+    recording = load(name)
+    params = tables(recording, "init")
+    opt = OPTIMIZERS[name.split("_")[0]](params)
+    opt.weight_decay = float(recording["wd"][0])
+    assert (recording["wd"] == opt.weight_decay).all()
+    fused = trainer_for(opt, (0, 5.5), deferred=deferred)
+    size, taken = recording["user"].shape[1], 0
+    for steps in sorted(n for recorded, n in TRAJECTORY if recorded == name):
+        here = slice(taken, steps)
+        losses = fused.run(
+            *(recording[column][here].ravel() for column in ("user", "item", "rating")),
+            np.arange(steps - taken + 1) * size,
+            recording["lr"][here],
+            recording["mom"][here] if isinstance(opt, optim.Adam) else None,
+        )
+        worst_loss = float(np.abs(losses - recording["step_loss"][here]).max())
+        assert worst_loss <= STEP_LOSS[name.split("_")[2]].limit
+        assert fused.deferring == deferred
+        want, taken = tables(recording, TAGS[steps]), steps
+        worst = max(float(np.abs(opt.params[key] - want[key]).max()) for key in want)
+        print(f"{name} after {steps} steps: {worst:.1e}, losses {worst_loss:.1e}")
+        assert worst <= TRAJECTORY[name, steps].limit, (steps, worst)
 
 
 @every_recording

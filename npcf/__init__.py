@@ -3,17 +3,26 @@
     rating(u, i) = low + (high - low) * sigmoid( P[u] . Q[i] + b[u] + c[i] )
 
 The letters used everywhere: B batch, U users, I items, K factors.
-`kernels`, `data`, `training`, `analysis`, `interop`, `verify` load on first use, because they bring
-Numba or pandas with them.
+Every room and name loads on first use, so that `import npcf` takes no time: some bring NumPy alone,
+others Numba or pandas.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from npcf import errors, models, ops, optim
-
 if TYPE_CHECKING:
-    from npcf import analysis, data, interop, kernels, training, verify
+    from npcf import (
+        analysis,
+        data,
+        errors,
+        interop,
+        kernels,
+        models,
+        ops,
+        optim,
+        training,
+        verify,
+    )
     from npcf.data import Ratings
     from npcf.estimator import CollabRegressor
     from npcf.training import Learner
@@ -38,8 +47,7 @@ __all__ = [
     "verify",
 ]
 
-_LATE_ROOMS = ("analysis", "data", "interop", "kernels", "training", "verify")
-_LATE_NAMES = {
+_NAMES = {  # those that are not rooms, and where they live
     "CollabRegressor": "estimator",
     "Learner": "training",
     "Ratings": "data",
@@ -48,8 +56,13 @@ _LATE_NAMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LATE_ROOMS:
+    if name in _NAMES:
+        return getattr(importlib.import_module(f"npcf.{_NAMES[name]}"), name)
+    if name in __all__:
         return importlib.import_module(f"npcf.{name}")
-    if name in _LATE_NAMES:
-        return getattr(importlib.import_module(f"npcf.{_LATE_NAMES[name]}"), name)
     raise AttributeError(f"module 'npcf' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Name what is there to be loaded, too."""
+    return sorted({*globals(), *__all__})

@@ -1,6 +1,6 @@
 """Ratings in: vocabularies, readers, splits, batches, and planted ratings with a known truth."""
 
-from npcf.data.batches import Batch, Batches
+from npcf.data.batches import Batch, Batches, Epoch
 from npcf.data.columnar import ColumnarModelData
 from npcf.data.columns import find_columns
 from npcf.data.csv_files import read_csv
@@ -31,6 +31,7 @@ __all__ = [
     "split_indices",
     "torch_randperm",
     "Batch",
+    "Epoch",
     "Batches",
     "CollabDataLoaders",
     "ColumnarModelData",

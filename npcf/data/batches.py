@@ -28,6 +28,20 @@ class Batch(NamedTuple):
         return self.rating[:, None]
 
 
+class Epoch(NamedTuple):
+    """All ratings of one epoch, in its order; batch b is starts[b] : starts[b + 1]."""
+
+    users: NDArray[np.int32]  # (n,)
+    items: NDArray[np.int32]  # (n,)
+    rating: NDArray[np.float32]  # (n,)
+    starts: NDArray[np.int64]  # (number of batches + 1,)
+
+    def batch(self, b: int) -> Batch:
+        """Return one batch, views of the epoch's arrays."""
+        rows = slice(self.starts[b], self.starts[b + 1])
+        return Batch(self.users[rows], self.items[rows], self.rating[rows])
+
+
 class Batches:
     """The batches of one epoch at each iteration, drawn from `rng`.
 
@@ -57,12 +71,16 @@ class Batches:
         return n // self.bs if self.drop_last else -(-n // self.bs)
 
     def __iter__(self) -> Iterator[Batch]:
+        epoch = self.epoch()
+        return (epoch.batch(b) for b in range(len(self)))
+
+    def epoch(self) -> Epoch:
+        """Draw the next epoch's order, and return all of its batches at once."""
         n = len(self.ratings)
         if self.sampling == "permutation":
             order = self.rng.permutation(n)
         else:
             order = self.rng.integers(0, n, n)
-        epoch = self.ratings.take(order)
-        for start in range(0, len(self) * self.bs, self.bs):
-            rows = slice(start, start + self.bs)
-            yield Batch(epoch.users[rows], epoch.items[rows], epoch.rating[rows])
+        rated = self.ratings
+        starts = np.minimum(np.arange(len(self) + 1) * self.bs, n)
+        return Epoch(rated.users[order], rated.items[order], rated.rating[order], starts)

@@ -1,5 +1,6 @@
 """The same, compiled: twins of `npcf.ops`, chosen by passing this module as `backend=`."""
 
+from npcf.kernels._jit import compiles as compiles
 from npcf.kernels.twins import (
     bias_backward,
     bias_forward,

@@ -7,6 +7,8 @@ from npcf.training.learner import Learner
 from npcf.training.losses import MSELossFlat
 from npcf.training.lr_find import LRFind, lr_find
 from npcf.training.metrics import mae, rmse
+from npcf.training.per_rating import PerRatingEpoch, PerRatingSGD, RatingArrays
+from npcf.training.per_rating_settings import presets
 from npcf.training.ranking import ndcg_at_k, precision_at_k, recall_at_k
 from npcf.training.validation_ranking import RankingMetric
 
@@ -19,7 +21,10 @@ __all__ = [
     "LRFind",
     "Learner",
     "MSELossFlat",
+    "PerRatingEpoch",
+    "PerRatingSGD",
     "RankingMetric",
+    "RatingArrays",
     "SaveEvery",
     "Saved",
     "SmoothedLoss",
@@ -31,6 +36,7 @@ __all__ = [
     "mae",
     "ndcg_at_k",
     "precision_at_k",
+    "presets",
     "recall_at_k",
     "rmse",
 ]

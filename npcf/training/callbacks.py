@@ -14,7 +14,14 @@ from npcf.errors import SettingError, require_count, require_number
 
 
 class Callback:
-    """The hooks of a training run; each does nothing unless overridden."""
+    """The hooks of a training run; each does nothing unless overridden.
+
+    `every`: `after_step` is called after each step whose number is a multiple of it, at least;
+    callbacks that listen more often make it called more often.  Between two calls steps may run
+    compiled, many at once; 1 means that none do.
+    """
+
+    every = 1
 
     def before_fit(self, learner: Any) -> None:
         """Before the first step of a fit, and again when it is resumed."""

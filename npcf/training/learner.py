@@ -16,6 +16,7 @@ from npcf.models import PairModel
 from npcf.optim import constant, fastai_adam, flat_cosine, one_cycle_fastai
 from npcf.training import checkpoint, container
 from npcf.training.callbacks import Callback
+from npcf.training.execution import Backend, Execution, operations
 from npcf.training.fit_state import FitState
 from npcf.training.history import EpochRow, history_frame, steps_frame
 from npcf.training.loop import run
@@ -35,7 +36,11 @@ class Learner:
 
     `loss_func` is a loss of `npcf.training`, the mean squared error if None.
     `opt_func(params, lr)` makes the optimiser, once; it lives on through later fits, as in fastai.
-    `backend` is the module of operations, `npcf.ops` (the reference) or `npcf.kernels`.
+    `backend`: "numpy", the reference; "numba", the default, compiled, whole steps at a time where
+    `npcf.training.execution` finds a form for them, and `execution` says so; or a module of
+    operations in the place of `npcf.ops`.  `deferred`: whether rows outside the batch may wait for
+    their update; None lets table and batch sizes decide.  `fast` licenses fused steps to reorder
+    sums.
     `lr_mult` multiplies the schedule for single parameters: {"user_bias": 2, "default": 1}.
     `metrics` by name become columns of the history: functions of (pred, rating) on the validation
     set, or objects with `measure(learner)`.  `callbacks` are called in their order.
@@ -54,11 +59,16 @@ class Learner:
         lr_mult: dict[str, float] | None = None,
         metrics: dict[str, Metric] | None = None,
         callbacks: Sequence[Callback] = (),
-        backend: ModuleType = ops,
+        backend: Backend = None,
+        deferred: bool | None = None,
+        fast: bool = False,
         progress: bool | None = None,
         on_epoch: Callable[[EpochRow], None] | None = None,
     ):
-        self.dls, self.model, self.opt_func, self.backend = dls, model, opt_func, backend
+        self.dls, self.model, self.opt_func = dls, model, opt_func
+        self.backend, self.operations = backend, operations(backend)
+        self.deferred, self.fast = deferred, fast
+        self.execution: Execution | None = None
         self.loss_func, self.metrics = loss_func or MSELossFlat(), metrics or {}
         self.callbacks, self.progress, self.on_epoch = list(callbacks), progress, on_epoch
         self.lr_mult = lr_mult or {}
@@ -129,10 +139,15 @@ class Learner:
         return error**2, error
 
     def predict(self, pairs: Any) -> FloatArray:
-        """Return predictions (n,) for `pairs` (n, 2), a user row and an item row each."""
+        """Return predictions (n,) for `pairs` (n, 2), a user row and an item row each.
+
+        They have the bits of `model(pairs)`: the reference computes them, unless a module was
+        given as `backend`.  One pass forward is bound by memory, and gains nothing compiled.
+        """
+        backend = self.backend if isinstance(self.backend, ModuleType) else ops
         chunks = range(0, max(len(pairs), 1), EVALUATION_CHUNK)
         parts = [
-            self.model.forward(pairs[start : start + EVALUATION_CHUNK], backend=self.backend)[0]
+            self.model.forward(pairs[start : start + EVALUATION_CHUNK], backend=backend)[0]
             for start in chunks
         ]
         return np.concatenate([part.reshape(-1) for part in parts])
@@ -140,13 +155,13 @@ class Learner:
     def step(self, batch: Any) -> float:
         """Take one optimiser step on `batch`; return its loss before the step."""
         pairs = np.stack([batch.users, batch.items], axis=1)
-        pred, cache = self.model.forward(pairs, backend=self.backend)
-        loss, loss_cache = self.loss_func.forward(pred, batch.rating, backend=self.backend)
+        pred, cache = self.model.forward(pairs, backend=self.operations)
+        loss, loss_cache = self.loss_func.forward(pred, batch.rating, backend=self.operations)
         if not np.isfinite(loss):
             raise DivergenceError(
                 "loss", f"is {loss} at lr {self.opt.lr}", "Lower lr, or look at the ratings."
             )
-        d_pred = self.loss_func.backward(1.0, loss_cache, backend=self.backend)
+        d_pred = self.loss_func.backward(1.0, loss_cache, backend=self.operations)
         grads = self.model.backward(d_pred, cache)
         touched = {n: batch.users if n.startswith("user") else batch.items for n in grads}
         self.opt.step(grads, touched)
@@ -159,8 +174,11 @@ class Learner:
     def resume(self, path: str | Path) -> pd.DataFrame:
         """Go on with the fit saved in `path`, over the same ratings; return the history.
 
-        From any step on, the result has the bits of the uninterrupted run.  Raises DataError if
-        the file is damaged, belongs to other ratings or batches, or holds no fit.
+        The result has the bits of the run that saved and went on.  Where rows wait for their update
+        (`execution`), saving brings them up to date, which rounds: a run that saves at other steps
+        ends with other last bits.  With `deferred=False`, or by the reference, saving leaves no
+        trace.  Raises DataError if the file is damaged, belongs to other ratings or batches, or
+        holds no fit.
         """
         restore(self, checkpoint.load(path))
         return self._run()

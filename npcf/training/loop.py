@@ -2,16 +2,17 @@
 
 import sys
 import time
-from collections.abc import Callable
-from itertools import islice
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from npcf.training.callbacks import StopTraining
+from npcf.training.callbacks import Callback, StopTraining
+from npcf.training.execution import choose
 from npcf.training.fit_state import FitState
 from npcf.training.history import FOOTNOTE, EpochRow, header, log
 from npcf.training.interrupt import Interrupt, deferred_interrupt
 from npcf.training.metrics import rmse
-from npcf.training.progress import with_progress
+from npcf.training.progress import progress_bar
+from npcf.training.steps import fused, one_by_one
 
 
 def run(learner: Any) -> None:
@@ -19,6 +20,8 @@ def run(learner: Any) -> None:
     state, report = learner.fit_state, _reporter(learner)
     learner.interrupted = False
     _call(learner, "before_fit")
+    learner.execution = choose(learner)
+    log.info("steps: %s", learner.execution)
     with deferred_interrupt() as interrupt:
         while not state.done and not learner.interrupted:
             start = time.perf_counter()
@@ -37,24 +40,27 @@ def _finish_epoch(learner: Any, state: FitState, interrupt: Interrupt) -> None:
     """Take the steps that this epoch still lacks, or until Ctrl-C."""
     train = learner.dls.train
     train.rng.bit_generator.state = state.rng_state
-    batches = islice(iter(train), state.batch, None)
-    total = len(train) - state.batch
-    for batch in with_progress(batches, total, f"epoch {state.epoch}", learner.progress):
-        learner.opt.lr = _layered(learner.lr_mult, float(state.lr[state.step]))
-        if state.mom is not None:
-            learner.opt.momentum = float(state.mom[state.step])
-        loss = learner.step(batch)
-        state.losses[state.step] = loss
-        state.smoother.add(loss)
-        state.batch += 1
-        _call(learner, "after_step")
-        if interrupt.asked:
-            return
+    epoch, n_batches = train.epoch(), len(train)
+    take = one_by_one if learner.execution.fused is None else fused
+    with progress_bar(n_batches - state.batch, f"epoch {state.epoch}", learner.progress) as done:
+        while state.batch < n_batches and not interrupt.asked:
+            n_steps = min(n_batches - state.batch, _steps_to_hook(learner.callbacks, state.step))
+            take(learner, epoch, n_steps, lambda: interrupt.asked, done)
+            _call(learner, "after_step")
 
 
-def _layered(lr_mult: dict[str, float], lr: float) -> Any:
-    """Return the rate of each parameter: one number unless `lr_mult` says otherwise."""
-    return {name: lr * k for name, k in lr_mult.items()} if lr_mult else lr
+def _steps_to_hook(callbacks: Sequence[Any], step: int) -> int:
+    """Return how many steps may be taken before a callback wants to hear of one.
+
+    A callback that has `after_step` says by `every` after which steps it listens: 1, all of them.
+    """
+    listening = [
+        getattr(callback, "every", 1)
+        for callback in callbacks
+        if getattr(type(callback), "after_step", None) is not Callback.after_step
+        and hasattr(callback, "after_step")
+    ]
+    return min((every - step % every for every in listening), default=sys.maxsize)
 
 
 def _row(learner: Any, state: FitState, seconds: float) -> EpochRow:

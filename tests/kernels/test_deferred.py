@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compare.limits import DEFERRED
-from npcf import optim
+from npcf import kernels, optim
 from npcf.errors import SettingError
 from npcf.kernels.fused import LiveTables, trainer_for
 from npcf.kernels.fused.moment_tables import GONE, TERMS, WIDTH
@@ -58,7 +58,7 @@ def test_deferred_equals_dense(r):
 def test_a_thousand_steps_with_a_random_schedule(make, seed):
     """200 rows, of which the last half is rare; in calls of random length."""
     rng = np.random.default_rng(seed)
-    n, size = 1000, 8
+    n, size = 1000 if kernels.compiles() else 100, 8
     params = {k: rng.normal(0, 0.1, (120, 5)) for k in ("user_factors", "item_factors")}
     params |= {k: np.zeros(120) for k in ("user_bias", "item_bias")}
     ids = (120 * rng.random((2, n * size)) ** 3).astype(int)

@@ -68,24 +68,46 @@ def assert_same_run(got, want):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_resumed_at_every_step_equals_the_uninterrupted_run(optimizer, tmp_path):
     """200 steps; interrupted after each of them; every weight, average and loss to the bit."""
-    want = fit(learner(optimizer))
-    fit(learner(optimizer, [Snapshots(tmp_path)]))
+    want = fit(learner(optimizer, deferred=False))
+    fit(learner(optimizer, [Snapshots(tmp_path)], deferred=False))
     assert want.fit_state.step == 200
     for step in range(1, 201):
-        again = learner(optimizer, [Snapshots()])
+        again = learner(optimizer, [Snapshots()], deferred=False)
+        again.resume(tmp_path / str(step))
+        assert_same_run(again, want)
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "SGD momentum", "SGD decoupled", "Adam fastai"])
+def test_rows_that_wait_resume_to_the_bit_where_the_run_saved(optimizer, tmp_path):
+    """Saving brings rows up to date; so the run to compare with saves at the same steps."""
+
+    def saving(folder=tmp_path, every=7):
+        snapshots = Snapshots(folder)
+        snapshots.every = every
+        return learner(optimizer, [snapshots], deferred=True)
+
+    want = fit(saving())
+    assert want.execution.fused.deferring
+    saved_at = {int(file.name) for file in tmp_path.iterdir()}
+    assert saved_at == {*range(7, 201, 7), 50, 100, 150, 200}  # and where epochs end
+    for step in (7, 49, 105, 196):
+        again = saving(tmp_path / "again")
+        (tmp_path / "again").mkdir(exist_ok=True)
         again.resume(tmp_path / str(step))
         assert_same_run(again, want)
 
 
 @pytest.mark.parametrize("schedule", ["fit", "fit_flat_cos", "fit_one_cycle"])
-@pytest.mark.parametrize("backend", [ops, kernels], ids=["numpy", "numba"])
+@pytest.mark.parametrize(
+    "backend", [ops, kernels, "numpy", "numba"], ids=lambda b: str(getattr(b, "__name__", b))
+)
 def test_every_schedule_and_execution_resumes(schedule, backend, tmp_path):
-    want = learner(backend=backend)
+    want = learner(backend=backend, deferred=False)
     getattr(want, schedule)(2, 1e-2)
-    saved = learner(backend=backend, callbacks=[Snapshots(tmp_path)])
+    saved = learner(backend=backend, deferred=False, callbacks=[Snapshots(tmp_path)])
     getattr(saved, schedule)(2, 1e-2)
     for step in (1, 37, 50, 51, 99, 100):
-        again = learner(backend=backend, callbacks=[Snapshots()])
+        again = learner(backend=backend, deferred=False, callbacks=[Snapshots()])
         again.resume(tmp_path / str(step))
         assert_same_run(again, want)
 
@@ -94,7 +116,7 @@ def test_callbacks_resume_with_what_they_remember(tmp_path):
     """Early stopping counts on, and the best model is still the best."""
 
     def run(folder):
-        return learner(callbacks=[EarlyStopping(2), BestModel(), Snapshots(folder)])
+        return learner(callbacks=[EarlyStopping(2), BestModel(), Snapshots(folder)], deferred=False)
 
     want = run(None)
     want.fit(6, 0.2)

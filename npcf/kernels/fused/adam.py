@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from npcf.kernels._jit import jit_both, part
+from npcf.kernels._jit import jit_both, stage
 from npcf.kernels.fused.batch import (
     SLOT,
     STEP,
@@ -28,8 +28,9 @@ from npcf.kernels.fused.batch import (
     forget_step,
     number_rows,
 )
-from npcf.kernels.fused.moment_tables import make_up
-from npcf.kernels.fused.prefetch import ask_for_batch
+from npcf.kernels.fused.lanes import rowwise, where_set
+from npcf.kernels.fused.moment_tables import make_up_rows
+from npcf.kernels.fused.prefetch import ask_for_side
 from npcf.kernels.fused.sgd import DEFERRED, DENSE
 
 ADAM_NUMBERS = (
@@ -51,59 +52,51 @@ class AdamTable(NamedTuple):
     moments: Any  # (history + 1, TERMS) float64: `moment_tables`
 
 
-@part
-def move(table, row, slot, numbers):
-    """Update one row with the gradient in `slot`."""
-    keep, coupled, step_size, v_scale = numbers[0], numbers[1], numbers[2], numbers[7]
-    beta1, take1, beta2, take2 = numbers[3], numbers[4], numbers[5], numbers[6]
-    w, m, v, g = table.w[row], table.m[row], table.v[row], table.gradient[slot]
-    for k in range(w.size):
-        grad = g[k] + coupled * w[k] if coupled else g[k]
-        m_k = beta1 * m[k] + take1 * grad
-        v_k = beta2 * v[k] + take2 * grad * grad
-        m[k], v[k] = m_k, v_k
-        w[k] = keep * w[k] - step_size * m_k / (np.sqrt(v_scale * v_k) + table.eps)
+@rowwise
+def step_row(w, m, v, g, keep, coupled, step_size, beta1, take1, beta2, take2, v_scale, eps):
+    """Return what one step makes of a row, with the gradient g."""
+    g = where_set(coupled, g + coupled * w, g)
+    m, v = beta1 * m + take1 * g, beta2 * v + take2 * g * g
+    return keep * w - step_size * m / (np.sqrt(v_scale * v) + eps), m, v
 
 
-@part
+@stage
 def move_rows(table, side, n_rows, s, now, mode):
     """Take step `s` with those rows of one table that it moves."""
-    numbers = table.numbers[s]
-    if mode == DENSE:
-        for row in range(table.w.shape[0]):
-            touched = side.marks[row, STEP] == now
-            move(table, row, side.marks[row, SLOT] if touched else side.rows.size, numbers)
-    else:
-        for n in range(n_rows):
-            move(table, side.rows[n], n, numbers)
-
-
-@part
-def make_up_rows(table, spans, side, n_rows, now):
-    """Bring the rows of the batch up to step `now`."""
-    for n in range(n_rows):
-        if side.since[n] < now:
-            make_up(table, spans, side.rows[n], side.since[n], now)
+    x = table.numbers[s]
+    numbers = x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], table.eps
+    for n in range(table.w.shape[0] if mode == DENSE else n_rows):
+        row, slot = n, n
+        if mode != DENSE:
+            row = side.rows[n]
+        elif side.marks[n, STEP] == now:
+            slot = side.marks[n, SLOT]
+        else:
+            slot = side.rows.size  # where the gradient is always zero
+        step_row((table.w[row], table.m[row], table.v[row], table.gradient[slot]), numbers)
 
 
 @jit_both
-def adam_steps(losses, ratings, head, sides, user_tables, item_tables, spans, mode, before):
+def adam_steps(losses, ratings, head, sides, user_tables, item_tables, spans, mode, before, late):
     """Take a step for each batch; return how many were taken: a loss not finite ends it.
 
     `before` is the number of steps since all rows were last up to date, or marks were cleared.
+    First of all the `late` = (users, items) rows that the sides list are brought up to that step.
     """
     users, items = sides
+    make_up_rows(user_tables, spans, users, late[0], before)
+    make_up_rows(item_tables, spans, items, late[1], before)
     for s in range(losses.size):
         batch, now = batch_of(ratings, s), before + s + 1
         if s + 1 < losses.size:
-            ask_for_batch(users, items, batch_of(ratings, s + 1))
+            ahead = batch_of(ratings, s + 1)
+            ask_for_side(users, ahead.users)
+            ask_for_side(items, ahead.items)
         n_users = number_rows(users, batch.users, now)
         n_items = number_rows(items, batch.items, now)
         if mode == DEFERRED:
-            for table in user_tables:
-                make_up_rows(table, spans, users, n_users, now - 1)
-            for table in item_tables:
-                make_up_rows(table, spans, items, n_items, now - 1)
+            make_up_rows(user_tables, spans, users, n_users, now - 1)
+            make_up_rows(item_tables, spans, items, n_items, now - 1)
         losses[s] = add_gradients(users, items, batch, head)
         if not np.isfinite(losses[s]):
             forget_step(users, n_users, now)
@@ -114,13 +107,3 @@ def adam_steps(losses, ratings, head, sides, user_tables, item_tables, spans, mo
         for table in item_tables:
             move_rows(table, items, n_items, s, now, mode)
     return losses.size
-
-
-@jit_both
-def adam_flush(tables, spans, marks, now, first, last):
-    """Bring rows first .. last - 1 up to step `now`, and begin to count anew."""
-    for row in range(first, last):
-        if marks[row, STEP] < now:
-            for table in tables:
-                make_up(table, spans, row, marks[row, STEP], now)
-        marks[row, STEP] = 0

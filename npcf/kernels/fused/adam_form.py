@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from npcf._types import FloatArray, Params
-from npcf.kernels.fused.adam import ADAM_NUMBERS, AdamTable, adam_flush, adam_steps
+from npcf.kernels.fused.adam import ADAM_NUMBERS, AdamTable, adam_steps
 from npcf.kernels.fused.form import NAMES, Form, Run, enlarged, tables_of
 from npcf.kernels.fused.moment_tables import TERMS, WIDTH, Spans, empty_spans, extend
 
@@ -15,7 +15,7 @@ class AdamForm(Form):
     """Adam and AdamW of all rows."""
 
     longest = 2**16  # in a longer one, B1 over a long range would lose digits
-    steps, flush = adam_steps, adam_flush
+    steps = adam_steps
 
     def __init__(self, optimizer: Any):
         super().__init__(optimizer)

@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from npcf.kernels._jit import part
+from npcf.kernels._jit import part, stage
+from npcf.kernels.fused.lanes import rowwise
 
 STEP, SLOT = 0, 1  # the columns of `marks`
 
@@ -58,7 +59,7 @@ class Head(NamedTuple):
     mean: Any
 
 
-@part
+@stage
 def number_rows(side, ids, step):
     """Give numbers to the distinct rows among `ids`, clear their gradients, and return how many."""
     n = 0
@@ -77,7 +78,7 @@ def number_rows(side, ids, step):
     return n
 
 
-@part
+@stage
 def forget_step(side, n_rows, step):
     """Mark the batch's rows as being up to date, but not part of `step`, which is not taken."""
     for n in range(n_rows):
@@ -90,7 +91,13 @@ def sigmoid(x, one):
     return one / (one + np.exp(-x))
 
 
-@part
+@rowwise
+def add_products(d_p, d_q, p, q, d_logit):
+    """Return both gradients with those of one dot product p . q added."""
+    return d_p + d_logit * q, d_q + d_logit * p
+
+
+@stage
 def add_gradients(users, items, batch, head):
     """Sum the gradients of the mean squared error of `batch` into both sides; return the loss."""
     number = batch.rating.dtype.type
@@ -113,9 +120,7 @@ def add_gradients(users, items, batch, head):
             d_logit = d_logit * head.height * (one - s) * s
         user_slot, item_slot = users.slots[b], items.slots[b]
         d_p, d_q = users.d_factors[user_slot], items.d_factors[item_slot]
-        for k in range(p.size):
-            d_p[k] += d_logit * q[k]
-            d_q[k] += d_logit * p[k]
+        add_products((d_p, d_q, p, q), (d_logit,))
         users.d_bias[user_slot, 0] += d_logit
         items.d_bias[item_slot, 0] += d_logit
     return total / number(batch.rating.size)

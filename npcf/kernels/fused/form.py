@@ -40,7 +40,6 @@ class Form(ABC):
 
     longest: ClassVar[int]  # history
     steps: ClassVar[Loop]
-    flush: ClassVar[Loop]
 
     def __init__(self, optimizer: Any):
         self.optimizer = optimizer
@@ -85,16 +84,21 @@ class Form(ABC):
         """Append `run` to a history of that many steps; what followed before is overwritten."""
         self._grow(history + run.n_steps)
         for p, name in enumerate(NAMES):
-            rest = np.cumprod(run.shrinking(name)) * self.shrink[p, history]
+            # one product after another from the first step on, so that no bit depends on where a
+            # run was cut into slices
+            rest = np.cumprod(np.append(self.shrink[p, history], run.shrinking(name)))[1:]
             self.shrink[p, history + 1 : history + 1 + run.n_steps] = rest
             with np.errstate(divide="ignore"):  # total decay has no quotient, and none is asked for
                 self.regrow[p, history + 1 : history + 1 + run.n_steps] = 1 / rest
 
-    def full(self, run: Run, history: int) -> bool:
-        """Whether `run` is too long to be appended to a history of that many steps."""
-        least = min(np.prod(run.shrinking(name)) for name in NAMES)
-        shrunk = self.shrink[:, history].min() if history < self.shrink.shape[1] else 1.0
-        return history + run.n_steps > self.longest or abs(least * shrunk) < SMALLEST
+    def room(self, run: Run, history: int) -> int:
+        """Return how many steps of `run` a history of that many has room for, one if empty."""
+        fits = np.ones(run.n_steps, bool)
+        for p, name in enumerate(NAMES):
+            rest = np.cumprod(np.append(self.shrink[p, history], run.shrinking(name)))[1:]
+            fits &= abs(rest) >= SMALLEST
+        room = run.n_steps if fits.all() else int(fits.argmin())
+        return max(min(room, self.longest - history), int(history == 0))
 
     def _grow(self, steps: int) -> bool:
         """Make room for that many steps in the history; return whether that was necessary."""

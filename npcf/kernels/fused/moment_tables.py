@@ -21,19 +21,21 @@ difference of two rows of it, times a factor.  So a row costs a polynomial of TE
 span that it missed, and none once B1 has become negligible beside sqrt(B2), however long it was
 absent.
 
-Truncation: |delta|**TERMS / (1 - |delta|) of the sum, |delta| <= exp(WIDTH / 2) - 1: 1.1e-7 for
-float32, 2.8e-14 for float64, whose spans are shorter.  All is relative to the beginning of a span,
+Truncation: |delta|**TERMS / (1 - |delta|) of the sum, |delta| <= exp(WIDTH / 2) - 1: 9e-8 for
+float32, 3.2e-14 for float64, whose spans are shorter.  All is relative to the beginning of a span,
 so that nothing overflows on long runs.  m = v = 0 is safe, and infinite v, which never moves again.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from npcf.kernels._jit import jit, part
+from npcf.kernels._jit import jit, part, stage
+from npcf.kernels.fused.lanes import rowwise
 
-TERMS = 8
-WIDTH = {np.dtype(np.float32): 0.25, np.dtype(np.float64): 0.04}
+TERMS = 12
+WIDTH = {np.dtype(np.float32): 0.45, np.dtype(np.float64): 0.144}
 NEGLIGIBLE = {np.dtype(np.float32): 2.0**-27, np.dtype(np.float64): 2.0**-60}
 GONE = 1e-34  # what is left of m below this part of it is taken for nothing
 NEVER = 2**62
@@ -52,62 +54,79 @@ class Spans(NamedTuple):
     half_growth: Any  # (history + 1,) beta2**(-h / 2)
     count: Any  # (1,) the number of spans
     negligible: float
+    sums: Any  # (TERMS,) room
+
+
+@stage
+def make_up_rows(tables, spans, side, n_rows, now):
+    """Bring `n_rows` rows, which `side` lists, up to step `now` in both tables of the side."""
+    for n in range(n_rows):
+        row, since = side.rows[n], side.since[n]
+        if since >= now:
+            continue
+        span = spans.span_of[since + 1]
+        start, last = spans.start[span], False
+        b1 = spans.outside[since] if start < since else 1.0  # B1(since, start)
+        while not last:
+            end = min(spans.start[span + 1], now)
+            x = spans.centre[span]
+            if start < since:  # the span's earlier steps are not the row's to make up
+                x *= spans.half_growth[since - start]
+            else:
+                x *= spans.half_power[start - since]
+            b1_start, b1 = b1, b1 * spans.inside[end]
+            fades = b1 < spans.negligible * spans.half_power[end - since]  # beside its own sqrt(v)
+            last = end == now or fades or b1 < GONE
+            left_m, left_v = 1.0, 1.0
+            if last:
+                left_m, left_v = remaining(spans, span, b1, now), spans.half_power[now - since] ** 2
+            here = x, left_m, left_v, b1_start, start, since, end, now
+            leave_span(tables[0], spans, row, here)
+            leave_span(tables[1], spans, row, here)
+            span, start = span + 1, end
 
 
 @part
-def make_up(table, spans, row, since, now):
-    """Apply to one row of an `AdamTable` the steps since + 1 .. now, in which it was absent."""
-    number = table.w.dtype.type
-    span = spans.span_of[since + 1]
-    start, gap = spans.start[span], 0
-    decay = table.shrink[now] * table.regrow[since]  # D(since, now), which w takes all at once
-    left1, left2 = remaining(spans, span, since, now), spans.half_power[now - since] ** 2
-    b1 = spans.outside[since] if start < since else 1.0  # B1(since, start)
-    last = False
-    while not last:
-        end = min(spans.start[span + 1], now)
-        power = spans.half_power[gap] if gap else spans.half_growth[since - start]
-        scale = b1 * table.shrink[now] * table.regrow[start]
-        b1 *= spans.inside[end]
-        fades = b1 < spans.negligible * spans.half_power[end - since]  # beside its own sqrt(v)
-        last = end == now or fades or b1 < GONE
-        left = number(decay), number(left1 if last else 1.0), number(left2 if last else 1.0)
-        leave_span(table, row, left, number(spans.centre[span] * power), scale, start, since, end)
-        span, start, gap, decay = span + 1, end, end - since, 1.0
+def leave_span(table, spans, row, here):
+    """Apply the steps of one span, which ends at step `end`, to a row."""
+    x, left_m, left_v, b1_start, start, since, end, now = here
+    left_w = 1.0 if start > since else table.shrink[now] * table.regrow[since]
+    scale = b1_start * table.shrink[now] * table.regrow[start]
+    high, low = table.moments[end], table.moments[max(start, since)]
+    difference((spans.sums, high, low), (scale, scale if start < since else 0.0))
+    rows = table.w[row], table.m[row], table.v[row]
+    pass_span(rows, (left_w, left_m, left_v, x, table.eps, spans.sums))
 
 
 @part
-def remaining(spans, span, since, now):
-    """Return B1(since, now), or 0 if next to nothing is left."""
-    b1 = spans.outside[since] if spans.start[span] < since else 1.0
-    while b1 > GONE:
-        end = min(spans.start[span + 1], now)
-        b1 *= spans.inside[end]
-        if end == now:
-            return b1
+def remaining(spans, span, b1, now):
+    """Return `b1` times B1 from the end of `span` to `now`, or 0 if next to nothing is left."""
+    while spans.start[span + 1] < now and b1 > GONE:
         span += 1
-    return 0.0
+        b1 *= spans.inside[min(spans.start[span + 1], now)]
+    return b1 if b1 > GONE else 0.0
 
 
-@part
-def leave_span(table, row, left, x, scale, start, since, end):
-    """Subtract m / (A + eps) * sum_n S_n y**n from w, for one span; `left` of w, m, v remains."""
-    number, eps = table.w.dtype.type, table.eps
-    one, high, low = number(1), table.moments[end], table.moments[since]
-    old = scale if since > start else 0.0  # the span's earlier steps are not the row's to make up
-    c0, c1 = number(high[0] * scale - low[0] * old), number(high[1] * scale - low[1] * old)
-    c2, c3 = number(high[2] * scale - low[2] * old), number(high[3] * scale - low[3] * old)
-    c4, c5 = number(high[4] * scale - low[4] * old), number(high[5] * scale - low[5] * old)
-    c6, c7 = number(high[6] * scale - low[6] * old), number(high[7] * scale - low[7] * old)
-    w, m, v = table.w[row], table.m[row], table.v[row]
-    left_w, left_m, left_v = left
-    for k in range(w.size):
-        m_k, v_k = m[k], v[k]
-        over = one / (np.sqrt(v_k) * x + eps)
-        y = one - eps * over
-        terms = (((c7 * y + c6) * y + c5) * y + c4) * y + c3
-        w[k] = left_w * w[k] - m_k * over * (((terms * y + c2) * y + c1) * y + c0)
-        m[k], v[k] = left_m * m_k, left_v * v_k
+def polynomial(terms, y):
+    """Return sum_n terms[n] y**n by pairs, pairs of pairs, ...: fewer wait for each other."""
+    while len(terms) > 1:
+        pairs = [low + high * y for low, high in zip(terms[::2], terms[1::2], strict=False)]
+        terms, y = [*pairs, *terms[2 * len(pairs) :]], y * y
+    return terms[0]
+
+
+@rowwise
+def difference(sums, high, low, scale, old):
+    """Return S_n of a range of steps, from two rows of `moments`."""
+    return (high * scale - low * old,)
+
+
+@partial(rowwise, terms=TERMS)
+def pass_span(w, m, v, left_w, left_m, left_v, x, eps, *sums):
+    """Return w - m / (A + eps) * sum_n S_n y**n, m and v after a span; `left` of each remains."""
+    over = 1 / (np.sqrt(v) * x + eps)
+    y = 1 - eps * over
+    return left_w * w - m * over * polynomial(sums, y), left_m * m, left_v * v
 
 
 @jit
@@ -149,6 +168,7 @@ def empty_spans(capacity: int, beta2: float, dtype: Any) -> Spans:
     with np.errstate(divide="ignore"):
         half_growth = 1 / half_power
     count, negligible = np.zeros(1, np.int64), NEGLIGIBLE[np.dtype(dtype)]
+    sums = np.empty(TERMS)
     return Spans(
-        span_of, start, centre, inside, outside, half_power, half_growth, count, negligible
+        span_of, start, centre, inside, outside, half_power, half_growth, count, negligible, sums
     )

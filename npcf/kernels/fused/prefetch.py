@@ -7,13 +7,12 @@ read.  A prefetch starts the transfer and goes on.  It changes no number: the pl
 
 from typing import Any
 
-import numba
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from npcf.kernels._jit import part
+from npcf.kernels._jit import compiles, stage
 
 LINE = 64  # bytes that memory moves at once
 
@@ -42,25 +41,16 @@ def _ask_nothing(array: Any, row: Any, column: Any) -> None:
     """Do nothing."""
 
 
-without_compiler = numba.config.DISABLE_JIT  # type: ignore[attr-defined]
-ask_for: Any = _ask_nothing if without_compiler else intrinsic(_ask_for)
+ask_for: Any = intrinsic(_ask_for) if compiles() else _ask_nothing
 
 
-@part
-def ask_for_rows(table, ids):
-    """Ask for the rows `ids` of a table (N, K)."""
-    step = LINE // table.itemsize
+@stage
+def ask_for_side(side, ids):
+    """Ask for all that the first pass over a batch will read of one side."""
+    step = LINE // side.factors.itemsize
     for b in range(ids.size):
-        for column in range(0, table.shape[1], step):
-            ask_for(table, ids[b], column)
-
-
-@part
-def ask_for_batch(users, items, batch):
-    """Ask for all that the first pass over a batch will read of both sides."""
-    ask_for_rows(users.marks, batch.users)
-    ask_for_rows(items.marks, batch.items)
-    ask_for_rows(users.factors, batch.users)
-    ask_for_rows(items.factors, batch.items)
-    ask_for_rows(users.bias, batch.users)
-    ask_for_rows(items.bias, batch.items)
+        row = ids[b]
+        ask_for(side.marks, row, 0)
+        ask_for(side.bias, row, 0)
+        for column in range(0, side.factors.shape[1], step):
+            ask_for(side.factors, row, column)

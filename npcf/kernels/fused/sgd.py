@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from npcf.kernels._jit import jit_both, part
+from npcf.kernels._jit import jit_both, stage
 from npcf.kernels.fused.batch import (
     SLOT,
     STEP,
@@ -28,7 +28,8 @@ from npcf.kernels.fused.batch import (
     forget_step,
     number_rows,
 )
-from npcf.kernels.fused.prefetch import ask_for_batch
+from npcf.kernels.fused.lanes import rowwise, where_set
+from npcf.kernels.fused.prefetch import ask_for_side
 from npcf.kernels.fused.step_products import product
 
 DENSE, TOUCHED, DEFERRED = 0, 1, 2
@@ -47,86 +48,82 @@ class SGDTable(NamedTuple):
     tree: Any  # (levels, history, 4) float64: `step_products`
 
 
-@part
-def step_row(w, g, numbers):
-    """Update one row without momentum."""
-    keep, coupled, lr = numbers[0], numbers[1], numbers[2]
-    for k in range(w.size):
-        grad = g[k] + coupled * w[k] if coupled else g[k]
-        w[k] = keep * w[k] - lr * grad
+@rowwise
+def step_row(w, g, coupled, keep, lr):
+    """Return what one step without momentum makes of a row, with the gradient g."""
+    return (keep * w - lr * where_set(coupled, g + coupled * w, g),)
 
 
-@part
-def step_row_with_momentum(w, buf, g, numbers):
-    """Update one row and its buffer."""
-    keep, coupled, lr = numbers[0], numbers[1], numbers[2]
-    buffer_keep, buffer_take, use_g, use_buffer = numbers[3], numbers[4], numbers[5], numbers[6]
-    for k in range(w.size):
-        grad = g[k] + coupled * w[k] if coupled else g[k]
-        moved = buffer_keep * buf[k] + buffer_take * grad
-        buf[k] = moved
-        w[k] = keep * w[k] - lr * (use_g * grad + use_buffer * moved)
+@rowwise
+def step_row_with_momentum(w, buf, g, coupled, keep, lr, buffer_keep, buffer_take, use_g, use_buf):
+    """Return a row and its buffer after one step."""
+    g = where_set(coupled, g + coupled * w, g)
+    buf = buffer_keep * buf + buffer_take * g
+    return keep * w - lr * (use_g * g + use_buf * buf), buf
 
 
-@part
-def move(table, row, slot, numbers):
-    """Update one row with the gradient in `slot`."""
-    if table.buffer.shape[0]:
-        step_row_with_momentum(table.w[row], table.buffer[row], table.gradient[slot], numbers)
-    else:
-        step_row(table.w[row], table.gradient[slot], numbers)
-
-
-@part
+@stage
 def move_rows(table, side, n_rows, s, now, mode):
     """Take step `s` with those rows of one table that it moves."""
     numbers = table.numbers[s]
-    if mode == DENSE:
-        for row in range(table.w.shape[0]):
-            touched = side.marks[row, STEP] == now
-            move(table, row, side.marks[row, SLOT] if touched else side.rows.size, numbers)
-    else:
-        for n in range(n_rows):
-            move(table, side.rows[n], n, numbers)
+    keep, coupled, lr = numbers[0], numbers[1], numbers[2]
+    momentum = numbers[3], numbers[4], numbers[5], numbers[6]
+    for n in range(table.w.shape[0] if mode == DENSE else n_rows):
+        row, slot = n, n
+        if mode != DENSE:
+            row = side.rows[n]
+        elif side.marks[n, STEP] == now:
+            slot = side.marks[n, SLOT]
+        else:
+            slot = side.rows.size  # where the gradient is always zero
+        w, g = table.w[row], table.gradient[slot]
+        if table.buffer.shape[0]:
+            step_row_with_momentum((w, table.buffer[row], g), (coupled, keep, lr, *momentum))
+        else:
+            step_row((w, g), (coupled, keep, lr))
 
 
-@part
-def make_up(table, row, since, now):
-    """Apply to one row the steps since + 1 .. now, in which it was absent."""
-    w, number = table.w[row], table.w.dtype.type
-    if table.buffer.shape[0]:
-        buf = table.buffer[row]
-        matrix = product(table.tree, since, now)
-        a, b, c, d = number(matrix[0]), number(matrix[1]), number(matrix[2]), number(matrix[3])
-        for k in range(w.size):
-            w_k, buf_k = w[k], buf[k]
-            w[k] = a * w_k + b * buf_k
-            buf[k] = c * w_k + d * buf_k
-    else:
-        left = number(table.shrink[now] * table.regrow[since])
-        for k in range(w.size):
-            w[k] *= left
+@rowwise
+def times_matrix(w, buf, a, b, c, d):
+    """Return a row and its buffer after steps without a gradient."""
+    return a * w + b * buf, c * w + d * buf
 
 
-@part
+@rowwise
+def times(w, left):
+    """Return what decay leaves of a row."""
+    return (w * left,)
+
+
+@stage
 def make_up_rows(table, side, n_rows, now):
-    """Bring the rows of the batch up to step `now`."""
+    """Bring `n_rows` rows, which `side` lists, up to step `now` in one table."""
     for n in range(n_rows):
-        if side.since[n] < now:
-            make_up(table, side.rows[n], side.since[n], now)
+        row, since = side.rows[n], side.since[n]
+        if since < now and table.buffer.shape[0]:
+            times_matrix((table.w[row], table.buffer[row]), product(table.tree, since, now))
+        elif since < now:
+            times((table.w[row],), (table.shrink[now] * table.regrow[since],))
 
 
 @jit_both
-def sgd_steps(losses, ratings, head, sides, user_tables, item_tables, mode, before):
+def sgd_steps(losses, ratings, head, sides, user_tables, item_tables, mode, before, late):
     """Take a step for each batch; return how many were taken: a loss not finite ends it.
 
     `before` is the number of steps since all rows were last up to date, or marks were cleared.
+    First of all the `late` = (users, items) rows that the sides list are brought up to that step.
     """
     users, items = sides
+    for table in user_tables:
+        make_up_rows(table, users, late[0], before)
+    for table in item_tables:
+        make_up_rows(table, items, late[1], before)
     for s in range(losses.size):
         batch, now = batch_of(ratings, s), before + s + 1
         if s + 1 < losses.size:
-            ask_for_batch(users, items, batch_of(ratings, s + 1))
+            ahead = batch_of(ratings, s + 1)
+            ask_for_side(users, ahead.users)
+            ask_for_side(items, ahead.items)
         n_users = number_rows(users, batch.users, now)
         n_items = number_rows(items, batch.items, now)
         if mode == DEFERRED:
@@ -144,13 +141,3 @@ def sgd_steps(losses, ratings, head, sides, user_tables, item_tables, mode, befo
         for table in item_tables:
             move_rows(table, items, n_items, s, now, mode)
     return losses.size
-
-
-@jit_both
-def sgd_flush(tables, marks, now, first, last):
-    """Bring rows first .. last - 1 up to step `now`, and begin to count anew."""
-    for row in range(first, last):
-        if marks[row, STEP] < now:
-            for table in tables:
-                make_up(table, row, marks[row, STEP], now)
-        marks[row, STEP] = 0

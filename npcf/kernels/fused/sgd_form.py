@@ -7,7 +7,7 @@ import numpy as np
 
 from npcf._types import FloatArray, Params
 from npcf.kernels.fused.form import NAMES, Form, Run, enlarged, tables_of
-from npcf.kernels.fused.sgd import SGD_NUMBERS, SGDTable, sgd_flush, sgd_steps
+from npcf.kernels.fused.sgd import SGD_NUMBERS, SGDTable, sgd_steps
 from npcf.kernels.fused.step_products import append, empty_tree
 
 
@@ -15,7 +15,7 @@ class SGDForm(Form):
     """SGD of all rows or of touched rows, with or without momentum, decay of either kind."""
 
     longest = 2**20
-    steps, flush = sgd_steps, sgd_flush
+    steps = sgd_steps
 
     def __init__(self, optimizer: Any):
         super().__init__(optimizer)
@@ -97,11 +97,11 @@ class SGDForm(Form):
             for p, name in enumerate(NAMES):
                 append(self.trees[p], _matrices(self.numbers(name, run)), history)
 
-    def full(self, run: Run, history: int) -> bool:
+    def room(self, run: Run, history: int) -> int:
         """Only length ends a history of matrices."""
         if self.settings(run)[0]:
-            return history + run.n_steps > self.longest
-        return super().full(run, history)
+            return min(run.n_steps, self.longest - history)
+        return super().room(run, history)
 
     def _grow(self, steps: int) -> bool:
         grown = super()._grow(steps)

@@ -5,17 +5,16 @@ any step one may change between `Fused.run` and the reference's forward, backwar
 `optimizer.step`: both work on the same arrays, and counts and settings live in the optimiser alone.
 """
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from npcf._types import FloatArray, Params, YRange
+from npcf._types import FloatArray, YRange
 from npcf.errors import DivergenceError, SettingError
-from npcf.kernels._jit import Loop
 from npcf.kernels.fused.adam_form import AdamForm
-from npcf.kernels.fused.batch import STEP, Ratings, Side
+from npcf.kernels.fused.call import Call, Job
 from npcf.kernels.fused.form import NAMES, Form, Run, tables_of
 from npcf.kernels.fused.judge import judged_head, judged_ratings, judged_schedule
 from npcf.kernels.fused.live import LiveTables
@@ -27,7 +26,11 @@ FORMS: dict[str, type[Form]] = {
     "npcf.optim.adam.Adam": AdamForm,
 }
 SLICE = 0.1  # seconds that a compiled call is meant to last, so that Ctrl-C is heard
-FLUSH_SLICE = 2**22  # numbers brought up to date in one call
+WORDS = {
+    DEFERRED: "rows outside the batch wait until they are needed",
+    DENSE: "every row moves at every step",
+    TOUCHED: "only rows of the batch move",
+}
 PAYS = 4  # deferring pays from this many times as many rows as a batch can name
 
 
@@ -38,6 +41,7 @@ def trainer_for(
     *,
     deferred: bool | None = None,
     fast: bool = False,
+    batch_size: int = 0,
 ) -> "Fused | None":
     """Return the fused form of DotProductBias, its mean squared error and `optimizer`, or None.
 
@@ -45,8 +49,9 @@ def trainer_for(
     `npcf.models.DotProductBias`, biases (n,) or (n, 1), each a contiguous array of one dtype.
 
     `deferred`: whether the update of rows outside the batch waits until they are needed; None lets
-    the sizes of tables and batches decide.  `fast` licenses other orders of addition, and fused
-    multiply-adds; without it every operation is the reference's, in its order.
+    the sizes of tables and batches decide: `batch_size`, or the largest batch of a run if that is
+    larger.  `fast` licenses other orders of addition, and fused multiply-adds; without it every
+    operation is the reference's, in its order.
     """
     kind = type(optimizer)
     form = FORMS.get(f"{kind.__module__}.{kind.__qualname__}")
@@ -56,7 +61,9 @@ def trainer_for(
     whole = all(table.flags.c_contiguous and table.flags.writeable for table in tables)
     if not whole or len({table.dtype for table in tables}) > 1:
         return None
-    return Fused(form(optimizer), y_range, mean, deferred, fast)
+    fused = Fused(form(optimizer), y_range, mean, deferred, fast)
+    fused.batch_size = batch_size
+    return fused
 
 
 class Fused:
@@ -69,15 +76,16 @@ class Fused:
     """
 
     def __init__(self, form: Form, y_range: YRange, mean: float, deferred: bool | None, fast: bool):
-        self.form, self.deferred, self.fast = form, deferred, fast
-        self.optimizer = form.optimizer
-        self.head = judged_head(y_range, mean, form.dtype)
-        self.deferring, self.pending = False, 0
+        self.form, self.deferred, self.optimizer = form, deferred, form.optimizer
+        self.call = Call(form, judged_head(y_range, mean, form.dtype), fast)
+        self.deferring, self.batch_size = False, 0
         self._settings: tuple[Any, ...] = ()
-        self._sides: tuple[Side, Side] | None = None
-        self._marked = 0  # steps since the marks were cleared, where nothing is deferred
-        self._pace = SLICE / 32  # seconds for a step
         self.attach()
+
+    @property
+    def pending(self) -> int:
+        """For how many steps rows may be waiting."""
+        return self.call.pending
 
     def run(
         self,
@@ -108,42 +116,30 @@ class Fused:
         ratings = judged_ratings(users, items, rating, starts, sizes, self.form.dtype)
         schedule = judged_schedule(self.optimizer, lrs, moms, ratings.starts.size - 1)
         losses = np.empty(schedule.run.n_steps, self.form.dtype) if losses is None else losses
-        taken = 0
-        while taken < schedule.run.n_steps:
-            stop = min(schedule.run.n_steps, taken + max(1, int(SLICE / self._pace)))
-            here = slice(taken, stop)
-            part = ratings._replace(starts=ratings.starts[taken : stop + 1])
-            taken += self._steps(part, schedule.part(here), losses[here])
-            schedule.set(self.optimizer, min(taken, stop - 1))
-            if taken < stop:
-                self._diverge(losses[taken])
-            if between is not None and between(taken):
+        job = Job(ratings, schedule, losses, between)
+        taken, ends = 0, job.ends()
+        stretches = [schedule.part(slice(*pair)) for pair in pairwise([0, *ends])]
+        modes = [self._mode(stretch, job.batch) for stretch in stretches]
+        for last, mode in zip(ends, modes, strict=True):
+            taken = self._stretch(job, taken, last, mode)
+            if taken < last:
                 break
         return losses[:taken]
 
     def flush(self) -> None:
         """Bring every row up to date."""
-        if not self.pending or self._sides is None:
-            return
-        now, self.pending = self.pending, 0
-        tables = self.form.tables(self._gradients(), None)
-        flush = compiled(self.form.flush, self.fast)
-        for i, side in enumerate(self._sides):
-            rows, width = side.factors.shape
-            step = max(1, FLUSH_SLICE // max(width, 1))
-            for first in range(0, rows, step):
-                last = min(rows, first + step)
-                pair = (tables[i], tables[i + 2])
-                with np.errstate(all="ignore"):
-                    flush(pair, *self.form.shared(), side.marks, now, first, last)
+        if self.pending:
+            self.call.flush()
 
     def attach(self, *models: Any) -> None:
         """Let the optimiser's mappings, and `params` of each model, flush before they are read."""
+        live: dict[int, LiveTables] = {}  # what was one mapping stays one
         holders = [(self.optimizer, name) for name in ("params", "m", "v", "buffers")]
         for holder, name in [*holders, *((model, "params") for model in models)]:
             tables = getattr(holder, name, None)
-            if tables is not None and not isinstance(tables, LiveTables):
-                setattr(holder, name, LiveTables(tables, self.flush))
+            if tables is not None and getattr(tables, "refresh", None) != self.flush:
+                live.setdefault(id(tables), LiveTables(tables, self.flush))
+                setattr(holder, name, live[id(tables)])
 
     def refresh_bindings(self) -> None:
         """Take up arrays and mappings that the optimiser was given since the last run."""
@@ -151,34 +147,26 @@ class Fused:
             self.form.params = tables_of(self.optimizer.params)
             self.attach()
 
-    def _steps(self, ratings: Ratings, run: Run, losses: FloatArray) -> int:
-        """Take the steps of one slice; return how many were taken."""
-        form, batch = self.form, int(np.diff(ratings.starts).max())
-        mode = self._mode(run, batch)
-        self._enter(mode, run)
-        form.prepare(run)
-        numbers = {name: form.numbers(name, run).astype(form.dtype) for name in NAMES}
-        if mode == DEFERRED:
-            form.extend(run, self.pending)
-        sides = self._room(batch)
-        tables = form.tables(self._gradients(), numbers)
-        user_tables, item_tables = (tables[0], tables[2]), (tables[1], tables[3])
-        before = self.pending if mode == DEFERRED else self._marked
-        start = time.perf_counter()
-        with np.errstate(all="ignore"):  # for the loops as plain Python; compiled code never warns
-            taken = int(
-                compiled(form.steps, self.fast)(
-                    losses, ratings, self.head, sides, user_tables, item_tables,
-                    *form.shared(), mode, before,
-                )
-            )  # fmt: skip
-        pace = (time.perf_counter() - start) / run.n_steps
-        self._pace = max(pace, self._pace / 8)  # a first call compiles; later ones catch up
-        form.finish(run, taken)
-        if mode == DEFERRED:
-            self.pending += taken
-        else:
-            self._marked += taken
+    def describe(self) -> str:
+        """Return in a few words whose steps these are, and what happens to rows not in a batch."""
+        lr, kind = self.optimizer.lr, type(self.optimizer).__name__
+        lrs = {name: [x] for name, x in lr.items()} if isinstance(lr, Mapping) else [lr]
+        run = judged_schedule(self.optimizer, lrs, None, 1).run
+        absent = WORDS[self._mode(run, self.batch_size)]
+        way = "fast" if self.call.fast else "strict"
+        return f"{kind}, {self.form.dtype}, {way}; {absent}"
+
+    def _stretch(self, job: Job, taken: int, last: int, mode: int) -> int:
+        """Take the steps from `taken` to `last` in slices; return how many were taken in all."""
+        while taken < last:
+            stop = min(last, taken + self.call.pace.steps(SLICE))
+            stop = taken + self._enter(mode, job.schedule.part(slice(taken, stop)))
+            taken += self.call.steps(job, slice(taken, stop), mode)
+            job.schedule.set(self.optimizer, min(taken, stop - 1))
+            if taken < stop:
+                self._diverge(job.losses[taken])
+            if job.between is not None and job.between(taken):
+                break
         return taken
 
     def _mode(self, run: Run, batch: int) -> int:
@@ -191,55 +179,25 @@ class Fused:
                 "deferred", "has no form for these settings", "Leave it None.", value=True
             )
         rows = sum(len(self.form.params[name]) for name in NAMES[:2])
-        pays = rows >= PAYS * 2 * batch if self.deferred is None else self.deferred
+        pays = self.deferred
+        if pays is None:
+            pays = rows >= PAYS * 2 * max(batch, self.batch_size)
         return DEFERRED if possible and pays else DENSE
 
-    def _enter(self, mode: int, run: Run) -> None:
-        """End the history where `run` cannot go on with it, and see that marks are distinct."""
+    def _enter(self, mode: int, run: Run) -> int:
+        """End the history where `run` cannot go on with it; return how many steps of `run` fit in.
+
+        Where a history ends depends on its steps alone, not on how they were cut into slices.
+        """
         settings = (mode, *self.form.settings(run))
-        if settings != self._settings or self.form.full(run, self.pending):
+        if settings != self._settings or not self.form.room(run, self.pending):
             self.flush()
-        if mode == DEFERRED and (self._marked or not self.pending):
-            self._clear_marks()
-        elif self._marked + run.n_steps >= 2**31:
-            self._clear_marks()
-        self._settings, self.deferring = settings, mode == DEFERRED
-
-    def _clear_marks(self) -> None:
-        self._marked = 0
-        for side in self._sides or ():
-            side.marks[:, STEP] = 0
-
-    def _room(self, batch: int) -> tuple[Side, Side]:
-        """Return both sides with room for `batch` ratings."""
-        params, old = self.form.params, self._sides
-        size = batch if old is None else max(batch, old[0].rows.size)
-        sides = []
-        for i, (factors, bias) in enumerate(zip(NAMES[:2], NAMES[2:], strict=True)):
-            tables = (params[factors], params[bias])
-            if old is not None and old[i].rows.size == size:
-                side = old[i]._replace(factors=tables[0], bias=tables[1])
-            else:
-                marks = np.zeros((len(tables[0]), 2), np.int32) if old is None else old[i].marks
-                gradients = [np.zeros((size + 1, t.shape[1]), self.form.dtype) for t in tables]
-                side = Side(*tables, marks, *np.zeros((3, size), np.int64), *gradients)
-            sides.append(side)
-        self._sides = (sides[0], sides[1])
-        return self._sides
-
-    def _gradients(self) -> Params:
-        assert self._sides is not None
-        users, items = self._sides
-        gradients = (users.d_factors, items.d_factors, users.d_bias, items.d_bias)
-        return dict(zip(NAMES, gradients, strict=True))
+            self._settings = settings
+        self.deferring = mode == DEFERRED
+        return self.form.room(run, self.pending) if self.deferring else run.n_steps
 
     def _diverge(self, loss: Any) -> None:
         self.flush()
         raise DivergenceError(
             "loss", f"is {loss} at lr {self.optimizer.lr}", "Lower lr, or look at the ratings."
         )
-
-
-def compiled(loop: Loop, fast: bool) -> Any:
-    """Return the loop, compiled in one of two ways."""
-    return loop.fast if fast else loop.strict

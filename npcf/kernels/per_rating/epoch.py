@@ -1,0 +1,203 @@
+"""An epoch over all tiles, on as many threads as are given, to the same bits.
+
+A thread takes whole blocks of a stratum (`blocks`).  A block's order comes from a generator of its
+own, so it does not matter who takes it, or when.  Compiled loops let go of the interpreter's lock,
+so plain Python threads are enough; they return every tenth of a second or so, and stop when told.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from npcf._types import FloatArray, Params
+from npcf.kernels.per_rating.blocks import Groups
+from npcf.kernels.per_rating.reference import LOSSES, NAMES, Rule
+from npcf.kernels.per_rating.row_step import LANE, padded
+from npcf.kernels.per_rating.stored import Given, stored
+from npcf.kernels.per_rating.sweep import (
+    BIAS,
+    CROSS_ENTROPY,
+    PLAIN,
+    SEGMENT,
+    SQUARED,
+    WD_BIAS,
+    WD_FACTORS,
+    Numbers,
+    Side,
+    predict_into,
+    sweep,
+)
+
+SLICE = 2**24  # factors of ratings that one compiled call moves: about a tenth of a second
+PIECE = 2**16  # ratings that one thread predicts at a time
+WAIT = 0.1  # seconds between two looks at whether somebody wants to stop
+
+Between = Callable[[int], Any]
+
+
+class Trainer:
+    """Tables in training: padded, numbered by tile; and the ratings that they are trained on.
+
+    `rule` may be replaced between epochs; `rule.decays` is by original row.
+    """
+
+    def __init__(self, given: Given, params: Params, seed: int = 0):
+        self.n_factors, self.seed = params["user_factors"].shape[1], seed
+        self.lanes = (0,) * max(1, -(-self.n_factors // LANE))
+        self.ratings, self.blocks, self.counts = stored(given, 4 * LANE * len(self.lanes), seed)
+        groups = (self.blocks.users, self.blocks.items)
+        self.sides = tuple(
+            _side(group, params[f"{name}_factors"], params[f"{name}_bias"], self.lanes)
+            for group, name in zip(groups, ("user", "item"), strict=True)
+        )
+        self.mean_rating = float(self.ratings.rating.mean(dtype=np.float64))
+        self.done, self.stopped = 0, False
+
+    @property
+    def params(self) -> Params:
+        """The tables (N, K) and biases (N, 1) in their original order, copied."""
+        tables: Params = {}
+        groups = (self.blocks.users, self.blocks.items)
+        for group, side, name in zip(groups, self.sides, ("user", "item"), strict=True):
+            factors = np.empty((len(group.row_at), self.n_factors), np.float32)
+            factors[group.row_at] = side.factors[:, : self.n_factors]
+            bias = np.empty((len(group.row_at), 1), np.float32)
+            bias[group.row_at, 0] = side.scalars[:, BIAS]
+            tables |= {f"{name}_factors": factors, f"{name}_bias": bias}
+        return {name: tables[name] for name in NAMES}
+
+    def epoch(
+        self, number: int, rule: Rule, threads: int = 1, between: Between | None = None
+    ) -> float:
+        """Take one step for each rating; return the sum of their squared errors before it.
+
+        `between(n)` is called every now and then with the number of ratings done; if it returns
+        true, the epoch ends there, between two ratings.
+        """
+        self._set_decays(rule)
+        total, self.done, self.stopped = 0.0, 0, False
+        numbers = numbers_of(rule)
+        with _pool(threads) as run:
+            for stratum in self.strata(number):
+                jobs = [partial(self._block, number, numbers, b, c) for b, c in stratum]
+                for error, count in run(jobs, lambda: self._heard(between)):
+                    total, self.done = total + error, self.done + count
+                if self._heard(between):
+                    break
+        return total
+
+    def predict(self, users: Any, items: Any, rule: Rule, threads: int = 1) -> FloatArray:
+        """Return the predictions (n,) float32 of judged pairs."""
+        out = np.empty(len(users), np.float32)
+        numbers, groups = numbers_of(rule), (self.blocks.users, self.blocks.items)
+
+        def part(first: int) -> None:
+            here = slice(first, first + PIECE)
+            pair = (g.place_of[ids[here]] for g, ids in zip(groups, (users, items), strict=True))
+            predict_into(out[here], *pair, *self.sides, numbers, self.lanes)
+
+        with _pool(threads) as run:
+            run([partial(part, first) for first in range(0, len(out), PIECE)], lambda: False)
+        return out
+
+    def rmse(self, users: Any, items: Any, rating: Any, rule: Rule, threads: int = 1) -> float:
+        """Return the root of the mean squared error over ratings, chunk by chunk, in float64."""
+        sizes = [len(count) for count in self.counts]
+        given, total = Given(users, items, rating, *sizes), 0.0
+        given.judge_shapes()
+        for chunk_users, chunk_items, chunk in given.chunks():
+            pred = self.predict(chunk_users, chunk_items, rule, threads)
+            total += float(((pred.astype(np.float64) - chunk) ** 2).sum())
+        return float(np.sqrt(total / len(rating)))
+
+    def strata(self, number: int) -> Iterator[list[tuple[int, int]]]:
+        """Go through the strata of epoch `number`, each a list of blocks (users' group, items')."""
+        parts = self.blocks.parts
+        for stratum in np.random.default_rng((self.seed, number)).permutation(parts).tolist():
+            yield [(b, (b + stratum) % parts) for b in range(parts)]
+
+    def segments(self, number: int, b: int, c: int) -> Iterator[tuple[NDArray[np.int64], int]]:
+        """Go through the tiles of a block: where each one's segments begin, in order; its end.
+
+        Everything that is random about a block comes from a generator of its own.
+        """
+        rng, blocks = np.random.default_rng((self.seed, number, b, c)), self.blocks
+        for user_tile in rng.permutation(blocks.user_tiles).tolist():
+            for item_tile in rng.permutation(blocks.item_tiles).tolist():
+                tile = blocks.tile(
+                    b * blocks.user_tiles + user_tile, c * blocks.item_tiles + item_tile
+                )
+                start, stop = self.ratings.starts[tile : tile + 2].tolist()
+                yield rng.permutation(np.arange(start, stop, SEGMENT)), stop
+
+    def _block(self, number: int, rule: Numbers, b: int, c: int) -> tuple[float, int]:
+        """Train one block, in calls of about a tenth of a second."""
+        total, done = 0.0, 0
+        step = max(1, SLICE // (SEGMENT * LANE * len(self.lanes)))
+        for firsts, stop in self.segments(number, b, c):
+            for n in range(0, len(firsts), step):
+                if self.stopped:
+                    return total, done
+                here = firsts[n : n + step]
+                total += sweep(self.ratings[:3], here, stop, *self.sides, rule, self.lanes)
+                done += int(np.minimum(here + SEGMENT, stop).sum() - here.sum())
+        return total, done
+
+    def _set_decays(self, rule: Rule) -> None:
+        groups = (self.blocks.users, self.blocks.items)
+        for group, side, name in zip(groups, self.sides, ("user", "item"), strict=True):
+            side.scalars[:, WD_FACTORS] = rule.decays[f"{name}_factors"][group.row_at]
+            side.scalars[:, WD_BIAS] = rule.decays[f"{name}_bias"][group.row_at]
+
+    def _heard(self, between: Between | None) -> bool:
+        if between is not None and between(self.done):
+            self.stopped = True
+        return self.stopped
+
+
+def numbers_of(rule: Rule) -> Numbers:
+    """Return what the loops take of a rule."""
+    low, high = rule.y_range or (0.0, 1.0)
+    kind = PLAIN if rule.y_range is None else (SQUARED, CROSS_ENTROPY)[LOSSES.index(rule.loss)]
+    real = np.float32
+    return Numbers(
+        real(rule.lr), real(rule.bias_lr), real(rule.mean), real(low), real(high - low), kind
+    )
+
+
+def _side(group: Groups, factors: FloatArray, bias: FloatArray, lanes: tuple[int, ...]) -> Side:
+    table = padded(len(factors), LANE * len(lanes))
+    table[:, : factors.shape[1]] = factors[group.row_at]
+    scalars = np.zeros((len(factors), 4), np.float32)
+    scalars[:, BIAS] = bias.reshape(-1)[group.row_at]
+    return Side(table, scalars)
+
+
+@contextmanager
+def _pool(threads: int) -> Iterator[Callable[..., list[Any]]]:
+    """Give `run(jobs, heard)`: the jobs' results in order; `heard` is called at times."""
+    if threads == 1:
+        yield _one_by_one
+        return
+    with ThreadPoolExecutor(threads) as pool:
+
+        def run(jobs: list[Callable[[], Any]], heard: Callable[[], bool]) -> list[Any]:
+            futures = [pool.submit(job) for job in jobs]
+            while wait(futures, timeout=WAIT).not_done:
+                heard()
+            return [future.result() for future in futures]
+
+        yield run
+
+
+def _one_by_one(jobs: list[Callable[[], Any]], heard: Callable[[], bool]) -> list[Any]:
+    results = []
+    for job in jobs:
+        results.append(job())
+        heard()
+    return results

@@ -1,0 +1,106 @@
+"""The compiled loop: one step for each rating of a stretch; and predictions.
+
+Line by line this is `reference.per_rating_step`.  Three things serve the memory and change nothing:
+rows are padded (`row_step`), a row's bias and decays lie side by side in `scalars`, and the rows
+of the rating AHEAD steps from now are asked for while this one is computed.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from npcf.kernels._jit import jit_fast, part
+from npcf.kernels.fused.prefetch import ask_for
+from npcf.kernels.per_rating.row_step import LANE, dot, move
+
+AHEAD = 8  # ratings
+SEGMENT = 512  # ratings
+BIAS, WD_FACTORS, WD_BIAS = range(3)  # the columns of `scalars`
+PLAIN, SQUARED, CROSS_ENTROPY = range(3)  # without a range; with one, under either loss
+
+Array = Any  # a NumPy array; Numba infers the rest
+
+
+class Side(NamedTuple):
+    """Users or items."""
+
+    factors: Array  # (N, 16 * lanes) float32, padded with zeros
+    scalars: Array  # (N, 4) float32: bias, decay of the factors, decay of the bias, nothing
+
+
+class Numbers(NamedTuple):
+    """`reference.Rule` without the decays, each number a float32."""
+
+    lr: Any
+    bias_lr: Any
+    mean: Any
+    low: Any
+    height: Any  # high - low
+    kind: int  # PLAIN, SQUARED or CROSS_ENTROPY
+
+
+@jit_fast
+def sweep(ratings, firsts, stop, left, right, rule, lanes):
+    """Take one step for each rating of some segments; return the sum of their errors**2.
+
+    `ratings` is (users, items, rating); a segment is SEGMENT ratings from each of `firsts` on, but
+    none from `stop` on.  `lanes` is a tuple of as many zeros as a row has lanes.
+    """
+    users, items, rating = ratings
+    one, total = np.float32(1), 0.0
+    for first in firsts:
+        end = min(first + SEGMENT, stop)
+        for t in range(first, end):
+            ahead = min(t + AHEAD, end - 1)
+            ask_for_row(left, users[ahead], lanes)
+            ask_for_row(right, items[ahead], lanes)
+            u, i = users[t], items[t]
+            b, c = left.scalars[u, BIAS], right.scalars[i, BIAS]
+            logit = rule.mean + b + c + dot(left.factors, u, right.factors, i, lanes)
+            off, e = residual(logit, rating[t], rule)
+            total += np.float64(off) * np.float64(off)
+            keep_p = one - rule.lr * left.scalars[u, WD_FACTORS]
+            keep_q = one - rule.lr * right.scalars[i, WD_FACTORS]
+            move(left.factors, u, right.factors, i, lanes, (keep_p, keep_q), rule.lr * e)
+            left.scalars[u, BIAS] = b + rule.bias_lr * (e - left.scalars[u, WD_BIAS] * b)
+            right.scalars[i, BIAS] = c + rule.bias_lr * (e - right.scalars[i, WD_BIAS] * c)
+    return total
+
+
+@jit_fast
+def predict_into(out, users, items, left, right, rule, lanes):
+    """Write the predictions of the pairs into `out` (n,)."""
+    for t in range(out.size):
+        ahead = min(t + AHEAD, out.size - 1)
+        ask_for_row(left, users[ahead], lanes)
+        ask_for_row(right, items[ahead], lanes)
+        u, i = users[t], items[t]
+        both = left.scalars[u, BIAS] + right.scalars[i, BIAS]
+        logit = rule.mean + both + dot(left.factors, u, right.factors, i, lanes)
+        out[t] = logit if rule.kind == PLAIN else rule.low + rule.height * sigmoid(logit)
+
+
+@part
+def residual(logit, rating, rule):
+    """Return (rating - prediction, -d loss / d logit)."""
+    if rule.kind == PLAIN:
+        return rating - logit, rating - logit
+    s = sigmoid(logit)
+    off = rating - (rule.low + rule.height * s)
+    if rule.kind == CROSS_ENTROPY:
+        return off, (rating - rule.low) / rule.height - s
+    return off, off * rule.height * s * (np.float32(1) - s)
+
+
+@part
+def sigmoid(x):
+    """Return 1 / (1 + e**-x): 0 where e**-x is infinite."""
+    return np.float32(1) / (np.float32(1) + np.exp(-x))
+
+
+@part
+def ask_for_row(side, row, lanes):
+    """Start a row's way into the cache."""
+    ask_for(side.scalars, row, 0)
+    for lane in range(len(lanes)):
+        ask_for(side.factors, row, LANE * lane)

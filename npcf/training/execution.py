@@ -1,0 +1,114 @@
+"""Who computes the steps of a fit: the reference, the same compiled, or fused steps.
+
+    reference   `npcf.ops` and the optimiser's own step, in NumPy
+    compiled    the operations of `npcf.kernels`, one by one, then the optimiser's own step
+    fused       `npcf.kernels.fused`: many whole steps in one compiled call
+
+Fused steps exist for what most people train: tables with biases under the mean squared error, by
+Adam or SGD.  They do what the others do, so the choice is made by what is possible, and said.
+Whatever somebody has put something of their own into is never passed over: an overridden or
+replaced `step`, `forward` or `backward` is called.
+"""
+
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from npcf import ops
+from npcf.errors import SettingError
+from npcf.models import PairModel
+from npcf.training.losses import MSELossFlat
+
+Backend = ModuleType | str | None
+
+
+class Execution(NamedTuple):
+    """What takes the steps; `str` of it is one line for people."""
+
+    name: str  # "reference", "compiled" or "fused"
+    fused: Any  # npcf.kernels.fused.Fused, or None
+    reason: str  # why it is not fused, or what fused steps do with rows outside the batch
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.reason})"
+
+
+def operations(backend: Backend) -> ModuleType:
+    """Return the module of operations for "numpy", "numba", None, or a module: that itself.
+
+    None is "numba", or "numpy" where Numba is told not to compile (NUMBA_DISABLE_JIT).
+    """
+    if isinstance(backend, ModuleType):
+        return backend
+    if backend not in ("numpy", "numba", None):
+        raise SettingError(
+            "backend", f"there is no backend {backend!r}", 'Give "numpy", "numba" or a module.'
+        )
+    if backend == "numpy":
+        return ops
+    from npcf import kernels
+
+    return kernels if backend == "numba" or kernels.compiles() else ops
+
+
+def choose(learner: Any) -> Execution:
+    """Return what shall take the learner's steps."""
+    name = {"npcf.ops": "reference", "npcf.kernels": "compiled"}.get(
+        learner.operations.__name__, learner.operations.__name__
+    )
+    if isinstance(learner.backend, ModuleType):
+        return Execution(name, None, "a module of operations was given")
+    if name == "reference":
+        asked = learner.backend == "numpy"
+        return Execution(name, None, 'backend="numpy"' if asked else "NUMBA_DISABLE_JIT is set")
+    own = _own(learner)
+    if own:
+        return Execution(name, None, f"there is no fused form of {own}")
+    fused = _fused(learner)
+    if fused is None:
+        kind = type(learner.opt).__name__
+        return Execution(name, None, f"there is no fused form of this {kind} and its tables")
+    return Execution("fused", fused, fused.describe())
+
+
+def _own(learner: Any) -> str | None:
+    """Return what of a step is not npcf's own, or None."""
+    model, opt, loss = learner.model, learner.opt, learner.loss_func
+    if type(loss) is not MSELossFlat or _replaced(loss, MSELossFlat, "forward", "backward"):
+        return f"the loss {type(loss).__name__}"
+    if not isinstance(model, PairModel) or _replaced(model, PairModel, "forward", "backward"):
+        return f"the model {type(model).__name__}"
+    if not model.has_bias:
+        return f"{type(model).__name__}, which has no biases"
+    if _replaced(opt, type(opt), "step") or _replaced(learner, _learner_class(), "step"):
+        return "a step of one's own"
+    if any(dict.get(model.params, n) is not dict.get(opt.params, n) for n in model.params):
+        return "an optimiser of other tables than the model's"
+    return None
+
+
+def _fused(learner: Any) -> Any:
+    from npcf.kernels.fused import trainer_for
+
+    model = learner.model
+    fused = trainer_for(
+        learner.opt,
+        model.y_range,
+        model.mean,
+        deferred=learner.deferred,
+        fast=learner.fast,
+        batch_size=learner.dls.train.bs,
+    )
+    if fused is not None:
+        fused.attach(model)
+    return fused
+
+
+def _replaced(holder: Any, cls: type, *names: str) -> bool:
+    """Whether any of these methods is another than the one of `cls`."""
+    return any(getattr(getattr(holder, n), "__func__", None) is not getattr(cls, n) for n in names)
+
+
+def _learner_class() -> type:
+    from npcf.training.learner import Learner
+
+    return Learner

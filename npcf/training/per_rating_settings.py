@@ -1,0 +1,117 @@
+"""Settings of per-rating SGD: by name, judged, and what follows from them for each row."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from npcf._types import Params, YRange
+from npcf.errors import (
+    SettingError,
+    require_choice,
+    require_count,
+    require_number,
+    require_pair,
+)
+
+TABLES = ("user_factors", "item_factors", "user_bias", "item_bias")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a per-rating fit does.  A tuple has one number for users and one for items.
+
+    `lr` falls exponentially to `final_lr` over `schedule_epochs` (default: those of the fit), and
+    `bias_lr` by the same factor.  `decay_powers` (factors, then biases; users, then items) multiply
+    a row's decay by (`decay_counts` / its ratings)**power: power 0 decays a row as often as it is
+    rated, power 1 all rows alike.  `mean` is added to every logit; None is the logit of the mean
+    rating, which without `y_range` is the mean itself.  Factors start from N(0, init / sqrt(K)).
+    """
+
+    n_factors: int = 64
+    lr: float = 0.01
+    wd: float | tuple[float, float] = 0.05
+    bias_lr: float | None = None  # None: lr
+    bias_wd: float | tuple[float, float] | None = None  # None: wd
+    y_range: YRange = None
+    loss: str = "mse"  # or "cross_entropy", which needs y_range
+    mean: float | None = None
+    final_lr: float | None = None  # None: lr
+    schedule_epochs: int | None = None
+    decay_counts: float = 80.0
+    decay_powers: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    init: float = 0.5
+    seed: int = 0
+
+
+presets = {
+    "ml-100k": Settings(
+        n_factors=256, lr=0.075, final_lr=0.005, schedule_epochs=100, bias_lr=0.025,
+        wd=(0.02, 0.03), bias_wd=(0.004, 0.001), decay_powers=(0.4, 0.7, 0.3, 0.3),
+        y_range=(1.0, 5.0), loss="cross_entropy", init=0.0625,
+    ),
+}  # fmt: skip
+PRESET_EPOCHS = {"ml-100k": 45}
+
+
+def judged(s: Settings) -> Settings:
+    """Return the settings, or raise SettingError at the first that cannot be."""
+    require_count("n_factors", s.n_factors)
+    require_count("seed", s.seed, 0)
+    require_choice("loss", s.loss, ("mse", "cross_entropy"))
+    for name in ("lr", "init", "decay_counts"):
+        require_number(name, getattr(s, name))
+    for name in ("bias_lr", "final_lr"):
+        if getattr(s, name) is not None:
+            require_number(name, getattr(s, name))
+    for name in ("wd", "bias_wd"):
+        for number in _pair(getattr(s, name) or 0.0):
+            require_number(name, number)
+    if len(s.decay_powers) != len(TABLES):
+        problem = f"has {len(s.decay_powers)} numbers, not one for each of {', '.join(TABLES)}"
+        raise SettingError("decay_powers", problem, "Give four.")
+    for power in s.decay_powers:
+        require_number("decay_powers", power)
+    if s.y_range is None and s.loss == "cross_entropy":
+        raise SettingError("y_range", "is None", "Cross-entropy needs the range of the ratings.")
+    if s.y_range is not None:
+        low, high = require_pair("y_range", s.y_range)
+        if not low < high:
+            raise SettingError("y_range", f"({low}, {high}) is no range", "Give (low, high).")
+    return s
+
+
+def fresh_tables(s: Settings, n_users: int, n_items: int) -> Params:
+    """Return factors (N, K) from N(0, init / sqrt(K)) and biases (N, 1) of zeros, float32."""
+    rng, scale = np.random.default_rng(s.seed), s.init / np.sqrt(s.n_factors)
+    params: Params = {}
+    for name, n in zip(TABLES, (n_users, n_items) * 2, strict=True):
+        is_bias = name.endswith("bias")
+        shape = (n, 1) if is_bias else (n, s.n_factors)
+        table = np.zeros(shape, np.float32) if is_bias else rng.standard_normal(shape, np.float32)
+        table *= np.float32(scale)
+        params[name] = table
+    return params
+
+
+def decays_of(s: Settings, counts: tuple[Any, Any]) -> Params:
+    """Return each row's decay (N,): the setting, weighted by how many ratings the row has."""
+    settings = (*_pair(s.wd), *_pair(s.wd if s.bias_wd is None else s.bias_wd))
+    decays: Params = {}
+    for n, (name, wd, power) in enumerate(zip(TABLES, settings, s.decay_powers, strict=True)):
+        ratio = s.decay_counts / np.maximum(counts[n % 2], 1)
+        decays[name] = (wd * ratio**power).astype(np.float32)
+    return decays
+
+
+def logit_of(mean: float, y_range: YRange) -> float:
+    """Return what a model of no factors and biases must add to predict `mean`."""
+    if y_range is None:
+        return mean
+    low, high = y_range
+    share = min(max((mean - low) / (high - low), 1e-3), 1 - 1e-3)
+    return float(np.log(share / (1 - share)))
+
+
+def _pair(value: Any) -> tuple[float, float]:
+    return (value, value) if np.ndim(value) == 0 else require_pair("wd", value)

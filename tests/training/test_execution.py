@@ -1,0 +1,205 @@
+"""Who takes the steps: chosen by what is possible, said, forcible, and the same training."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compare.limits import DEFERRED
+from npcf import kernels, models, ops, optim
+from npcf.data import CollabDataLoaders, planted
+from npcf.errors import DivergenceError, SettingError
+from npcf.kernels.fused import trainer
+from npcf.training import Callback, Learner, MSELossFlat
+from npcf.verify import assert_same_bits, assert_within
+
+RATINGS = planted(60, 40, 500, seed=3).ratings
+OPTIMIZERS = {
+    "adam": optim.fastai_adam,
+    "sgd": lambda p, lr: optim.SGD(p, lr, weight_decay=0.1),
+    "decoupled": lambda p, lr: optim.fastai_sgd(p, lr, mom=0.9, wd=0.1),
+    "touched": lambda p, lr: optim.SGD(p, lr, weight_decay=0.1, rows="touched_rows"),
+    "coupled adam": lambda p, lr: optim.Adam(p, lr, weight_decay=0.1),
+}
+compiling = pytest.mark.skipif(not kernels.compiles(), reason="NUMBA_DISABLE_JIT is set")
+
+
+def learner(optimizer="adam", cls=models.DotProductBiasEmb, dtype=np.float64, bs=8, **options):
+    tables, batches = np.random.default_rng(0).spawn(2)
+    dls = CollabDataLoaders.from_ratings(RATINGS, bs=bs, rng=batches)
+    model = cls(dls.n_users, dls.n_items, 3, rng=tables, dtype=dtype)
+    opt_func = OPTIMIZERS.get(optimizer, optimizer)
+    return Learner(dls, model, opt_func=opt_func, progress=False, **options)
+
+
+@compiling
+@settings(max_examples=settings.default.max_examples // 4, deadline=None)
+@given(
+    name=st.sampled_from(sorted(OPTIMIZERS)),
+    cls=st.sampled_from([models.DotProductBiasEmb, models.DotProductBiasCP]),
+    bs=st.sampled_from([1, 7, 64]),
+    deferred=st.sampled_from([None, False]),
+    every=st.sampled_from([1, 5, 10**6]),
+)
+def test_fused_training_is_the_reference_s_training(name, cls, bs, deferred, every):
+    """Two epochs: every table, state, loss and epoch row."""
+
+    class Listener(Callback):
+        def after_step(self, learner):
+            assert np.isfinite(learner.steps["loss"]).all()
+
+    Listener.every = every
+    fits = []
+    for backend in ("numpy", "numba"):
+        learn = learner(name, cls, bs=bs, backend=backend, deferred=deferred)
+        learn.callbacks = [Listener()]
+        learn.fit_one_cycle(2, 1e-2)
+        fits.append(learn)
+    reference, fused = fits
+    assert reference.execution.name == "reference"
+    assert fused.execution.name == "fused"
+    for key, table in reference.model.params.items():
+        assert_within(fused.model.params[key], table, DEFERRED.limit * abs(table).max(), key)
+    states = [fit.opt.state_arrays() for fit in fits]
+    assert states[0].keys() == states[1].keys()
+    for key, array in states[0].items():
+        assert_within(states[1][key], array, DEFERRED.limit * abs(array).max(), key)
+    losses = [fit.steps["loss"].to_numpy() for fit in fits]
+    assert_within(losses[1], losses[0], DEFERRED.limit * 5.5**2)
+    columns = ["train_loss_smoothed", "valid_loss", "rmse", "lr"]
+    rows = [fit.history[columns].to_numpy() for fit in fits]
+    assert_within(rows[1], rows[0], DEFERRED.limit * 5.5**2)
+
+
+@compiling
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+def test_without_waiting_the_bits_are_those_of_the_compiled_operations(name, dtype):
+    fits = [
+        learner(name, dtype=dtype, backend=kernels),
+        learner(name, dtype=dtype, deferred=False),
+    ]
+    for learn in fits:
+        learn.fit_one_cycle(2, 1e-2)
+    assert [learn.execution.name for learn in fits] == ["compiled", "fused"]
+    for key, table in fits[0].model.params.items():
+        assert_same_bits(fits[1].model.params[key], table, key)
+    assert fits[0].steps.equals(fits[1].steps)
+
+
+@compiling
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+def test_no_bit_depends_on_how_a_run_is_cut_into_slices(name, monkeypatch):
+    """The length of a slice follows the clock; nothing else may."""
+    want = learner(name)
+    want.fit_one_cycle(2, 1e-2)
+    for seconds in (1e-9, 1e9):  # one step at a time, and all at once
+        monkeypatch.setattr(trainer, "SLICE", seconds)
+        again = learner(name)
+        again.fit_one_cycle(2, 1e-2)
+        for key, table in want.model.params.items():
+            assert_same_bits(again.model.params[key], table, f"{key}, slices of {seconds}")
+
+
+@compiling
+@pytest.mark.parametrize("name", ["adam", "sgd", "decoupled"])
+@pytest.mark.parametrize("longest", [3, 17])
+def test_a_history_ends_at_the_same_step_however_it_is_cut(name, longest, monkeypatch):
+    fits = []
+    for form in (trainer.AdamForm, trainer.SGDForm):
+        monkeypatch.setattr(form, "longest", longest)
+    for seconds in (1e-9, 1e9):
+        monkeypatch.setattr(trainer, "SLICE", seconds)
+        fits.append(learner(name, deferred=True))
+        fits[-1].fit_one_cycle(1, 1e-2)
+    for key, table in fits[0].model.params.items():
+        assert_same_bits(fits[1].model.params[key], table, key)
+
+
+def test_what_was_chosen_is_said_and_can_be_forced(caplog):
+    caplog.set_level("INFO", "npcf")
+    learn = learner()
+    assert learn.execution is None
+    learn.fit(1, 1e-3)
+    if kernels.compiles():
+        assert str(learn.execution) == (
+            "fused (Adam, float64, strict; rows outside the batch wait until they are needed)"
+        )
+    else:
+        assert str(learn.execution) == "reference (NUMBA_DISABLE_JIT is set)"
+    assert f"steps: {learn.execution}" in caplog.text
+    for backend, want in (("numpy", 'reference (backend="numpy")'),
+                          (ops, "reference (a module of operations was given)"),
+                          (kernels, "compiled (a module of operations was given)")):  # fmt: skip
+        learn = learner(backend=backend)
+        learn.fit(1, 1e-3)
+        assert str(learn.execution) == want
+    with pytest.raises(SettingError, match="no backend 'cuda'"):
+        learner(backend="cuda")
+    with pytest.raises(SettingError, match="deferred"):
+        learner("coupled adam", backend="numba", deferred=True).fit(1, 1e-3)
+
+
+class OwnLoss(MSELossFlat):
+    """Somebody's own."""
+
+
+class OwnLearner(Learner):
+    def step(self, batch):
+        self.calls = getattr(self, "calls", 0) + 1
+        return super().step(batch)
+
+
+def test_what_is_somebody_s_own_is_never_passed_over():
+    """An own loss, model, optimiser or step takes every step, compiled operations under it."""
+    cases = {
+        "the loss OwnLoss": learner(backend="numba", loss_func=OwnLoss()),
+        "EmbeddingDot, which has no biases": learner(cls=models.EmbeddingDot, backend="numba"),
+        "this RMSProp and its tables": learner(optim.RMSProp, backend="numba"),
+        "this SparseAdam and its tables": learner(optim.SparseAdam, backend="numba"),
+        "a step of one's own": learner(backend="numba"),
+    }
+    own = cases["a step of one's own"]
+    own.__class__ = OwnLearner
+    for reason, learn in cases.items():
+        learn.fit(1, 1e-3)
+        assert str(learn.execution) == f"compiled (there is no fused form of {reason})"
+    assert own.calls == len(own.dls.train)
+
+
+def test_replaced_methods_and_tables_are_called_and_read():
+    calls = []
+    learn = learner(backend="numba")
+    forward = learn.model.forward
+    learn.model.forward = lambda *a, **k: (calls.append(1), forward(*a, **k))[1]
+    learn.fit(1, 1e-3)
+    assert len(calls) > len(learn.dls.train)
+    learn = learner(backend="numba")
+    learn.opt = optim.fastai_adam({k: v.copy() for k, v in learn.model.params.items()})
+    learn.fit(1, 1e-3)
+    assert learn.execution.reason.endswith("an optimiser of other tables than the model's")
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_divergence_leaves_the_steps_before_it(backend):
+    """A rate that explodes: the losses so far are kept, the tables are those before the step."""
+    learn = learner("sgd", backend=backend)
+    with pytest.raises(DivergenceError, match="loss: is"), np.errstate(all="ignore"):
+        learn.model.y_range = None
+        learn.fit(1, 50.0)
+    losses = learn.steps["loss"]
+    assert len(losses) == learn.fit_state.batch > 2
+    assert np.isfinite(losses).all()
+    assert losses.iloc[-1] > losses.iloc[0]
+
+
+def test_a_model_taken_on_by_another_learner_is_never_stale():
+    """Two learners in turn over one model: each sees what the other has done."""
+    first, second = learner(backend="numba", deferred=True), learner(backend="numba")
+    second.model = first.model
+    errors = [first.validate()]
+    for learn in (first, second, first):
+        learn.fit(1, 1e-2)
+        assert first.validate() == second.validate()
+        errors.append(first.validate())
+    assert len(set(errors)) == 4
