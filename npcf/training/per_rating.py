@@ -153,7 +153,9 @@ class PerRatingSGD:
             low, high = -np.inf, np.inf
         sizes = ratings.n_users, ratings.n_items
         given = Given(ratings.users, ratings.items, ratings.rating, *sizes, low, high)
-        self._trainer = Trainer(given, fresh_tables(s, *sizes), s.seed)
+        self._trainer = Trainer(given, s.n_factors, s.seed)
+        for name, rows in fresh_tables(s, *sizes):
+            self._trainer.load(name, rows)
         decays = decays_of(s, self._trainer.counts)
         mean = s.mean if s.mean is not None else logit_of(self._trainer.mean_rating, s.y_range)
         self._rule = Rule(s.lr, s.lr, decays, mean, s.y_range, s.loss)

@@ -1,11 +1,12 @@
 """Settings of per-rating SGD: by name, judged, and what follows from them for each row."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from npcf._types import Params, YRange
+from npcf._types import FloatArray, Params, YRange
 from npcf.errors import (
     SettingError,
     require_choice,
@@ -14,6 +15,7 @@ from npcf.errors import (
     require_pair,
 )
 
+STRETCH = 4096  # rows
 TABLES = ("user_factors", "item_factors", "user_bias", "item_bias")
 
 
@@ -81,17 +83,17 @@ def judged(s: Settings) -> Settings:
     return s
 
 
-def fresh_tables(s: Settings, n_users: int, n_items: int) -> Params:
-    """Return factors (N, K) from N(0, init / sqrt(K)) and biases (N, 1) of zeros, float32."""
-    rng, scale = np.random.default_rng(s.seed), s.init / np.sqrt(s.n_factors)
-    params: Params = {}
-    for name, n in zip(TABLES, (n_users, n_items) * 2, strict=True):
-        is_bias = name.endswith("bias")
-        shape = (n, 1) if is_bias else (n, s.n_factors)
-        table = np.zeros(shape, np.float32) if is_bias else rng.standard_normal(shape, np.float32)
-        table *= np.float32(scale)
-        params[name] = table
-    return params
+def fresh_tables(
+    s: Settings, n_users: int, n_items: int
+) -> Iterator[tuple[str, Iterator[FloatArray]]]:
+    """Go through the tables of factors, drawn STRETCH rows at a time from N(0, init / sqrt(K)).
+
+    So no second copy of a table is ever in memory; biases start from zero.
+    """
+    rng, scale = np.random.default_rng(s.seed), np.float32(s.init / np.sqrt(s.n_factors))
+    for name, n in zip(TABLES[:2], (n_users, n_items), strict=True):
+        sizes = (min(STRETCH, n - first) for first in range(0, n, STRETCH))
+        yield name, (scale * rng.standard_normal((m, s.n_factors), np.float32) for m in sizes)
 
 
 def decays_of(s: Settings, counts: tuple[Any, Any]) -> Params:

@@ -141,7 +141,7 @@ def test_compiled_epochs_are_the_rule_s_in_the_order_of_the_epoch(seed, kind, k,
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "PARTS", ((0, parts),))
         patch.setattr(blocks, "CACHED", 64)
-        trainer = Trainer(given_, params, seed % 1000)
+        trainer = trainer_of(given_, params, seed % 1000)
     for number in range(2):
         total, order = trainer.epoch(number, rule), in_order(trainer, number)
         squares = [off * off for off in (bounded.step(*rating, rule) for rating in order)]
@@ -152,6 +152,13 @@ def test_compiled_epochs_are_the_rule_s_in_the_order_of_the_epoch(seed, kind, k,
         assert not side.factors[:, k:].any()
         assert side.factors.shape[1] % LANE == 0
         assert side.factors.ctypes.data % 64 == 0
+
+
+def trainer_of(given_, params, seed=0):
+    trainer = Trainer(given_, params["user_factors"].shape[1], seed)
+    for name, table in params.items():
+        trainer.load(name, [table[:3], table[3:]])
+    return trainer
 
 
 def in_order(trainer, number):
@@ -173,12 +180,12 @@ def test_every_epoch_visits_every_rating_once_in_another_order(parts, monkeypatc
     monkeypatch.setattr(blocks, "PARTS", ((0, parts),))
     rng = np.random.default_rng(1)
     given_ = ratings_of(5000, 90, 70, rng)
-    trainer = Trainer(given_, tables(90, 70, 4, rng), 3)
+    trainer = trainer_of(given_, tables(90, 70, 4, rng), 3)
     orders = [in_order(trainer, number) for number in range(3)]
     want = sorted(zip(*(column.tolist() for column in given_[:3]), strict=True))
     assert all(sorted(order) == want for order in orders)
     assert len({tuple(order) for order in orders}) == 3
-    assert Trainer(given_, tables(90, 70, 4, rng), 3).ratings.users.tobytes() == (
+    assert trainer_of(given_, tables(90, 70, 4, rng), 3).ratings.users.tobytes() == (
         trainer.ratings.users.tobytes()
     )
 
@@ -187,7 +194,7 @@ def test_every_epoch_visits_every_rating_once_in_another_order(parts, monkeypatc
 def test_blocks_of_a_stratum_share_no_row(parts, monkeypatch):
     monkeypatch.setattr(blocks, "PARTS", ((0, parts),))
     rng = np.random.default_rng(2)
-    trainer = Trainer(ratings_of(4000, 50, 30, rng), tables(50, 30, 4, rng))
+    trainer = trainer_of(ratings_of(4000, 50, 30, rng), tables(50, 30, 4, rng))
     columns, seen = trainer.ratings[:2], 0
     for stratum in trainer.strata(0):
         rows = [set(), set()]
@@ -210,7 +217,7 @@ def test_any_number_of_threads_gives_the_same_bits(kind, monkeypatch):
     given_, params = ratings_of(20_000, 300, 200, rng), tables(300, 200, 20, rng)
     rule, results = rule_for(params, rng, kind, lr=0.01), []
     for threads in (1, 2, 4, 8, 2):
-        trainer = Trainer(given_, params, 5)
+        trainer = trainer_of(given_, params, 5)
         totals = [trainer.epoch(number, rule, threads) for number in range(3)]
         pred = trainer.predict(*given_[:2], rule, threads)
         results.append((totals, pred, trainer.params, trainer.rmse(*given_[:3], rule, threads)))
@@ -228,7 +235,7 @@ def test_predictions_are_the_model_s():
     given_, params = ratings_of(100_000, 80, 60, rng), tables(80, 60, 20, rng)
     for kind in KINDS:
         rule = rule_for(params, rng, kind)
-        trainer = Trainer(given_, params, 5)
+        trainer = trainer_of(given_, params, 5)
         pred = trainer.predict(*given_[:2], rule, threads=2)
         model = models.PairModel(trainer.params, kind[0], mean=rule.mean)
         want = model(np.stack(given_[:2], axis=1))
@@ -242,7 +249,7 @@ def test_mapped_files_give_the_same_bits(tmp_path):
     for n, column in enumerate(given_[:3]):
         np.save(tmp_path / f"{n}.npy", column)
     maps = [np.load(tmp_path / f"{n}.npy", mmap_mode="r") for n in range(3)]
-    trainers = [Trainer(given_, params), Trainer(Given(*maps, 40, 30), params)]
+    trainers = [trainer_of(given_, params), trainer_of(Given(*maps, 40, 30), params)]
     rule = rule_for(params, rng)
     for trainer in trainers:
         trainer.epoch(0, rule)
@@ -257,7 +264,7 @@ def test_stopped_between_two_ratings_the_tables_are_whole(threads, monkeypatch):
     monkeypatch.setattr(blocks, "PARTS", ((0, 4),))
     rng = np.random.default_rng(6)
     given_, params = ratings_of(8000, 60, 50, rng), tables(60, 50, 8, rng)
-    trainer, rule, heard = Trainer(given_, params), rule_for(params, rng, lr=0.01), []
+    trainer, rule, heard = trainer_of(given_, params), rule_for(params, rng, lr=0.01), []
     trainer.epoch(0, rule, threads, lambda done: heard.append(done) or len(heard) >= 3)
     assert trainer.stopped
     assert 0 < trainer.done < 8000
@@ -316,6 +323,6 @@ def test_few_loops_are_compiled():
     for k in (33, 40, 48):
         for kind in KINDS:
             params = tables(5, 4, k, rng)
-            trainer = Trainer(ratings_of(30, 5, 4, rng), params)
+            trainer = trainer_of(ratings_of(30, 5, 4, rng), params)
             trainer.epoch(0, rule_for(params, rng, kind))
     assert len(set(sweep.signatures) - before) <= 1

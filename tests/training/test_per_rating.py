@@ -11,6 +11,7 @@ from npcf.analysis import Predictor
 from npcf.cli import main
 from npcf.data import planted, split_indices
 from npcf.errors import DivergenceError, IdRangeError, SettingError, ShapeError, UsageError
+from npcf.kernels import compiles
 from npcf.kernels.per_rating import blocks
 from npcf.training import PerRatingSGD, RatingArrays, presets, rmse
 from npcf.training.per_rating_settings import PRESET_EPOCHS, TABLES
@@ -146,6 +147,7 @@ def test_the_command_trains_saves_and_repeats_itself(tmp_path, capsys):
     assert "mini-batches" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(not compiles(), reason="a minute of plain Python")
 def test_the_preset_s_accuracy_on_ml_100k():
     """The first published fold, 64 factors for time; all five with 256: compare/bench."""
     folder = places.movielens() or pytest.skip(places.NO_MOVIELENS)

@@ -5,7 +5,7 @@ own, so it does not matter who takes it, or when.  Compiled loops let go of the 
 so plain Python threads are enough; they return every tenth of a second or so, and stop when told.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npcf._types import FloatArray, Params
-from npcf.kernels.per_rating.blocks import Groups
 from npcf.kernels.per_rating.reference import LOSSES, NAMES, Rule
 from npcf.kernels.per_rating.row_step import LANE, padded
 from npcf.kernels.per_rating.stored import Given, stored
@@ -46,29 +45,38 @@ class Trainer:
     `rule` may be replaced between epochs; `rule.decays` is by original row.
     """
 
-    def __init__(self, given: Given, params: Params, seed: int = 0):
-        self.n_factors, self.seed = params["user_factors"].shape[1], seed
-        self.lanes = (0,) * max(1, -(-self.n_factors // LANE))
+    def __init__(self, given: Given, n_factors: int, seed: int = 0):
+        self.n_factors, self.seed = n_factors, seed
+        self.lanes = (0,) * max(1, -(-n_factors // LANE))
         self.ratings, self.blocks, self.counts = stored(given, 4 * LANE * len(self.lanes), seed)
-        groups = (self.blocks.users, self.blocks.items)
-        self.sides = tuple(
-            _side(group, params[f"{name}_factors"], params[f"{name}_bias"], self.lanes)
-            for group, name in zip(groups, ("user", "item"), strict=True)
-        )
         self.mean_rating = float(self.ratings.rating.mean(dtype=np.float64))
+        self.groups = {"user": self.blocks.users, "item": self.blocks.items}
+        self.sides = tuple(
+            Side(padded(len(g.row_at), LANE * len(self.lanes)), _scalars(len(g.row_at)))
+            for g in self.groups.values()
+        )
         self.done, self.stopped = 0, False
+
+    def load(self, name: str, rows: Iterable[FloatArray]) -> None:
+        """Set the parameter `name`, given as consecutive stretches of its rows."""
+        who, what = name.split("_")
+        group, side = self.groups[who], dict(zip(self.groups, self.sides, strict=True))[who]
+        first = 0
+        for stretch in rows:
+            places = group.place_of[first : first + len(stretch)]
+            first += len(stretch)
+            if what == "bias":
+                side.scalars[places, BIAS] = stretch.reshape(-1)
+            else:
+                side.factors[places, : self.n_factors] = stretch
 
     @property
     def params(self) -> Params:
         """The tables (N, K) and biases (N, 1) in their original order, copied."""
         tables: Params = {}
-        groups = (self.blocks.users, self.blocks.items)
-        for group, side, name in zip(groups, self.sides, ("user", "item"), strict=True):
-            factors = np.empty((len(group.row_at), self.n_factors), np.float32)
-            factors[group.row_at] = side.factors[:, : self.n_factors]
-            bias = np.empty((len(group.row_at), 1), np.float32)
-            bias[group.row_at, 0] = side.scalars[:, BIAS]
-            tables |= {f"{name}_factors": factors, f"{name}_bias": bias}
+        for (name, group), side in zip(self.groups.items(), self.sides, strict=True):
+            tables[f"{name}_factors"] = side.factors[group.place_of, : self.n_factors]
+            tables[f"{name}_bias"] = side.scalars[group.place_of, BIAS : BIAS + 1]
         return {name: tables[name] for name in NAMES}
 
     def epoch(
@@ -94,7 +102,7 @@ class Trainer:
     def predict(self, users: Any, items: Any, rule: Rule, threads: int = 1) -> FloatArray:
         """Return the predictions (n,) float32 of judged pairs."""
         out = np.empty(len(users), np.float32)
-        numbers, groups = numbers_of(rule), (self.blocks.users, self.blocks.items)
+        numbers, groups = numbers_of(rule), self.groups.values()
 
         def part(first: int) -> None:
             here = slice(first, first + PIECE)
@@ -144,13 +152,13 @@ class Trainer:
                 if self.stopped:
                     return total, done
                 here = firsts[n : n + step]
-                total += sweep(self.ratings[:3], here, stop, *self.sides, rule, self.lanes)
+                with np.errstate(all="ignore"):  # for the loop as plain Python
+                    total += sweep(self.ratings[:3], here, stop, *self.sides, rule, self.lanes)
                 done += int(np.minimum(here + SEGMENT, stop).sum() - here.sum())
         return total, done
 
     def _set_decays(self, rule: Rule) -> None:
-        groups = (self.blocks.users, self.blocks.items)
-        for group, side, name in zip(groups, self.sides, ("user", "item"), strict=True):
+        for (name, group), side in zip(self.groups.items(), self.sides, strict=True):
             side.scalars[:, WD_FACTORS] = rule.decays[f"{name}_factors"][group.row_at]
             side.scalars[:, WD_BIAS] = rule.decays[f"{name}_bias"][group.row_at]
 
@@ -170,12 +178,8 @@ def numbers_of(rule: Rule) -> Numbers:
     )
 
 
-def _side(group: Groups, factors: FloatArray, bias: FloatArray, lanes: tuple[int, ...]) -> Side:
-    table = padded(len(factors), LANE * len(lanes))
-    table[:, : factors.shape[1]] = factors[group.row_at]
-    scalars = np.zeros((len(factors), 4), np.float32)
-    scalars[:, BIAS] = bias.reshape(-1)[group.row_at]
-    return Side(table, scalars)
+def _scalars(n_rows: int) -> FloatArray:
+    return np.zeros((n_rows, 4), np.float32)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from npcf.kernels._jit import jit_fast
 from npcf.kernels.per_rating.blocks import Blocks, Counts
 from npcf.kernels.per_rating.shuffle import shuffle
 
-CHUNK = 2**20  # ratings
+CHUNK = 2**18  # ratings
 
 
 class Stored(NamedTuple):
