@@ -42,8 +42,8 @@ STEP_LOSS = {"f64": Limit(1e-13, 1.2e-15), "f32": Limit(1e-5, 7.2e-7)}
 # npcf with itself: the RMSE after one small training (`tests/training/test_learner.py`), NumPy
 # against Numba; measured is the largest of five seeds
 EXECUTIONS = {"float32": Limit(2e-6, 2.2e-8), "float64": Limit(1e-13, 0.0)}
-# predictions of the per-rating loop against the model's forward pass, NumPy against Numba, in rating
-# units: two orders of addition in float32 (`tests/training/test_per_rating.py`)
+# predictions of the per-rating loop against the model, in rating units: two orders of addition
+# in float32 (`tests/training/test_per_rating.py`)
 PER_RATING = Limit(1e-5, 1.0e-6)
 # test RMSE on the first fold of ML-100k, preset "ml-100k" with 64 factors; the room is for another
 # machine's exp and sums over 3.6 million steps

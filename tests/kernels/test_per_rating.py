@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from npcf import models, ops, optim
 from npcf.errors import DataError, DTypeError, EmptyBatchError, IdRangeError, ShapeError
-from npcf.kernels.per_rating import Rule, Trainer, blocks, per_rating_step
+from npcf.kernels.per_rating import Rule, Trainer, blocks, per_rating_epoch, per_rating_step
 from npcf.kernels.per_rating.row_step import LANE
 from npcf.kernels.per_rating.shuffle import shuffle
 from npcf.kernels.per_rating.stored import Given
@@ -123,6 +123,40 @@ def test_the_rule_is_sgd_of_touched_rows_with_batches_of_one(seed, kind, k, dtyp
         assert_within(off, r - float(pred[0]), bounded.step(u, i, r, rule).tolerance.item())
     bounded.check(params)
     bounded.check(by_ops)
+
+
+def loss_of(tables, u, i, r, rule):
+    """One rating's loss; complex numbers pass through."""
+    z = rule.mean + tables["user_bias"][u, 0] + tables["item_bias"][i, 0]
+    z = z + (tables["user_factors"][u] * tables["item_factors"][i]).sum()
+    if rule.y_range is None:
+        return (z - r) ** 2 / 2
+    low, high = rule.y_range
+    s = 1 / (1 + np.exp(-z))
+    if rule.loss == "mse":
+        return (low + (high - low) * s - r) ** 2 / 2
+    y = (r - low) / (high - low)
+    return -(y * np.log(s) + (1 - y) * np.log(1 - s))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_a_step_follows_the_gradient_of_its_loss(kind):
+    """Every entry of every table against the complex step; float64, no decay."""
+    rng = np.random.default_rng(8)
+    params = tables(2, 3, 4, rng, np.float64)
+    none = {name: np.zeros(len(table)) for name, table in params.items()}
+    rule = rule_for(params, rng, kind)._replace(decays=none)
+    before = {name: table.copy() for name, table in params.items()}
+    per_rating_epoch(params, [1], [2], [4.0], rule)
+    for name, table in before.items():
+        lr = rule.bias_lr if "bias" in name else rule.lr
+        for at in np.ndindex(table.shape):
+            moved = {n: t.astype(complex) for n, t in before.items()}
+            moved[name][at] += 1e-200j
+            slope = (loss_of(moved, 1, 2, 4.0, rule).imag / 1e-200).item()
+            # a dozen roundings on either side, of numbers up to the table's, the rating's and 1
+            bound = PRECISION[np.dtype(np.float64)].gamma(40) * 16
+            assert_within(params[name][at], table[at] - lr * slope, bound, f"{name}{at}")
 
 
 @given(
