@@ -79,7 +79,7 @@ class PerRatingSGD:
         self.rows: list[PerRatingEpoch] = []
         self.interrupted = False
         self._trainer: Any = None
-        self._rule: Any = None
+        self.rule: Any = None
 
     @property
     def history(self) -> pd.DataFrame:
@@ -89,7 +89,7 @@ class PerRatingSGD:
     @property
     def model(self) -> PairModel:
         """The model as it stands: tables (N, K), biases (N, 1), copied."""
-        return PairModel(self._fitted().params, self.settings.y_range, mean=self._rule.mean)
+        return PairModel(self.fitted.params, self.settings.y_range, mean=self.rule.mean)
 
     def fit(
         self,
@@ -120,25 +120,25 @@ class PerRatingSGD:
                     break
                 error = self.evaluate(valid, threads) if valid is not None else float("nan")
                 seconds = time.perf_counter() - start
-                self.rows.append(PerRatingEpoch(epoch, train, error, self._rule.lr, seconds))
+                self.rows.append(PerRatingEpoch(epoch, train, error, self.rule.lr, seconds))
                 if on_epoch is not None:
                     on_epoch(self.rows[-1])
         return self.history
 
     def predict(self, users: Any, items: Any, threads: int = 1) -> FloatArray:
         """Return predictions (n,) float32 for pairs of rows, given as two arrays."""
-        trainer = self._fitted()
+        trainer = self.fitted
         sizes = [len(count) for count in trainer.counts]
         users = require_ids("users", users, sizes[0])
         items = require_ids("items", items, sizes[1])
         require_same_shape(users=users, items=items)
-        pred: FloatArray = trainer.predict(users, items, self._rule, threads)
+        pred: FloatArray = trainer.predict(users, items, self.rule, threads)
         return pred
 
     def evaluate(self, ratings: Any, threads: int = 1) -> float:
         """Return the root of the mean squared error over `ratings`, summed in float64."""
-        error: float = self._fitted().rmse(
-            ratings.users, ratings.items, ratings.rating, self._rule, threads
+        error: float = self.fitted.rmse(
+            ratings.users, ratings.items, ratings.rating, self.rule, threads
         )
         return error
 
@@ -158,7 +158,7 @@ class PerRatingSGD:
             self._trainer.load(name, rows)
         decays = decays_of(s, self._trainer.counts)
         mean = s.mean if s.mean is not None else logit_of(self._trainer.mean_rating, s.y_range)
-        self._rule = Rule(s.lr, s.lr, decays, mean, s.y_range, s.loss)
+        self.rule = Rule(s.lr, s.lr, decays, mean, s.y_range, s.loss)
 
     def _set_rates(self, epoch: int, n_epochs: int) -> None:
         s = self.settings
@@ -166,7 +166,7 @@ class PerRatingSGD:
         share = min(epoch / max(last, 1), 1.0)
         factor = 1.0 if s.final_lr is None else (s.final_lr / s.lr) ** share
         bias_lr = s.lr if s.bias_lr is None else s.bias_lr
-        self._rule = self._rule._replace(lr=s.lr * factor, bias_lr=bias_lr * factor)
+        self.rule = self.rule._replace(lr=s.lr * factor, bias_lr=bias_lr * factor)
 
     def _epoch(
         self, epoch: int, threads: int, progress: bool | None, interrupt: Interrupt, n: int
@@ -181,15 +181,17 @@ class PerRatingSGD:
                 shown = taken
                 return interrupt.asked
 
-            total = self._trainer.epoch(epoch, self._rule, threads, between)
+            total = self._trainer.epoch(epoch, self.rule, threads, between)
         self.interrupted = self._trainer.stopped
         if not np.isfinite(total):
             raise DivergenceError(
-                "loss", f"is {total} at lr {self._rule.lr:g}", "Lower lr, or look at the ratings."
+                "loss", f"is {total} at lr {self.rule.lr:g}", "Lower lr, or look at the ratings."
             )
         return float(np.sqrt(total / n))
 
-    def _fitted(self) -> Any:
+    @property
+    def fitted(self) -> Any:
+        """The `npcf.kernels.per_rating.Trainer` in use."""
         if self._trainer is None:
             raise UsageError("fit", "has not been called", "Call fit(ratings, n_epochs) first.")
         return self._trainer

@@ -68,7 +68,7 @@ def test_rates_fall_exponentially_and_decay_follows_the_counts():
     )  # fmt: skip
     lrs = trainer.history["lr"].to_numpy()
     assert lrs.tolist() == [0.08 * 0.25 ** (epoch / 4) for epoch in range(3)]
-    rule = trainer._rule
+    rule = trainer.rule
     assert rule.bias_lr == 0.04 * (0.02 / 0.08) ** 0.5
     counts = np.bincount(TRAIN.users, minlength=TRAIN.n_users)
     want = (0.1 * 10.0 / np.maximum(counts, 1)).astype(np.float32)

@@ -87,7 +87,7 @@ class Trainer:
         `between(n)` is called every now and then with the number of ratings done; if it returns
         true, the epoch ends there, between two ratings.
         """
-        self._set_decays(rule)
+        self.set_decays(rule)
         total, self.done, self.stopped = 0.0, 0, False
         numbers = numbers_of(rule)
         with _pool(threads) as run:
@@ -157,7 +157,8 @@ class Trainer:
                 done += int(np.minimum(here + SEGMENT, stop).sum() - here.sum())
         return total, done
 
-    def _set_decays(self, rule: Rule) -> None:
+    def set_decays(self, rule: Rule) -> None:
+        """Put each row's decays beside its bias."""
         for (name, group), side in zip(self.groups.items(), self.sides, strict=True):
             side.scalars[:, WD_FACTORS] = rule.decays[f"{name}_factors"][group.row_at]
             side.scalars[:, WD_BIAS] = rule.decays[f"{name}_bias"][group.row_at]
