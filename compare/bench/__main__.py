@@ -3,8 +3,8 @@
     python -m compare.bench seed-run | per-rating | table-growth | threads | start-up | memory |
                             accuracy | all | show    [--rounds N]
 
-`show` prints what the last runs left, without measuring.  Ends in 1 if something that must be
-reached was not, or a question could not be answered.
+`show` prints what the last runs left, for the README, without measuring.  Ends in 1 if something
+that must be reached was not, or a question could not be answered.
 """
 
 import argparse
@@ -46,10 +46,12 @@ def measure(question: str, options: Options) -> list[Row]:
     return answer.rows
 
 
-def stored() -> list[Row]:
-    """Return all rows that the last runs left, in the order of the questions."""
-    found = [results.load(question) for question in QUESTIONS]
-    return [row for content in found if content for row in content["rows"]]
+def stored() -> str:
+    """Return the README's part: the table of what the last runs left, and how they came about."""
+    found = [content for question in QUESTIONS if (content := results.load(question))]
+    rows = [row for content in found for row in content["rows"]]
+    runs = [f"- {results.described(content)}" for content in found]
+    return "\n".join([as_markdown(rows), "", *runs])
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -60,13 +62,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=Options().rounds, help="(default: 5)")
     parser.add_argument("--small", action="store_true", help="seconds; figures mean nothing")
     args = parser.parse_args(arguments)
-    if "show" in args.question:
-        rows = stored()
-        print(as_markdown(rows))
-    else:
-        asked = QUESTIONS if "all" in args.question else args.question
-        options = Options(args.rounds, args.small)
-        rows = [row for question in asked for row in measure(question, options)]
+    if args.question == ["show"]:
+        print(stored())
+        return 0
+    asked = QUESTIONS if "all" in args.question else args.question
+    options = Options(args.rounds, args.small)
+    rows = [row for question in asked for row in measure(question, options)]
     return int(any(row.must and not row.ok for row in rows))
 
 

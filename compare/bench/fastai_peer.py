@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from compare.bench.measuring import Contestant
-from compare.bench.seed_job import BATCH, DECAY, K, LR, Y_RANGE, SeedJob
+from compare.bench.seed_job import BATCH, DECAY, LR, Y_RANGE, K, SeedJob
 
 NAME = "fastai"
 THREADS = (1, 2)

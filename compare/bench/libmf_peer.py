@@ -1,15 +1,21 @@
-"""LIBMF through its Python binding: `make peers` compiles it for this processor.
+"""LIBMF, compiled for this processor: `make peers` builds the Python package with
 
-    CFLAGS="-O3 -march=native -DUSEAVX -DUSEOMP -fopenmp"
+    CFLAGS="-O3 -march=native -pthread -DUSEAVX -DUSEOMP -fopenmp"
 
-An iteration is the difference between a fit of many and a fit of one, over the rest: what copying
-the ratings into LIBMF's own order costs is nobody's question here.  L2 decay only, as npcf's;
-LIBMF's own AdaGrad rates, at its default.
+as LIBMF's own Makefile does; built plainly, the package has neither AVX nor threads for its set-up,
+and is not taken for LIBMF here.
+
+The binding's `fit` hands over ratings by way of floats and never frees them; so this calls the
+library under it.  An epoch is the difference between a fit of many and a fit of one, over the rest:
+what copying the ratings into LIBMF's own order costs is nobody's question here.  L2 decay only, as
+npcf's; LIBMF's own AdaGrad rates, at their default.
 """
 
 import contextlib
+import ctypes
 import io
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,42 +24,89 @@ from numpy.typing import NDArray
 from compare.bench.measuring import Absent
 from npcf.training import RatingArrays
 
-BINS_A_THREAD = 13  # the binding's own default: 26 bins for two threads
+BINS = 26  # a side, the binding's own default
+RATE = 0.1  # the same
+NODE = np.dtype([("user", np.int32), ("item", np.int32), ("rating", np.float32)])
+AVX = b"Dv8_f"  # a vector of eight floats, in the names of functions that take one
+CHUNK = 100_000
+
+
+class Problem(ctypes.Structure):
+    """LIBMF's `mf_problem`."""
+
+    _fields_ = [
+        ("n_users", ctypes.c_int),
+        ("n_items", ctypes.c_int),
+        ("n", ctypes.c_longlong),
+        ("nodes", ctypes.c_void_p),
+    ]
 
 
 class LIBMF:
     """LIBMF on one set of ratings."""
 
     def __init__(self, train: RatingArrays, held_out: RatingArrays, wd: float):
-        with contextlib.redirect_stdout(io.StringIO()):  # it prints where it was found
-            try:
-                from libmf import mf
-            except ImportError as error:
-                raise Absent(f"libmf is not installed: {error}") from error
-        self.mf, self.wd, self.held_out = mf, wd, held_out
-        self.triples = np.empty((len(train.rating), 3), np.float32)
-        for column, values in enumerate((train.users, train.items, train.rating)):
-            self.triples[:, column] = values
+        self.binding, self.library = _loaded()
+        self.wd, self.held_out = wd, held_out
+        self.nodes = np.empty(len(train.rating), NODE)
+        columns = (train.users, train.items, train.rating)
+        for name, values in zip(NODE.names or (), columns, strict=True):
+            self.nodes[name] = values
+        self.problem = Problem(
+            train.n_users, train.n_items, len(self.nodes), self.nodes.ctypes.data
+        )
 
-    def fit(self, n_factors: int, n_epochs: int, threads: int) -> tuple[float, Any]:
-        """Return (seconds, model)."""
-        model = self.mf.MF(
-            k=n_factors, nr_iters=n_epochs, nr_threads=threads, nr_bins=2 * BINS_A_THREAD,
-            lambda_p1=0.0, lambda_q1=0.0, lambda_p2=self.wd, lambda_q2=self.wd, quiet=True,
+    def fit(
+        self, n_factors: int, n_epochs: int, threads: int, rate: float = RATE
+    ) -> tuple[float, NDArray[Any], NDArray[Any]]:
+        """Return (seconds, user factors, item factors)."""
+        options = self.binding.MFParam(
+            fun=self.binding.P_L2_MFR, k=n_factors, nr_threads=threads, nr_bins=BINS,
+            nr_iters=n_epochs, lambda_p1=0, lambda_q1=0, lambda_p2=self.wd, lambda_q2=self.wd,
+            eta=rate, do_nmf=False, quiet=True, copy_data=True,
         )  # fmt: skip
         start = time.perf_counter()
-        model.fit(self.triples)
-        return time.perf_counter() - start, model
+        model = self.library.mf_train(ctypes.byref(self.problem), options)
+        taken = time.perf_counter() - start
+        found = model.contents
+        users, items = (
+            np.ctypeslib.as_array(table, (rows, n_factors)).copy()
+            for table, rows in ((found.P, found.m), (found.Q, found.n))
+        )
+        self.library.mf_destroy_model(ctypes.byref(model))
+        return taken, users, items
 
     def epoch(self, n_factors: int, n_epochs: int, threads: int) -> tuple[float, float]:
         """Return (seconds an epoch, held-out RMSE after `n_epochs`)."""
-        first, _ = self.fit(n_factors, 1, threads)
-        all_of_them, model = self.fit(n_factors, n_epochs, threads)
-        off = self._predict(model) - self.held_out.rating
-        error = float(np.sqrt(np.mean(off.astype(np.float64) ** 2)))
-        return (all_of_them - first) / (n_epochs - 1), error
+        first, *_ = self.fit(n_factors, 1, threads)
+        all_of_them, users, items = self.fit(n_factors, n_epochs, threads)
+        return (all_of_them - first) / (n_epochs - 1), self.rmse(users, items)
 
-    def _predict(self, model: Any) -> NDArray[Any]:
-        pairs = np.empty((len(self.held_out.rating), 2), np.float32, order="F")
-        pairs[:, 0], pairs[:, 1] = self.held_out.users, self.held_out.items
-        return np.asarray(model.predict(pairs))  # the binding reads column by column
+    def rmse(self, users: NDArray[Any], items: NDArray[Any]) -> float:
+        """Return the error on the held-out ratings; rows without a rating to train on are NaN."""
+        off = self.predict(users, items) - self.held_out.rating
+        return float(np.sqrt(np.mean(off.astype(np.float64) ** 2)))
+
+    def predict(self, users: NDArray[Any], items: NDArray[Any]) -> NDArray[Any]:
+        """Return the products of rows, the mean rating where LIBMF has none."""
+        r, parts = self.held_out, []
+        for first in range(0, len(r.rating), CHUNK):
+            here = slice(first, first + CHUNK)
+            parts.append((users[r.users[here]] * items[r.items[here]]).sum(axis=1))
+        pred = np.concatenate(parts)
+        return np.where(np.isnan(pred), self.nodes["rating"].mean(dtype=np.float64), pred)
+
+
+def _loaded() -> tuple[Any, Any]:
+    """Return the binding and the library under it, or say why not."""
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints where it was found
+        try:
+            from libmf import mf
+        except (ImportError, OSError) as error:
+            raise Absent(f"libmf is not installed: {error}") from error
+    if AVX not in Path(mf.compiled_src).read_bytes():
+        raise Absent("libmf was compiled without AVX: make peers")
+    library = mf.mf
+    library.mf_train.restype = ctypes.POINTER(mf.MFModel)
+    library.mf_train.argtypes = (ctypes.POINTER(Problem), mf.MFParam)
+    return mf, library

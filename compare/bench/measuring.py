@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 ROUNDS = 5
+OURS = "npcf"  # how the names of our contestants begin
 
 
 class Absent(Exception):  # noqa: N818 : not an error; a peer is not here, and the run goes on
@@ -64,25 +65,19 @@ class Measured(NamedTuple):
 def alternate(contestants: Sequence[Contestant], rounds: int = ROUNDS) -> Measured:
     """Prepare everybody; then let them run in turn, `rounds` times, in alternating order.
 
-    Whoever is not installed, or fails, is left out by name; ours never is: see `rows`.
+    A peer that is not installed, or fails, is left out by name; where npcf fails, so does the run.
     """
     runs: dict[str, Callable[[], float]] = {}
     absent: dict[str, str] = {}
-    for contestant in contestants:
-        try:
-            _tell(f"prepare: {contestant.name}")
-            runs[contestant.name] = contestant.prepare()
-        except (Absent, ImportError) as reason:
-            absent[contestant.name] = str(reason) or type(reason).__name__
+    for name, prepare in contestants:
+        _tell(f"prepare: {name}")
+        _try(name, absent, lambda name=name, prepare=prepare: runs.update({name: prepare()}))  # type: ignore[misc]
     taken: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(rounds):
         names = [name for name in runs if name not in absent]
         for name in names if number % 2 == 0 else names[::-1]:
-            try:
-                taken[name].append(runs[name]())
-                _tell(f"round {number + 1}: {name} {taken[name][-1]:.3g} s")
-            except Absent as reason:
-                absent[name] = str(reason)
+            _try(name, absent, lambda name=name: taken[name].append(runs[name]()))  # type: ignore[misc]
+            _tell(f"round {number + 1}: {name} {absent.get(name) or f'{taken[name][-1]:.3g} s'}")
     there = {name: Times(tuple(t)) for name, t in taken.items() if name not in absent}
     return Measured(there, absent)
 
@@ -91,6 +86,17 @@ def _tell(what: str) -> None:
     """Say on the error stream how far a run is, if somebody watches."""
     if sys.stderr.isatty() or os.environ.get("NPCF_BENCH_TELL"):
         print(f"  {time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
+
+
+def _try(name: str, absent: dict[str, str], work: Callable[[], Any]) -> None:
+    """Do `work`; if it is a peer's and fails, note why."""
+    try:
+        work()
+    except Exception as reason:
+        if name.startswith(OURS):
+            raise
+        kind = "" if isinstance(reason, Absent) else f"{type(reason).__name__}: "
+        absent[name] = f"{kind}{reason}".splitlines()[0]
 
 
 def seconds(work: Callable[[], Any]) -> float:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from compare.bench.measuring import Times
+from compare.bench.measuring import OURS, Times
 
-OURS, THEIRS = "#1f6f8b", "#b9b4a7"
+BLUE, GREY = "#1f6f8b", "#b9b4a7"
 
 
 def bars(path: Path, title: str, times: Mapping[str, Times], unit: str) -> None:
@@ -21,7 +21,7 @@ def bars(path: Path, title: str, times: Mapping[str, Times], unit: str) -> None:
         [middle - low for middle, (low, _) in zip(middles, spreads, strict=True)],
         [high - middle for middle, (_, high) in zip(middles, spreads, strict=True)],
     ]
-    colours = [OURS if name.startswith("npcf") else THEIRS for name in names]
+    colours = [BLUE if name.startswith(OURS) else GREY for name in names]
     figure, axes = _axes(title, height=0.6 + 0.34 * len(names))
     axes.barh(names, middles, xerr=errors, color=colours, ecolor="#555", height=0.7)
     for row, middle in enumerate(middles):
@@ -40,7 +40,7 @@ def lines(
     figure, axes = _axes(title, height=3.4)
     for name, points in series.items():
         sizes = sorted(points)
-        colour = OURS if name.startswith("npcf") else None
+        colour = BLUE if name.startswith(OURS) else None
         lows, highs = zip(*(points[size].spread for size in sizes), strict=True)
         axes.plot(sizes, [points[size].median for size in sizes], "o-", label=name, color=colour)
         axes.fill_between(sizes, lows, highs, alpha=0.2, color=colour)

@@ -30,6 +30,14 @@ def load(name: str) -> dict[str, Any] | None:
     return dict(content)
 
 
+def described(content: dict[str, Any]) -> str:
+    """Return on what, with what, when and how figures were measured, as one line."""
+    run = content["run"]
+    versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+    python = f"Python {run['python']}"
+    return f"`{run['command']}`: {run['date']}, {run['machine']}, {python}, {versions}"
+
+
 def _row(content: dict[str, Any]) -> Row:
     """Return a row read from JSON, whose lists were tuples."""
     return Row(**{k: tuple(v) if isinstance(v, list) else v for k, v in content.items()})

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare.bench.measuring import Absent
-from npcf.kernels.per_rating.sweep import SEGMENT
 
 SOURCE = Path(__file__).with_name("roofline.c")
 OPTIONS = ("-O3", "-march=native", "-shared", "-fPIC")
@@ -37,13 +36,9 @@ def library() -> Any:
 
 def order(trainer: Any, number: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return where the segments of an epoch begin and end, in npcf's order on one thread."""
-    firsts, ends = [], []
-    for stratum in trainer.strata(number):
-        for block in stratum:
-            for begin, stop in trainer.segments(number, *block):
-                firsts.append(begin)
-                ends.append(np.minimum(begin + SEGMENT, stop))
-    return np.concatenate(firsts), np.concatenate(ends)
+    blocks = [block for stratum in trainer.strata(number) for block in stratum]
+    segments = np.concatenate([trainer.segments(number, *block) for block in blocks])
+    return np.ascontiguousarray(segments[:, 0]), np.ascontiguousarray(segments[:, 1])
 
 
 def epoch(loaded: Any, trainer: Any, rule: Any, number: int) -> float:

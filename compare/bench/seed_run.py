@@ -22,6 +22,7 @@ from compare.bench.seed_job import (
     LR,
     SQR_MOM,
     Y_RANGE,
+    K,
     SeedJob,
     ml_100k,
     seed_job,
@@ -45,7 +46,7 @@ def run(options: Options) -> Answer:
     weights: dict[str, Any] = {}
     losses: dict[str, float] = {}
     ours = [Contestant(LOOP, lambda: loop(job, weights)), Contestant(LEARNER, lambda: learner(job))]
-    theirs, dense = _torch(job, weights)
+    theirs, dense = _torch(job, weights, options.small)
     plain = alternate([*ours, *theirs], options.rounds)
     whole = alternate([*ours, fastai_peer.contestant(job, losses)], options.rounds)
     rows = [
@@ -76,15 +77,14 @@ def loop(job: SeedJob, weights: dict[str, Any]) -> Callable[[], float]:
 
 
 def learner(job: SeedJob) -> Callable[[], float]:
-    """Return one epoch of the Learner: drawing the batches and all steps, without validation."""
+    """Return one epoch of the Learner as it is: drawing the batches and all steps, strict."""
 
     def once() -> float:
         model = EmbeddingDotBias(
-            job.dls.n_users, job.dls.n_items, 50, Y_RANGE, rng=np.random.default_rng(0)
+            job.dls.n_users, job.dls.n_items, K, Y_RANGE, rng=np.random.default_rng(0)
         )
         part = TrainingPart(job.n_steps)
-        made = Learner(job.dls, model, callbacks=[part], fast=True, progress=False)
-        made.fit_one_cycle(1, LR, wd=DECAY)
+        Learner(job.dls, model, callbacks=[part], progress=False).fit_one_cycle(1, LR, wd=DECAY)
         return part.taken
 
     once()
@@ -126,7 +126,7 @@ def _outcome(
     far = "seed run: largest weight difference to the dense float64 run after one epoch"
     if dense is None or best is None:
         return [missing_row(far, "PyTorch", WEIGHTS, "", "torch is not installed")]
-    ours, theirs = (Times((_difference(weights[name], dense),)) for name in (LOOP, best))
+    ours, theirs = (Times((largest_difference(weights[name], dense),)) for name in (LOOP, best))
     losses = [Times((job.valid_loss(weights[name]),)) for name in (LOOP, best)]
     return [
         figure_row(far, ours, WEIGHTS, "", peer=best, theirs=theirs),
@@ -135,7 +135,8 @@ def _outcome(
     ]  # fmt: skip
 
 
-def _difference(left: dict[str, Any], right: dict[str, Any]) -> float:
+def largest_difference(left: dict[str, Any], right: dict[str, Any]) -> float:
+    """Return the largest absolute difference over all tables."""
     return max(float(np.abs(left[name] - right[name]).max()) for name in right)
 
 
@@ -143,12 +144,15 @@ def _losses(job: SeedJob, weights: dict[str, Any]) -> dict[str, float]:
     return {name: job.valid_loss(tables) for name, tables in weights.items()}
 
 
-def _torch(job: SeedJob, keep: dict[str, Any]) -> tuple[list[Contestant], dict[str, Any] | None]:
+def _torch(
+    job: SeedJob, keep: dict[str, Any], small: bool
+) -> tuple[list[Contestant], dict[str, Any] | None]:
     try:
         from compare.bench import torch_loops
     except ImportError as error:
         return [_absent("PyTorch", str(error))], None
-    return torch_loops.contestants(job, keep), torch_loops.dense_float64(job)
+    forms = list(torch_loops.FORMS)[: 1 if small else None]
+    return torch_loops.contestants(job, keep, forms), torch_loops.dense_float64(job)
 
 
 def _absent(name: str, why: str) -> Contestant:

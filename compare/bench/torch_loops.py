@@ -35,10 +35,8 @@ def run_epoch(
     """Train the job's epoch; return (seconds of the loop, the weights)."""
     weights = {name: torch.from_numpy(table).to(dtype) for name, table in job.fresh().items()}
     tables = [torch.nn.Parameter(w.reshape(len(w), -1).contiguous()) for w in weights.values()]
-    batches = list(
-        zip(*(torch.from_numpy(a).split(job.dls.train.bs) for a in _ids_and_rating(job, dtype)),
-            strict=True)
-    )  # fmt: skip
+    columns = [torch.from_numpy(array) for array in _ids_and_rating(job, dtype)]
+    batches = list(zip(*(column.split(job.dls.train.bs) for column in columns), strict=True))
     optimizer = torch.optim.AdamW(tables, lr=0.0, eps=EPS, weight_decay=DECAY, **form)
     group = optimizer.param_groups[0]
     rates = list(zip(job.lrs.tolist(), job.moms.tolist(), strict=True))
@@ -56,9 +54,9 @@ def run_epoch(
     }
 
 
-def contestants(job: SeedJob, keep: dict[str, Any]) -> list[Contestant]:
-    """Return the loops; each leaves its weights in `keep` under its name."""
-    return [Contestant(name, _prepare(job, name, keep)) for name in FORMS]
+def contestants(job: SeedJob, keep: dict[str, Any], forms: list[str]) -> list[Contestant]:
+    """Return the loops of these forms; each leaves its weights in `keep` under its name."""
+    return [Contestant(name, _prepare(job, name, keep)) for name in forms]
 
 
 def dense_float64(job: SeedJob) -> dict[str, Any]:

@@ -79,6 +79,21 @@ def test_a_thousand_steps_with_a_random_schedule(make, seed):
     assert_near(results[1], results[0])
 
 
+@pytest.mark.parametrize("beta2", [0.0, 1e-30, 0.5])
+def test_v_may_be_forgotten_as_fast_as_one_likes(beta2):
+    """Then the scale of its root changes at every step, down to nothing."""
+    rng = np.random.default_rng(0)
+    params = {k: rng.normal(0, 0.3, (30, 3)) for k in ("user_factors", "item_factors")}
+    params |= {k: np.zeros(30) for k in ("user_bias", "item_bias")}
+    ids, rating = rng.integers(0, 30, (2, 200)), rng.integers(1, 6, 200) * 1.0
+    results = []
+    for deferred in (False, True):
+        opt = optim.adamw({k: v.copy() for k, v in params.items()}, betas=(0.9, beta2), eps=0.1)
+        trainer_for(opt, deferred=deferred).run(*ids, rating, range(0, 201, 2), [1e-3] * 100)
+        results.append(opt)
+    assert_near(results[1], results[0])
+
+
 def absent_row(optimizer, setting, n, dtype, seed):
     """Return (optimiser, numbers before, schedule): row 1 is in no batch of `n` steps."""
     rng = np.random.default_rng(seed)

@@ -138,9 +138,11 @@ def test_nothing_moves_unless_all_input_is_lawful():
     assert (opt.lr, opt.momentum) == (1e-3, 0.0)
 
 
-def test_a_loss_that_is_not_finite_ends_the_run_before_its_step():
-    opt, users, items, rating, starts = example(weight_decay=0.1)
-    want, *_ = example(weight_decay=0.1)
+@pytest.mark.parametrize("optimizer", [optim.SGD, optim.Adam])
+def test_a_loss_that_is_not_finite_ends_the_run_before_its_step(optimizer):
+    setting = {"optimizer": optimizer, "weight_decay": 0.1, "decoupled": True}
+    opt, users, items, rating, starts = example(**setting)
+    want, *_ = example(**setting)
     rating[4] = np.inf
     losses = np.zeros(2, np.float32)
     with pytest.raises(DivergenceError, match="loss: is inf at lr 0.2"):
@@ -186,6 +188,37 @@ def test_what_has_no_fused_form_is_told_apart():
     assert trainer_for(optim.SGD(mixed)) is None
     strided = params | {"user_factors": np.asfortranarray(params["user_factors"])}
     assert trainer_for(optim.SGD(strided)) is None
+
+
+def test_buffers_made_for_a_step_that_is_not_taken_go_away_again():
+    """As after the reference, which would not have made them."""
+    opt, users, items, rating, starts = example(momentum=0.9)
+    rating[0] = np.inf
+    with pytest.raises(DivergenceError):
+        trainer_for(opt).run(users, items, rating, starts, [0.1, 0.1])
+    assert not opt.buffers
+
+
+@pytest.mark.parametrize(
+    "optimizer, setting, options, words",
+    [
+        (optim.SGD, {}, {}, "SGD, float32, strict; only rows of the batch move"),
+        (optim.SGD, {"lr": {"default": 0.1}, "momentum": 0.9}, {"batch_size": 64},
+         "SGD, float32, strict; every row moves at every step"),
+        (optim.Adam, {}, {"fast": True, "batch_size": 1},
+         "Adam, float32, fast; rows outside the batch wait until they are needed"),
+        (optim.Adam, {"weight_decay": 0.1}, {},
+         "Adam, float32, strict; every row moves at every step"),
+    ],
+)  # fmt: skip
+def test_it_says_what_it_will_do(optimizer, setting, options, words):
+    opt, *_ = example(optimizer=optimizer, **setting)
+    assert trainer_for(opt, **options).describe() == words
+
+
+def test_a_range_has_its_lower_end_first():
+    with pytest.raises(SettingError, match="low 5 lies above high 1"):
+        trainer_for(example()[0], (5, 1))
 
 
 def test_few_signatures_are_compiled():

@@ -11,7 +11,7 @@ from npcf.kernels.per_rating import Rule, Trainer, blocks, per_rating_epoch, per
 from npcf.kernels.per_rating.row_step import LANE
 from npcf.kernels.per_rating.shuffle import shuffle
 from npcf.kernels.per_rating.stored import Given
-from npcf.kernels.per_rating.sweep import SEGMENT, sweep
+from npcf.kernels.per_rating.sweep import sweep
 from npcf.verify import PRECISION, Bounded, assert_same_bits, assert_within, bounds
 
 NAMES = ("user_factors", "item_factors", "user_bias", "item_bias")
@@ -201,11 +201,10 @@ def in_order(trainer, number):
     found = []
     for stratum in trainer.strata(number):
         for block in stratum:
-            for firsts, stop in trainer.segments(number, *block):
-                for first in firsts:
-                    here = slice(first, min(first + SEGMENT, stop))
-                    found += zip(*(column[here].tolist() for column in trainer.ratings[:3]),
-                                 strict=True)  # fmt: skip
+            for first, end in trainer.segments(number, *block):
+                here = slice(first, end)
+                found += zip(*(column[here].tolist() for column in trainer.ratings[:3]),
+                             strict=True)  # fmt: skip
     return [(int(groups[0].row_at[u]), int(groups[1].row_at[i]), r) for u, i, r in found]
 
 
@@ -233,8 +232,7 @@ def test_blocks_of_a_stratum_share_no_row(parts, monkeypatch):
     for stratum in trainer.strata(0):
         rows = [set(), set()]
         for block in stratum:
-            spans = [slice(int(f), min(int(f) + SEGMENT, stop))
-                     for firsts, stop in trainer.segments(0, *block) for f in firsts]  # fmt: skip
+            spans = [slice(*segment) for segment in trainer.segments(0, *block).tolist()]
             for used, column in zip(rows, columns, strict=True):
                 mine = {row for span in spans for row in column[span].tolist()}
                 assert not used & mine

@@ -2,16 +2,19 @@
 
 Read in this order; each module says what it does before how.
 
+    lanes            a formula for one number, compiled for a row, several numbers at a time
     batch            one mini-batch, forward and backward: gradients of the rows that it names
     sgd, adam        what a step does to one row, and the loop over steps
     step_products    what many steps without a gradient do to a row: SGD
     moment_tables    the same for Adam with decoupled decay
+    prefetch         the next batch's rows on their way while this one is computed
     form             what an optimiser must be able to say about itself to be run like this:
     sgd_form, adam_form   the numbers of each step, from rates, momenta and settings
     judge            everything that comes in, judged once
+    room             the memory that batches need beside the tables; which rows wait
+    call             slices of a run, each one call of a loop; flushes
     live             mappings that bring rows up to date before they are read
-    prefetch         the next batch's rows on their way while this one is computed
-    trainer          `trainer_for`, and `Fused`: runs, slices, flushes
+    trainer          `trainer_for`, and `Fused`: which rows move when, where a history ends
 
 *All rows* and *touched rows* (`npcf.optim.optimizer`) stay two meanings of one step.  Deferring
 is another way to compute the first: a row outside the batch is left alone until it is needed, and

@@ -11,8 +11,10 @@ from npcf.kernels.fused.batch import Head, Ratings
 from npcf.kernels.fused.form import NAMES, Form
 from npcf.kernels.fused.judge import Schedule
 from npcf.kernels.fused.room import Late, Room, Sides
-from npcf.kernels.fused.sgd import DEFERRED
+from npcf.kernels.fused.sgd import DEFERRED, DENSE
 
+# guesses on the slow side: a quarter of it, or a tenth, is what it takes
+STEP_SECONDS, NUMBER_SECONDS = 3e-5, 3e-8
 MOST_MARKED = 2**31 - 1  # marks are int32
 
 
@@ -36,10 +38,14 @@ class Job(NamedTuple):
 
 
 class Pace:
-    """How long a step takes, a second before anything is known."""
+    """How long a step takes, so that a call lasts as long as it should."""
 
     def __init__(self) -> None:
-        self.seconds = 1.0
+        self.seconds = 0.0
+
+    def expect(self, numbers: int) -> None:
+        """Guess from how many numbers a step moves, unless something is known."""
+        self.seconds = self.seconds or STEP_SECONDS + numbers * NUMBER_SECONDS
 
     def steps(self, slice_seconds: float) -> int:
         """Return how many steps to take in one call that is to last so long."""
@@ -61,6 +67,12 @@ class Call:
         self.form, self.head, self.fast = form, head, fast
         self.room, self.pace = Room(form), Pace()
         self.pending = self.marked = 0
+
+    def expect(self, job: Job, mode: int) -> None:
+        """Guess how long a step of `job` takes."""
+        tables = self.form.params.values()
+        moved = [len(table) if mode == DENSE else job.batch for table in tables]
+        self.pace.expect(sum(n * t.shape[1] for n, t in zip(moved, tables, strict=True)))
 
     def steps(self, job: Job, here: slice, mode: int) -> int:
         """Take the steps of one slice; return how many were taken."""

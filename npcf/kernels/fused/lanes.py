@@ -46,6 +46,9 @@ class Lanes:
     def __add__(self, other: Any) -> "Lanes":
         return self._joined("fadd", self, other)
 
+    def __radd__(self, other: Any) -> "Lanes":
+        return self._joined("fadd", other, self)
+
     def __sub__(self, other: Any) -> "Lanes":
         return self._joined("fsub", self, other)
 
@@ -54,6 +57,9 @@ class Lanes:
 
     def __mul__(self, other: Any) -> "Lanes":
         return self._joined("fmul", self, other)
+
+    def __rmul__(self, other: Any) -> "Lanes":
+        return self._joined("fmul", other, self)
 
     def __truediv__(self, other: Any) -> "Lanes":
         return self._joined("fdiv", self, other)

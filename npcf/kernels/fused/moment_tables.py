@@ -155,9 +155,12 @@ def extend(spans, moments, shrink, rates, beta1, v_scale, before, half_width):
 
 @part
 def leaves_span(spans, span, h, v_scale, half_width):
-    """Whether step `h` must begin a new span: its x is too far off, or too little is left of m."""
+    """Whether step `h` must begin a new span: its x is too far off, or too little is left of m.
+
+    Where beta2 is 0 all x are, and each step is a span.
+    """
     x = np.sqrt(v_scale) * spans.half_power[h - spans.start[span]]
-    return x < spans.centre[span] * np.exp(-half_width) or spans.inside[h - 1] < SHORTEST
+    return x <= spans.centre[span] * np.exp(-half_width) or spans.inside[h - 1] < SHORTEST
 
 
 def empty_spans(capacity: int, beta2: float, dtype: Any) -> Spans:
@@ -165,7 +168,7 @@ def empty_spans(capacity: int, beta2: float, dtype: Any) -> Spans:
     span_of, start = np.zeros((2, capacity + 2), np.int64)
     centre, inside, outside = np.zeros((3, capacity + 1))
     half_power = np.sqrt(beta2) ** np.arange(capacity + 1)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):  # not used where it is not finite
         half_growth = 1 / half_power
     count, negligible = np.zeros(1, np.int64), NEGLIGIBLE[np.dtype(dtype)]
     sums = np.empty(TERMS)

@@ -158,13 +158,16 @@ class Fused:
 
     def _stretch(self, job: Job, taken: int, last: int, mode: int) -> int:
         """Take the steps from `taken` to `last` in slices; return how many were taken in all."""
+        self.call.expect(job, mode)
         while taken < last:
             stop = min(last, taken + self.call.pace.steps(SLICE))
             stop = taken + self._enter(mode, job.schedule.part(slice(taken, stop)))
             taken += self.call.steps(job, slice(taken, stop), mode)
             job.schedule.set(self.optimizer, min(taken, stop - 1))
             if taken < stop:
-                self._diverge(job.losses[taken])
+                self.flush()
+                problem = f"is {job.losses[taken]} at lr {self.optimizer.lr}"
+                raise DivergenceError("loss", problem, "Lower lr, or look at the ratings.")
             if job.between is not None and job.between(taken):
                 break
         return taken
@@ -195,9 +198,3 @@ class Fused:
             self._settings = settings
         self.deferring = mode == DEFERRED
         return self.form.room(run, self.pending) if self.deferring else run.n_steps
-
-    def _diverge(self, loss: Any) -> None:
-        self.flush()
-        raise DivergenceError(
-            "loss", f"is {loss} at lr {self.optimizer.lr}", "Lower lr, or look at the ratings."
-        )

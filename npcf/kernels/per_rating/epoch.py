@@ -129,32 +129,34 @@ class Trainer:
         for stratum in np.random.default_rng((self.seed, number)).permutation(parts).tolist():
             yield [(b, (b + stratum) % parts) for b in range(parts)]
 
-    def segments(self, number: int, b: int, c: int) -> Iterator[tuple[NDArray[np.int64], int]]:
-        """Go through the tiles of a block: where each one's segments begin, in order; its end.
+    def segments(self, number: int, b: int, c: int) -> NDArray[np.int64]:
+        """Return where the segments of a block begin and end (n, 2), in the order of the epoch.
 
         Everything that is random about a block comes from a generator of its own.
         """
         rng, blocks = np.random.default_rng((self.seed, number, b, c)), self.blocks
+        found = [np.empty((0, 2), np.int64)]
         for user_tile in rng.permutation(blocks.user_tiles).tolist():
             for item_tile in rng.permutation(blocks.item_tiles).tolist():
                 tile = blocks.tile(
                     b * blocks.user_tiles + user_tile, c * blocks.item_tiles + item_tile
                 )
                 start, stop = self.ratings.starts[tile : tile + 2].tolist()
-                yield rng.permutation(np.arange(start, stop, SEGMENT)), stop
+                firsts = rng.permutation(np.arange(start, stop, SEGMENT))
+                found.append(np.stack([firsts, np.minimum(firsts + SEGMENT, stop)], axis=1))
+        return np.concatenate(found)
 
     def _block(self, number: int, rule: Numbers, b: int, c: int) -> tuple[float, int]:
         """Train one block, in calls of about a tenth of a second."""
-        total, done = 0.0, 0
+        total, done, segments = 0.0, 0, self.segments(number, b, c)
         step = max(1, SLICE // (SEGMENT * LANE * len(self.lanes)))
-        for firsts, stop in self.segments(number, b, c):
-            for n in range(0, len(firsts), step):
-                if self.stopped:
-                    return total, done
-                here = firsts[n : n + step]
-                with np.errstate(all="ignore"):  # for the loop as plain Python
-                    total += sweep(self.ratings[:3], here, stop, *self.sides, rule, self.lanes)
-                done += int(np.minimum(here + SEGMENT, stop).sum() - here.sum())
+        for n in range(0, len(segments), step):
+            if self.stopped:
+                break
+            here = segments[n : n + step]
+            with np.errstate(all="ignore"):  # for the loop as plain Python
+                total += sweep(self.ratings[:3], here, *self.sides, rule, self.lanes)
+            done += int((here[:, 1] - here[:, 0]).sum())
         return total, done
 
     def set_decays(self, rule: Rule) -> None:

@@ -8,7 +8,7 @@ n / 2**64.  Source: Steele, Lea & Flood 2014; Lemire 2019.
 
 import numpy as np
 
-from npcf.kernels._jit import jit_fast, part
+from npcf.kernels._jit import jit_threads, part
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 FIRST = np.uint64(0xBF58476D1CE4E5B9)
@@ -34,7 +34,7 @@ def below(n, bits):
     )
 
 
-@jit_fast
+@jit_threads
 def shuffle(users, items, rating, start, stop, state):
     """Put the ratings start .. stop - 1 in random order (Fisher & Yates)."""
     for last in range(stop - 1, start, -1):

@@ -21,7 +21,7 @@ from npcf.errors import (
     ShapeError,
     require_floats,
 )
-from npcf.kernels._jit import jit_fast
+from npcf.kernels._jit import jit_threads
 from npcf.kernels.per_rating.blocks import Blocks, Counts
 from npcf.kernels.per_rating.shuffle import shuffle
 
@@ -105,7 +105,7 @@ def stored(given: Given, row_bytes: int, seed: int) -> tuple[Stored, Blocks, tup
     return kept, blocks, counts
 
 
-@jit_fast
+@jit_threads
 def _put(kept, chunk, free, users, items, per_row):
     """Copy ratings to the next free place of their tiles, under their rows' new numbers."""
     tile_of_user, place_of_user = users

@@ -1,5 +1,9 @@
 """The compiled loop: one step for each rating of a stretch; and predictions.
 
+Strictly compiled: the order of operations is the one written here and in `row_step`, and what is
+fused is what is written as fused there.  (Licence to reorder makes it slower: the compiler then
+adds `dot`'s partial sums one behind the other.)
+
 Line by line this is `reference.per_rating_step`.  Three things serve the memory and change nothing:
 rows are padded (`row_step`), a row's bias and decays lie side by side in `scalars`, and the rows
 of the rating AHEAD steps from now are asked for while this one is computed.
@@ -9,11 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from npcf.kernels._jit import jit_fast, part
+from npcf.kernels._jit import jit_threads, part
 from npcf.kernels.fused.prefetch import ask_for
 from npcf.kernels.per_rating.row_step import LANE, dot, move
 
-AHEAD = 8  # ratings
+AHEAD, LAST = np.uint64(8), np.uint64(1)  # ratings
 SEGMENT = 512  # ratings
 BIAS, WD_FACTORS, WD_BIAS = range(3)  # the columns of `scalars`
 PLAIN, SQUARED, CROSS_ENTROPY = range(3)  # without a range; with one, under either loss
@@ -39,22 +43,23 @@ class Numbers(NamedTuple):
     kind: int  # PLAIN, SQUARED or CROSS_ENTROPY
 
 
-@jit_fast
-def sweep(ratings, firsts, stop, left, right, rule, lanes):
+@jit_threads
+def sweep(ratings, segments, left, right, rule, lanes):
     """Take one step for each rating of some segments; return the sum of their errors**2.
 
-    `ratings` is (users, items, rating); a segment is SEGMENT ratings from each of `firsts` on, but
-    none from `stop` on.  `lanes` is a tuple of as many zeros as a row has lanes.
+    `ratings` is (users, items, rating), and `segments` (n, 2): where each begins and ends.  `lanes`
+    is a tuple of as many zeros as a row has lanes.
     """
     users, items, rating = ratings
     one, total = np.float32(1), 0.0
-    for first in firsts:
-        end = min(first + SEGMENT, stop)
+    for n in range(segments.shape[0]):
+        # numbers without a sign are not tested for being negative
+        first, end = np.uint64(segments[n, 0]), np.uint64(segments[n, 1])
         for t in range(first, end):
-            ahead = min(t + AHEAD, end - 1)
+            ahead = min(t + AHEAD, end - LAST)
             ask_for_row(left, users[ahead], lanes)
             ask_for_row(right, items[ahead], lanes)
-            u, i = users[t], items[t]
+            u, i = np.uint64(users[t]), np.uint64(items[t])
             b, c = left.scalars[u, BIAS], right.scalars[i, BIAS]
             logit = rule.mean + b + c + dot(left.factors, u, right.factors, i, lanes)
             off, e = residual(logit, rating[t], rule)
@@ -67,14 +72,15 @@ def sweep(ratings, firsts, stop, left, right, rule, lanes):
     return total
 
 
-@jit_fast
+@jit_threads
 def predict_into(out, users, items, left, right, rule, lanes):
     """Write the predictions of the pairs into `out` (n,)."""
-    for t in range(out.size):
-        ahead = min(t + AHEAD, out.size - 1)
+    end = np.uint64(out.size)
+    for t in range(end):
+        ahead = min(t + AHEAD, end - LAST)
         ask_for_row(left, users[ahead], lanes)
         ask_for_row(right, items[ahead], lanes)
-        u, i = users[t], items[t]
+        u, i = np.uint64(users[t]), np.uint64(items[t])
         both = left.scalars[u, BIAS] + right.scalars[i, BIAS]
         logit = rule.mean + both + dot(left.factors, u, right.factors, i, lanes)
         out[t] = logit if rule.kind == PLAIN else rule.low + rule.height * sigmoid(logit)

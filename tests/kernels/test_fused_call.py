@@ -1,0 +1,122 @@
+"""A run is cut into slices of a tenth of a second, whatever a step costs."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from npcf import kernels, optim
+from npcf.kernels.fused import call, room, trainer, trainer_for
+from npcf.kernels.fused.call import Pace
+from npcf.verify import assert_same_bits
+
+
+@given(
+    cost=st.floats(1e-7, 1e-2),
+    guess=st.floats(1, 1000),
+    compiling=st.floats(0, 30),
+    changes=st.lists(st.floats(0.5, 2), min_size=30, max_size=30),
+)
+def test_a_slice_lasts_as_long_as_it_should(cost, guess, compiling, changes):
+    """Steps cost what they cost, half or twice as much from slice to slice; a first call compiles.
+
+    Whoever listens is called at least every 0.2 seconds, and before long not much more often.
+    """
+    pace, lasted = Pace(), []
+    pace.expect(cost * guess / call.NUMBER_SECONDS)
+    for i, change in enumerate(changes):
+        steps = pace.steps(trainer.SLICE)
+        seconds = steps * cost * change
+        lasted.append(seconds / change)
+        pace.note(seconds + (compiling if i == 0 else 0), steps)
+        pace.expect(1)  # no guess replaces what is known
+    assert max(lasted) <= 2 * trainer.SLICE + cost
+    assert min(lasted[-5:]) >= trainer.SLICE / 4 - cost
+
+
+def training(n_steps=400, rows=300):
+    rng = np.random.default_rng(0)
+    params = {k: rng.normal(0, 0.1, (rows, 4)) for k in ("user_factors", "item_factors")}
+    params |= {k: np.zeros(rows) for k in ("user_bias", "item_bias")}
+    ids = rng.integers(0, rows, (2, 2 * n_steps))
+    arguments = (*ids, np.full(2 * n_steps, 3.0), range(0, 2 * n_steps + 1, 2), [0.01] * n_steps)
+    return optim.fastai_adam(params), arguments
+
+
+def test_a_run_hears_of_every_slice(monkeypatch):
+    """With steps of 4 ms by the clock: 25 to a slice, once the pace is known."""
+    opt, arguments = training()
+    fused = trainer_for(opt)
+    monkeypatch.setattr(call, "NUMBER_SECONDS", 1e-3)
+    monkeypatch.setattr(call.time, "perf_counter", lambda: next(seconds))
+    taken = [0]
+
+    def clock():
+        while True:
+            yield 0.0
+            yield 0.004 * fused.call.pace.steps(trainer.SLICE)
+
+    seconds = clock()
+    fused.run(*arguments, between=lambda n: taken.append(n) and False)
+    assert taken[-1] == 400
+    slices = np.diff(taken)
+    assert slices.tolist() == [4, *[25] * 15, 21]
+
+
+@pytest.mark.skipif(not kernels.compiles(), reason="NUMBA_DISABLE_JIT is set")
+def test_slices_of_a_real_run_follow_the_measured_pace(monkeypatch):
+    """Steps in a slice, times the seconds that a step took in those before it, is its length."""
+    monkeypatch.setattr(trainer, "SLICE", 0.003)
+    opt, arguments = training(3000)
+    fused, taken, paces = trainer_for(opt), [0], []
+    steps = fused.call.pace.steps
+
+    def asked(slice_seconds):
+        paces.append(fused.call.pace.seconds)
+        return steps(slice_seconds)
+
+    fused.call.pace.steps = asked
+    fused.run(*arguments, between=lambda n: taken.append(n) and False)
+    slices = np.diff(taken)
+    assert taken[-1] == 3000 and len(slices) > 1
+    for n, pace in zip(slices[:-1], paces, strict=False):
+        assert n == max(1, int(trainer.SLICE / pace))
+
+
+@pytest.mark.parametrize("numbers", [1, 40, 2**22])
+def test_a_flush_in_slices_is_a_flush(numbers, monkeypatch):
+    """However few rows are brought up to date in one call."""
+    results = []
+    for slice_numbers in (2**30, numbers):
+        monkeypatch.setattr(room, "FLUSH_SLICE", slice_numbers)
+        opt, arguments = training(20, 100)
+        trainer_for(opt, deferred=True).run(*arguments)
+        results.append(dict(opt.params.items()))  # which flushes
+    for name, table in results[0].items():
+        assert_same_bits(results[1][name], table, name)
+
+
+def test_an_interrupted_flush_goes_on_where_it_was(monkeypatch):
+    """Ctrl-C between two calls: rows done are not done again, the others still wait."""
+    opt, arguments = training(20, 100)
+    want, _ = training(20, 100)
+    trainer_for(want, deferred=True).run(*arguments)
+    want = dict(want.params.items())  # which flushes
+    monkeypatch.setattr(room, "FLUSH_SLICE", 40)
+    fused = trainer_for(opt, deferred=True)
+    fused.run(*arguments)
+    calls, loop = [], fused.call._loop
+
+    def interrupted(*given):
+        calls.append(given)
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        return loop(*given)
+
+    fused.call._loop = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        fused.flush()
+    assert fused.pending == 20
+    for name, table in want.items():
+        assert_same_bits(opt.params[name], table, name)
+    assert fused.pending == 0
