@@ -84,7 +84,7 @@ def test_rows_that_wait_resume_to_the_bit_where_the_run_saved(optimizer, tmp_pat
     def saving(folder=tmp_path, every=7):
         snapshots = Snapshots(folder)
         snapshots.every = every
-        return learner(optimizer, [snapshots], deferred=True)
+        return learner(optimizer, [snapshots], deferred=True, backend="numba")
 
     want = fit(saving())
     assert want.execution.fused.deferring
