@@ -8,6 +8,7 @@ Read in this order; each module says what it does before how.
     shuffle     ratings reordered in place, by a generator that compiled loops can call
     blocks      which users and items are trained together: strata and tiles, rows relabelled
     stored      the ratings, judged and put in the order of tiles, 12 bytes each
+    pool        jobs on one thread or several, results in order, and somebody who listens
     epoch       one epoch over all tiles, on as many threads as are given
 
 Everything below `reference` computes the same rule in float32 within rounding.  What is new is the

@@ -2,12 +2,10 @@
 
 A thread takes whole blocks of a stratum (`blocks`).  A block's order comes from a generator of its
 own, so it does not matter who takes it, or when.  Compiled loops let go of the interpreter's lock,
-so plain Python threads are enough; they return every tenth of a second or so, and stop when told.
+so plain Python threads are enough; they return well within a tenth of a second, and stop when told.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -15,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npcf._types import FloatArray, Params
+from npcf.kernels.per_rating.pool import Listen, pool
 from npcf.kernels.per_rating.reference import LOSSES, NAMES, Rule
 from npcf.kernels.per_rating.row_step import LANE, padded
 from npcf.kernels.per_rating.stored import Given, stored
@@ -32,9 +31,8 @@ from npcf.kernels.per_rating.sweep import (
     sweep,
 )
 
-SLICE = 2**24  # factors of ratings that one compiled call moves: about a tenth of a second
+SLICE = 2**24  # factors of ratings that one compiled call moves: a hundredth of a second
 PIECE = 2**16  # ratings that one thread predicts at a time
-WAIT = 0.1  # seconds between two looks at whether somebody wants to stop
 
 Between = Callable[[int], Any]
 
@@ -90,7 +88,7 @@ class Trainer:
         self.set_decays(rule)
         total, self.done, self.stopped = 0.0, 0, False
         numbers = numbers_of(rule)
-        with _pool(threads) as run:
+        with pool(threads) as run:
             for stratum in self.strata(number):
                 jobs = [partial(self._block, number, numbers, b, c) for b, c in stratum]
                 for error, count in run(jobs, lambda: self._heard(between)):
@@ -104,12 +102,12 @@ class Trainer:
         out = np.empty(len(users), np.float32)
         numbers, groups = numbers_of(rule), self.groups.values()
 
-        def part(first: int) -> None:
+        def part(first: int, listen: Listen) -> None:
             here = slice(first, first + PIECE)
             pair = (g.place_of[ids[here]] for g, ids in zip(groups, (users, items), strict=True))
             predict_into(out[here], *pair, *self.sides, numbers, self.lanes)
 
-        with _pool(threads) as run:
+        with pool(threads) as run:
             run([partial(part, first) for first in range(0, len(out), PIECE)], lambda: False)
         return out
 
@@ -146,8 +144,10 @@ class Trainer:
                 found.append(np.stack([firsts, np.minimum(firsts + SEGMENT, stop)], axis=1))
         return np.concatenate(found)
 
-    def _block(self, number: int, rule: Numbers, b: int, c: int) -> tuple[float, int]:
-        """Train one block, in calls of about a tenth of a second."""
+    def _block(
+        self, number: int, rule: Numbers, b: int, c: int, listen: Listen
+    ) -> tuple[float, int]:
+        """Train one block, in calls of about a hundredth of a second; `listen` after each."""
         total, done, segments = 0.0, 0, self.segments(number, b, c)
         step = max(1, SLICE // (SEGMENT * LANE * len(self.lanes)))
         for n in range(0, len(segments), step):
@@ -157,6 +157,7 @@ class Trainer:
             with np.errstate(all="ignore"):  # for the loop as plain Python
                 total += sweep(self.ratings[:3], here, *self.sides, rule, self.lanes)
             done += int((here[:, 1] - here[:, 0]).sum())
+            listen()
         return total, done
 
     def set_decays(self, rule: Rule) -> None:
@@ -183,28 +184,3 @@ def numbers_of(rule: Rule) -> Numbers:
 
 def _scalars(n_rows: int) -> FloatArray:
     return np.zeros((n_rows, 4), np.float32)
-
-
-@contextmanager
-def _pool(threads: int) -> Iterator[Callable[..., list[Any]]]:
-    """Give `run(jobs, heard)`: the jobs' results in order; `heard` is called at times."""
-    if threads == 1:
-        yield _one_by_one
-        return
-    with ThreadPoolExecutor(threads) as pool:
-
-        def run(jobs: list[Callable[[], Any]], heard: Callable[[], bool]) -> list[Any]:
-            futures = [pool.submit(job) for job in jobs]
-            while wait(futures, timeout=WAIT).not_done:
-                heard()
-            return [future.result() for future in futures]
-
-        yield run
-
-
-def _one_by_one(jobs: list[Callable[[], Any]], heard: Callable[[], bool]) -> list[Any]:
-    results = []
-    for job in jobs:
-        results.append(job())
-        heard()
-    return results
