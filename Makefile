@@ -8,7 +8,7 @@ SHARD ?= 1/1
 # What `make cover` asks every branch of: the reference, its twins, and the bounds.
 CORE := npcf/ops/*,npcf/models/*,npcf/optim/*,npcf/kernels/*,npcf/verify/bounds/*,npcf/verify/bounded*.py
 
-.PHONY: train test check check-nojit check-boundscheck check-long cover mutate proof format clean
+.PHONY: train test check check-nojit check-boundscheck check-long cover mutate proof bench peers format clean
 
 # Train lesson 5's model on invented ratings, or on yours: make train ARGS="--data ml-100k"
 train: .venv/train.done
@@ -43,11 +43,12 @@ check-long: .venv/test.done
 	NPCF_PROFILE=long NPCF_SHARD=$(SHARD) $(BIN)/pytest -q -n $(WORKERS)
 	$(BIN)/python -m compare.proof.exact_run --jobs $$(nproc) --seed $(firstword $(subst /, ,$(SHARD)))
 
-# Every branch of the numeric core, the compiled loops as plain Python.
+# Every branch of the numeric core, the compiled loops as plain Python; not what writes instructions
+# for Numba, which cannot run then.
 cover: .venv/test.done
 	cache=$$(mktemp -d) && trap 'rm -rf "$$cache"' EXIT && \
 	NUMBA_DISABLE_JIT=1 NUMBA_CACHE_DIR=$$cache NPCF_PROFILE=dev \
-	$(BIN)/coverage run --branch --include='$(CORE)' --omit='npcf/kernels/fused/*,npcf/kernels/per_rating/row_step.py' \
+	$(BIN)/coverage run --branch --include='$(CORE)' --omit='npcf/kernels/_*.py,npcf/kernels/*/lanes.py,npcf/kernels/*/prefetch.py,npcf/kernels/*/row_step.py' \
 	-m pytest -q -p no:xdist tests/ops tests/models tests/optim tests/kernels \
 	tests/verify/test_bounds.py tests/verify/test_bounded.py && \
 	$(BIN)/coverage report --show-missing --skip-covered --fail-under=100
@@ -59,6 +60,21 @@ mutate: .venv/mutation.done
 # The table of the README's "Proven": the fast figures measured now, the long ones as last run.
 proof: .venv/test.done
 	$(BIN)/python -m compare.proof
+
+# The tables of the README's "Fast": npcf against its peers, half an hour of two idle cores.
+# One question: make bench QUESTION=seed-run
+QUESTION ?= all
+bench: .venv/bench.done
+	$(BIN)/python -m compare.bench $(QUESTION)
+
+# The peers as well as they get: LIBMF compiled for this processor as its own Makefile does; fastai
+# without torchvision and spacy, which its collaborative filtering never loads.
+LIBMF_FLAGS := -O3 -march=native -pthread -DUSEAVX -DUSEOMP -fopenmp
+peers: .venv/bench.done
+	CFLAGS="$(LIBMF_FLAGS)" CXXFLAGS="$(LIBMF_FLAGS)" LDFLAGS=-fopenmp $(BIN)/python -m pip install \
+	--quiet --no-deps --force-reinstall --no-cache-dir --no-binary libmf libmf
+	$(BIN)/python -m pip install --quiet requests pyyaml pillow packaging scipy scikit-learn fasttransform
+	$(BIN)/python -m pip install --quiet --no-deps fastai fastcore fastdownload "fastprogress<1.1" "plum-dispatch<2.10"
 
 format: .venv/test.done
 	$(BIN)/ruff check --fix .
@@ -78,6 +94,10 @@ format: .venv/test.done
 
 .venv/mutation.done: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable ".[mutation]"
+	touch $@ .venv/test.done .venv/train.done
+
+.venv/bench.done: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable ".[bench]"
 	touch $@ .venv/test.done .venv/train.done
 
 clean:

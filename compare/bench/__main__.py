@@ -13,8 +13,9 @@ import sys
 import time
 
 from compare.bench import results
+from compare.bench.measuring import Absent
 from compare.bench.options import Answer, Options
-from compare.bench.rows import Row, as_markdown
+from compare.bench.rows import Row, as_markdown, missing_row
 
 QUESTIONS = {  # what it is called, and its module
     "seed-run": "seed_run",
@@ -36,14 +37,23 @@ def ask(question: str, options: Options) -> Answer:
 def measure(question: str, options: Options) -> list[Row]:
     """Ask, print the table, keep the figures; return the rows."""
     start = time.perf_counter()
-    answer = ask(question, options)
+    answer, answered = _answer(question, options)
     print(f"\n{as_markdown(answer.rows)}\n", flush=True)
     print(f"{question}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
-    if not options.small:
+    if answered and not options.small:
         results.save(question, answer.rows, answer.more)
         if answer.draw is not None:
             answer.draw(results.FOLDER / f"{question}.svg")
     return answer.rows
+
+
+def _answer(question: str, options: Options) -> tuple[Answer, bool]:
+    """Return the answer, and whether it is one: without its data a question has none."""
+    try:
+        return ask(question, options), True
+    except Absent as reason:
+        row = missing_row(question, "", None, "", str(reason))
+        return Answer([row._replace(must="an answer")], {}), False
 
 
 def stored() -> str:

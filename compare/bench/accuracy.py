@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from compare.bench import libmf_peer
 from compare.bench.measuring import Absent, Times
 from compare.bench.options import Answer, Options
 from compare.bench.rows import Must, Row, figure_row, missing_row
@@ -103,9 +104,10 @@ def peers(small: bool) -> list[Peer]:
                                     for reg, lr in ((0.05, 0.01), (0.08, 0.01), (0.1, 0.02))]),
         Peer("Surprise SVD", _surprise, [{"n_factors": k, "reg_all": reg, "n_epochs": 60,
                                           "lr_all": 0.01}
-                                         for k in (50, 200) for reg in (0.05, 0.08, 0.1)]),
-        Peer("LIBMF", _libmf, [{"k": k, "reg": reg, "nr_iters": 60}
-                               for k in (64, 256) for reg in (0.05, 0.08, 0.1)]),
+                                         for k in (50, 200) for reg in (0.08, 0.1, 0.12)]),
+        Peer("LIBMF", _libmf, [{"k": k, "reg": reg, "eta": 0.05, "nr_iters": n}
+                               for k in (32, 64)
+                               for reg, n in ((0.08, 30), (0.1, 45), (0.12, 60))]),
     ]  # fmt: skip
     return [peer._replace(grid=peer.grid[:1]) if small else peer for peer in everybody]
 
@@ -148,12 +150,11 @@ def _surprise(train: RatingArrays, test: RatingArrays, settings: Settings) -> ND
 
 
 def _libmf(train: RatingArrays, test: RatingArrays, settings: Settings) -> NDArray[Any]:
-    from libmf import mf
-
-    options = {"k": settings["k"], "nr_iters": settings["nr_iters"], "nr_threads": 1}
+    binding, _ = libmf_peer.loaded()
     reg = settings["reg"]
-    options |= {"lambda_p1": 0.0, "lambda_q1": 0.0, "lambda_p2": reg, "lambda_q2": reg}
-    model = mf.MF(quiet=True, **options)
+    decay = {"lambda_p1": 0.0, "lambda_q1": 0.0, "lambda_p2": reg, "lambda_q2": reg}
+    chosen = {name: settings[name] for name in ("k", "eta", "nr_iters")}
+    model = binding.MF(quiet=True, nr_threads=1, **chosen, **decay)
     triples = np.column_stack([train.users, train.items, train.rating])
     model.fit(np.asarray(triples, np.float64))
     # the binding reads the pairs column by column, whatever order they are in

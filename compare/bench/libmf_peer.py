@@ -1,9 +1,8 @@
-"""LIBMF, compiled for this processor: `make peers` builds the Python package with
+"""LIBMF, compiled for this processor as its own Makefile does it, which is what `make peers` does.
 
-    CFLAGS="-O3 -march=native -pthread -DUSEAVX -DUSEOMP -fopenmp"
+    CXXFLAGS="-O3 -march=native -pthread -DUSEAVX -DUSEOMP -fopenmp"
 
-as LIBMF's own Makefile does; built plainly, the package has neither AVX nor threads for its set-up,
-and is not taken for LIBMF here.
+Built plainly, or with CFLAGS alone, the Python package has no AVX, and is not taken for LIBMF here.
 
 The binding's `fit` hands over ratings by way of floats and never frees them; so this calls the
 library under it.  An epoch is the difference between a fit of many and a fit of one, over the rest:
@@ -46,7 +45,7 @@ class LIBMF:
     """LIBMF on one set of ratings."""
 
     def __init__(self, train: RatingArrays, held_out: RatingArrays, wd: float):
-        self.binding, self.library = _loaded()
+        self.binding, self.library = loaded()
         self.wd, self.held_out = wd, held_out
         self.nodes = np.empty(len(train.rating), NODE)
         columns = (train.users, train.items, train.rating)
@@ -97,7 +96,7 @@ class LIBMF:
         return np.where(np.isnan(pred), self.nodes["rating"].mean(dtype=np.float64), pred)
 
 
-def _loaded() -> tuple[Any, Any]:
+def loaded() -> tuple[Any, Any]:
     """Return the binding and the library under it, or say why not."""
     with contextlib.redirect_stdout(io.StringIO()):  # it prints where it was found
         try:

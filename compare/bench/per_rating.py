@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from compare.bench import picture, roofline, scale
+from compare.bench import cornac_peer, picture, roofline, scale
 from compare.bench.libmf_peer import LIBMF
 from compare.bench.measuring import Contestant, Measured, Times, alternate
 from compare.bench.options import Answer, Options
@@ -22,8 +22,9 @@ EPOCHS, WD = 4, 0.05
 OURS = {"lr": 0.08, "final_lr": 0.02, "bias_lr": 0.02, "wd": WD, "init": 1.0}
 FASTER = {1: Must(True, 2.5, 4), 2: Must(True, 2, 3)}
 LIMIT = Must(False, 1.1, 1.0)
+CORNAC_FACTORS = 64
 NO_WORSE = 0.001  # of a star, on held-out ratings
-QUESTION = "per-rating SGD, 20M ratings, k = {}, {} thread{}: LIBMF ÷ npcf, an epoch"
+QUESTION = "per-rating SGD, 20M ratings, k = {}, {} thread{}: {} ÷ npcf, an epoch"
 
 
 def run(options: Options) -> Answer:
@@ -52,13 +53,14 @@ def _measure(
     train: RatingArrays, held_out: RatingArrays, n_factors: int, threads: int, rounds: int,
     errors: dict[str, float],
 ) -> Measured:  # fmt: skip
-    return alternate(
-        [
-            Contestant("npcf", lambda: _npcf(train, held_out, n_factors, threads, errors)),
-            Contestant("LIBMF", lambda: _libmf(train, held_out, n_factors, threads, errors)),
-        ],
-        rounds,
-    )
+    contestants = [
+        Contestant("npcf", lambda: _npcf(train, held_out, n_factors, threads, errors)),
+        Contestant("LIBMF", lambda: _libmf(train, held_out, n_factors, threads, errors)),
+    ]
+    if n_factors == CORNAC_FACTORS:
+        prepare = lambda: cornac_peer.epochs(train, n_factors, threads, WD)  # noqa: E731
+        contestants.append(Contestant("cornac MF", prepare))
+    return alternate(contestants, rounds)
 
 
 def _npcf(
@@ -135,12 +137,16 @@ def _counting(epoch: Callable[[int], float]) -> Callable[[], float]:
 def _rows(
     measured: Measured, n_factors: int, threads: int, n: int, errors: dict[str, float]
 ) -> list[Row]:
-    question = QUESTION.format(n_factors, threads, "s"[: threads - 1])
-    if "LIBMF" not in measured.times:
-        return [missing_row(question, "LIBMF", FASTER[threads], "ns", measured.absent["LIBMF"])]
-    ours, theirs = (measured.times[name].scaled(1e9 / n) for name in ("npcf", "LIBMF"))
-    rows = [ratio_row(question, "LIBMF", ours, theirs, FASTER[threads], "ns")]
-    if threads == 1:
+    where = n_factors, threads, "s"[: threads - 1]
+    scaled = {name: times.scaled(1e9 / n) for name, times in measured.times.items()}
+    rows = []
+    for peer, must in (("LIBMF", FASTER[threads]), ("cornac MF", None)):
+        question = QUESTION.format(*where, peer)
+        if peer in scaled:
+            rows.append(ratio_row(question, peer, scaled["npcf"], scaled[peer], must, "ns"))
+        elif peer in measured.absent:
+            rows.append(missing_row(question, peer, must, "ns", measured.absent[peer]))
+    if threads == 1 and "LIBMF" in scaled:
         must = Must(False, errors["LIBMF"] + NO_WORSE)
         name = f"the same, k = {n_factors}: held-out RMSE after {EPOCHS} epochs"
         error, other = (Times((errors[who],)) for who in ("npcf", "LIBMF"))
