@@ -5,6 +5,7 @@ Its questions run here at sizes of seconds, whose figures mean nothing.
 
 import importlib.util
 import sys
+import time
 import types
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from compare.bench import __main__ as command
-from compare.bench import picture, results, seed_job, seed_run, start_up, table_growth
+from compare.bench import patience, picture, results, seed_job, seed_run, start_up, table_growth
 from compare.bench.measuring import Absent, Contestant, Times, alternate
 from compare.bench.options import Options
 from compare.bench.rows import Must, as_markdown, figure_row, missing_row, ratio_row
@@ -188,6 +189,14 @@ def test_the_memory_of_a_process_is_not_that_of_the_one_that_started_it():
     """What getrusage says of a child is never less than its parent had."""
     held = np.ones(10**8)
     assert 50 < command.ask("memory", SMALL).rows[0].ours < held.nbytes / 1e6
+
+
+def test_work_that_never_ends_is_given_up_and_work_that_fails_says_why():
+    assert patience.patiently(divmod, 7, 3) == (2, 1)
+    with pytest.raises(Absent, match="ZeroDivisionError"):
+        patience.patiently(divmod, 7, 0)
+    with pytest.raises(Absent, match="sleep did not end in 0.2 s, 3 times"):
+        patience.patiently(time.sleep, 1000, seconds=0.2)
 
 
 def test_libmf_without_vectors_is_not_taken_for_libmf(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ Read in this order:
     measuring      contestants that take turns, and what they took
     rows           a line of the table: ours, theirs, the ratio, what it must be
     options        what a question is asked with, and what it answers
+    patience       what may never end, in a process of its own
     results        what a run leaves: figures, machine, versions, date, command; pictures
     seed_run, table_growth, start_up, per_rating, threads, memory, accuracy
                    the questions; each has `run(options)`, which returns an Answer

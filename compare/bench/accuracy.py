@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from compare.bench import libmf_peer
 from compare.bench.measuring import Absent, Times
 from compare.bench.options import Answer, Options
+from compare.bench.patience import patiently
 from compare.bench.rows import Must, Row, figure_row, missing_row
 from npcf.data import planted
 from npcf.training import PerRatingSGD, RatingArrays, rmse
@@ -150,6 +151,12 @@ def _surprise(train: RatingArrays, test: RatingArrays, settings: Settings) -> ND
 
 
 def _libmf(train: RatingArrays, test: RatingArrays, settings: Settings) -> NDArray[Any]:
+    libmf_peer.loaded()
+    return np.asarray(patiently(libmf_predictions, train, test, settings))
+
+
+def libmf_predictions(train: RatingArrays, test: RatingArrays, settings: Settings) -> NDArray[Any]:
+    """Return LIBMF's predictions; for a process of its own, because it may never return."""
     binding, _ = libmf_peer.loaded()
     reg = settings["reg"]
     decay = {"lambda_p1": 0.0, "lambda_q1": 0.0, "lambda_p2": reg, "lambda_q2": reg}

@@ -7,7 +7,7 @@ Built plainly, or with CFLAGS alone, the Python package has no AVX, and is not t
 The binding's `fit` hands over ratings by way of floats and never frees them; so this calls the
 library under it.  An epoch is the difference between a fit of many and a fit of one, over the rest:
 what copying the ratings into LIBMF's own order costs is nobody's question here.  L2 decay only, as
-npcf's; LIBMF's own AdaGrad rates, at their default.
+npcf's; LIBMF's own AdaGrad rates, which start from `rate`.
 """
 
 import contextlib
@@ -28,6 +28,7 @@ RATE = 0.1  # the same
 NODE = np.dtype([("user", np.int32), ("item", np.int32), ("rating", np.float32)])
 AVX = b"Dv8_f"  # a vector of eight floats, in the names of functions that take one
 CHUNK = 100_000
+LEAST = 1_000_000
 
 
 class Problem(ctypes.Structure):
@@ -46,6 +47,8 @@ class LIBMF:
 
     def __init__(self, train: RatingArrays, held_out: RatingArrays, wd: float):
         self.binding, self.library = loaded()
+        if len(train.rating) < LEAST:
+            raise Absent(f"below {LEAST:,} ratings it may wait for ever: see `patience`")
         self.wd, self.held_out = wd, held_out
         self.nodes = np.empty(len(train.rating), NODE)
         columns = (train.users, train.items, train.rating)
@@ -75,10 +78,12 @@ class LIBMF:
         self.library.mf_destroy_model(ctypes.byref(model))
         return taken, users, items
 
-    def epoch(self, n_factors: int, n_epochs: int, threads: int) -> tuple[float, float]:
+    def epoch(
+        self, n_factors: int, n_epochs: int, threads: int, rate: float = RATE
+    ) -> tuple[float, float]:
         """Return (seconds an epoch, held-out RMSE after `n_epochs`)."""
-        first, *_ = self.fit(n_factors, 1, threads)
-        all_of_them, users, items = self.fit(n_factors, n_epochs, threads)
+        first, *_ = self.fit(n_factors, 1, threads, rate)
+        all_of_them, users, items = self.fit(n_factors, n_epochs, threads, rate)
         return (all_of_them - first) / (n_epochs - 1), self.rmse(users, items)
 
     def rmse(self, users: NDArray[Any], items: NDArray[Any]) -> float:

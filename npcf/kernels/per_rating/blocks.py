@@ -16,6 +16,10 @@ Ratings lie in memory tile by tile, in random order inside a tile.  Each epoch t
 new random order, and the *segments* of a tile, some hundred ratings each, in a new one too: to move
 single ratings each time would cost a third of the training itself.
 
+Where there is more than one block, the ratings of a few neighbouring users, whose rows take CLOSE
+bytes, stand together in random order: their rows stay in the innermost cache.  Were it one user
+at a time, each rating would have to wait for the last, whose row it reads.
+
 Groups are random, and cut so that each has about the same number of ratings.  Rows are numbered
 anew: by tile, and in a tile from the row with most ratings to the one with least, so that the rows
 in use lie together.
@@ -32,6 +36,7 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int32]
 Counts = NDArray[np.int64]
+CLOSE = 2**12  # bytes of user rows that are trained on at a time
 CACHED = 2**20  # bytes of rows that a tile of one side may have
 PARTS = ((10_000_000, 8), (200_000, 4), (0, 1))  # from how many ratings on, how many groups
 

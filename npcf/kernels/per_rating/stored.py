@@ -22,7 +22,7 @@ from npcf.errors import (
     require_floats,
 )
 from npcf.kernels._jit import jit_threads
-from npcf.kernels.per_rating.blocks import Blocks, Counts
+from npcf.kernels.per_rating.blocks import CLOSE, Blocks, Counts
 from npcf.kernels.per_rating.shuffle import shuffle
 
 CHUNK = 2**18  # ratings
@@ -98,11 +98,22 @@ def stored(given: Given, row_bytes: int, seed: int) -> tuple[Stored, Blocks, tup
     free = starts[:-1].copy()
     for chunk in given.chunks():
         _put(kept[:3], chunk, free, blocks.users[:2], blocks.items[:2], per_row)
-    with np.errstate(over="ignore"):  # for the loop as plain Python
-        for tile in range(blocks.n_tiles):
-            state = np.random.default_rng((seed, tile)).integers(2**64, dtype=np.uint64)
-            shuffle(*kept[:3], starts[tile], starts[tile + 1], state)
+    for tile in range(blocks.n_tiles):
+        _order(kept, tile, blocks, seed, row_bytes)
     return kept, blocks, counts
+
+
+def _order(kept: Stored, tile: int, blocks: Blocks, seed: int, row_bytes: int) -> None:
+    """Put a tile's ratings in random order; in large data a few users at a time (`blocks`)."""
+    start, stop = kept.starts[tile : tile + 2]
+    state = np.random.default_rng((seed, tile)).integers(2**64, dtype=np.uint64)
+    with np.errstate(over="ignore"):  # for the loop as plain Python
+        shuffle(*kept[:3], start, stop, state)
+    if blocks.parts > 1:
+        few = max(1, CLOSE // row_bytes)
+        order = np.argsort(kept.users[start:stop] // few, kind="stable")
+        for column in kept[:3]:
+            column[start:stop] = column[start:stop][order]
 
 
 @jit_threads
