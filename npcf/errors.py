@@ -104,9 +104,10 @@ def require_floats(argument: str, array: Any, ndim: int | None = None) -> FloatA
     return result
 
 
-def require_ids(argument: str, ids: Any, n_rows: int) -> IdArray:
+def require_ids(argument: str, ids: Any, n_rows: int, first: int = 0) -> IdArray:
     """Return `ids` as row numbers of a table with `n_rows` rows, or raise.
 
+    `first` is the position of the first of them, where they are a stretch of a longer (n,).
     Negative ids are refused, as `torch.nn.Embedding` does: NumPy and compiled code would wrap them.
     """
     result = np.asarray(ids)
@@ -120,9 +121,8 @@ def require_ids(argument: str, ids: Any, n_rows: int) -> IdArray:
     if outside.any():
         flat = int(outside.argmax())
         value = int(result.flat[flat])
-        position = (
-            flat if result.ndim == 1 else tuple(map(int, np.unravel_index(flat, result.shape)))
-        )
+        at = np.unravel_index(flat, result.shape)
+        position = first + flat if result.ndim == 1 else tuple(map(int, at))
         raise IdRangeError(
             argument,
             f"id {value} is outside [0, {n_rows})",

@@ -148,9 +148,8 @@ class PerRatingSGD:
         from npcf.kernels.per_rating.stored import Given
 
         s = self.settings
-        low, high = s.y_range or (-np.inf, np.inf)
-        if s.loss != "cross_entropy":  # other losses may be given ratings that lie outside
-            low, high = -np.inf, np.inf
+        # only cross-entropy has no meaning for ratings that lie outside the range
+        low, high = (s.loss == "cross_entropy" and s.y_range) or (-np.inf, np.inf)
         sizes = ratings.n_users, ratings.n_items
         given = Given(ratings.users, ratings.items, ratings.rating, *sizes, low, high)
         self._trainer = Trainer(given, s.n_factors, s.seed)

@@ -14,9 +14,9 @@ from npcf.errors import (
     require_number,
     require_pair,
 )
+from npcf.models import PARAM_NAMES
 
 STRETCH = 4096  # rows
-TABLES = ("user_factors", "item_factors", "user_bias", "item_bias")
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ def judged(s: Settings) -> Settings:
     for name in ("wd", "bias_wd"):
         for number in _pair(getattr(s, name) or 0.0):
             require_number(name, number)
-    if len(s.decay_powers) != len(TABLES):
-        problem = f"has {len(s.decay_powers)} numbers, not one for each of {', '.join(TABLES)}"
+    if len(s.decay_powers) != len(PARAM_NAMES):
+        problem = f"has {len(s.decay_powers)} numbers, not one for each of {', '.join(PARAM_NAMES)}"
         raise SettingError("decay_powers", problem, "Give four.")
     for power in s.decay_powers:
         require_number("decay_powers", power)
@@ -91,7 +91,7 @@ def fresh_tables(
     So no second copy of a table is ever in memory; biases start from zero.
     """
     rng, scale = np.random.default_rng(s.seed), np.float32(s.init / np.sqrt(s.n_factors))
-    for name, n in zip(TABLES[:2], (n_users, n_items), strict=True):
+    for name, n in zip(PARAM_NAMES[:2], (n_users, n_items), strict=True):
         sizes = (min(STRETCH, n - first) for first in range(0, n, STRETCH))
         yield name, (scale * rng.standard_normal((m, s.n_factors), np.float32) for m in sizes)
 
@@ -100,7 +100,7 @@ def decays_of(s: Settings, counts: tuple[Any, Any]) -> Params:
     """Return each row's decay (N,): the setting, weighted by how many ratings the row has."""
     settings = (*_pair(s.wd), *_pair(s.wd if s.bias_wd is None else s.bias_wd))
     decays: Params = {}
-    for n, (name, wd, power) in enumerate(zip(TABLES, settings, s.decay_powers, strict=True)):
+    for n, (name, wd, power) in enumerate(zip(PARAM_NAMES, settings, s.decay_powers, strict=True)):
         ratio = s.decay_counts / np.maximum(counts[n % 2], 1)
         decays[name] = (wd * ratio**power).astype(np.float32)
     return decays

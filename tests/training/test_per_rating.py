@@ -13,8 +13,9 @@ from npcf.data import planted, split_indices
 from npcf.errors import DivergenceError, IdRangeError, SettingError, ShapeError, UsageError
 from npcf.kernels import compiles
 from npcf.kernels.per_rating import blocks
+from npcf.models import PARAM_NAMES
 from npcf.training import PerRatingSGD, RatingArrays, presets, rmse
-from npcf.training.per_rating_settings import PRESET_EPOCHS, TABLES
+from npcf.training.per_rating_settings import PRESET_EPOCHS
 from npcf.verify import PRECISION, assert_same_bits, assert_within
 from tests import places
 
@@ -40,7 +41,7 @@ def test_it_learns_towards_the_planted_truth(settings):
     errors = trainer.history["valid_rmse"]
     assert errors.iloc[-1] < errors.iloc[0] < VALID.rating.std()
     model = trainer.model
-    assert sorted(model.params) == sorted(TABLES)
+    assert sorted(model.params) == sorted(PARAM_NAMES)
     pred = trainer.predict(VALID.users, VALID.items)
     assert rmse(pred, VALID.rating) == trainer.evaluate(VALID) == errors.iloc[-1]
     assert np.abs(model(VALID.pairs) - pred).max() <= PER_RATING.limit

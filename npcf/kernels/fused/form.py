@@ -84,9 +84,7 @@ class Form(ABC):
         """Append `run` to a history of that many steps; what followed before is overwritten."""
         self._grow(history + run.n_steps)
         for p, name in enumerate(NAMES):
-            # one product after another from the first step on, so that no bit depends on where a
-            # run was cut into slices
-            rest = np.cumprod(np.append(self.shrink[p, history], run.shrinking(name)))[1:]
+            rest = self._left(p, run.shrinking(name), history)
             self.shrink[p, history + 1 : history + 1 + run.n_steps] = rest
             with np.errstate(divide="ignore"):  # total decay has no quotient, and none is asked for
                 self.regrow[p, history + 1 : history + 1 + run.n_steps] = 1 / rest
@@ -95,10 +93,18 @@ class Form(ABC):
         """Return how many steps of `run` a history of that many has room for, one if empty."""
         fits = np.ones(run.n_steps, bool)
         for p, name in enumerate(NAMES):
-            rest = np.cumprod(np.append(self.shrink[p, history], run.shrinking(name)))[1:]
-            fits &= abs(rest) >= SMALLEST
+            fits &= abs(self._left(p, run.shrinking(name), history)) >= SMALLEST
         room = run.n_steps if fits.all() else int(fits.argmin())
         return max(min(room, self.longest - history), int(history == 0))
+
+    def _left(self, p: int, shrinking: FloatArray, history: int) -> FloatArray:
+        """Return what decay leaves of parameter `p` after each further step, (n_steps,).
+
+        One product after another from the history's first step on, so that no bit depends on where
+        a run was cut into slices.
+        """
+        products: FloatArray = np.cumprod(np.append(self.shrink[p, history], shrinking))
+        return products[1:]
 
     def _grow(self, steps: int) -> bool:
         """Make room for that many steps in the history; return whether that was necessary."""

@@ -193,8 +193,14 @@ class Fused:
         Where a history ends depends on its steps alone, not on how they were cut into slices.
         """
         settings = (mode, *self.form.settings(run))
-        if settings != self._settings or not self.form.room(run, self.pending):
+        if settings != self._settings:
             self.flush()
             self._settings = settings
         self.deferring = mode == DEFERRED
-        return self.form.room(run, self.pending) if self.deferring else run.n_steps
+        if not self.deferring:
+            return run.n_steps
+        room = self.form.room(run, self.pending)
+        if not room:
+            self.flush()
+            room = self.form.room(run, self.pending)
+        return room

@@ -29,7 +29,7 @@ How many there are of either depends on the ratings and the tables alone, not on
 Source: Gemulla et al. 2011 (strata); Chin et al. 2015 (blocks for the cache).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,15 +63,15 @@ class Blocks(NamedTuple):
         """Tiles in all."""
         return self.parts**2 * self.user_tiles * self.item_tiles
 
-    def tile(self, user_tile: int, item_tile: int) -> int:
-        """Return the number of a tile, by the tiles of its users and of its items."""
+    def tile(self, user_tile: Any, item_tile: Any) -> Any:
+        """Return the number of a tile, or of many, by the tiles of its users and of its items."""
         return user_tile * self.parts * self.item_tiles + item_tile
 
     @classmethod
     def cut(
         cls,
-        user_counts: NDArray[np.int64],
-        item_counts: NDArray[np.int64],
+        user_counts: Counts,
+        item_counts: Counts,
         row_bytes: int,
         seed: int,
     ) -> "Blocks":

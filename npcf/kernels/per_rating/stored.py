@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 
 from npcf.errors import (
     DataError,
-    DTypeError,
     EmptyBatchError,
-    IdRangeError,
     ShapeError,
     require_floats,
+    require_ids,
 )
 from npcf.kernels._jit import jit_threads
 from npcf.kernels.per_rating.blocks import CLOSE, Blocks, Counts
@@ -61,9 +60,10 @@ class Given(NamedTuple):
         """Go through users, items and rating as int32, int32 and float32, judged."""
         for first in range(0, len(self.users), CHUNK):
             here = slice(first, first + CHUNK)
-            users = _ids("users", self.users[here], self.n_users, first)
-            items = _ids("items", self.items[here], self.n_items, first)
-            yield users, items, self._ratings(self.rating[here], first)
+            users = require_ids("users", self.users[here], self.n_users, first)
+            items = require_ids("items", self.items[here], self.n_items, first)
+            rating = self._ratings(self.rating[here], first)
+            yield users.astype(np.int32), items.astype(np.int32), rating
             for array in (self.users, self.items, self.rating):
                 give_back(array)
 
@@ -90,7 +90,7 @@ def stored(given: Given, row_bytes: int, seed: int) -> tuple[Stored, Blocks, tup
     per_row = blocks.parts * blocks.item_tiles
     sizes = np.zeros(blocks.n_tiles + 1, np.int64)
     for users, items, _ in given.chunks():
-        tile = blocks.users.tile_of[users] * per_row + blocks.items.tile_of[items]
+        tile = blocks.tile(blocks.users.tile_of[users], blocks.items.tile_of[items])
         sizes[1:] += np.bincount(tile, minlength=blocks.n_tiles)
     starts = np.cumsum(sizes)
     n = len(given.users)
@@ -134,18 +134,3 @@ def give_back(array: Any) -> None:
     mapped = getattr(array, "_mmap", None)
     if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED") and array.mode == "r":
         mapped.madvise(mmap.MADV_DONTNEED)
-
-
-def _ids(argument: str, chunk: Any, n_rows: int, first: int) -> NDArray[np.int32]:
-    ids = np.asarray(chunk)
-    if ids.dtype.kind not in "iu":
-        raise DTypeError(argument, f"is {ids.dtype}, not integers", "Ids are row numbers.")
-    wrong = (ids < 0) | (ids >= n_rows)
-    if wrong.any():
-        at = int(wrong.argmax())
-        raise IdRangeError(
-            argument, f"id {ids[at]} is outside [0, {n_rows})",
-            "Ids are row numbers of the table, and negative ids do not wrap.",
-            position=first + at, value=int(ids[at]),
-        )  # fmt: skip
-    return ids.astype(np.int32, copy=False)
