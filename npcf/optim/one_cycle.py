@@ -132,10 +132,11 @@ def _two_cosines(positions: list[float], pct_start: float, points: Points) -> Va
     """Anneal from points[0] to points[1] in the first pct_start of positions, then to points[2]."""
     parts = np.array([0, pct_start, 1 - pct_start], np.float32)
     limits = np.cumsum(parts, dtype=np.float64).astype(np.float32)
+    at = np.array(positions).astype(np.float32)
+    phases = np.minimum(np.searchsorted(limits, at, side="right") - 1, 1)
+    places = (at - limits[phases]) / (limits[phases + 1] - limits[phases])
     values = []
-    for position in np.array(positions).astype(np.float32):
-        phase = min(int(np.flatnonzero(position >= limits)[-1]), 1)
-        place = float((position - limits[phase]) / (limits[phase + 1] - limits[phase]))
+    for phase, place in zip(phases.tolist(), places.tolist(), strict=True):
         start, end = points[phase], points[phase + 1]
         values.append(start + (1 + math.cos(math.pi * (1 - place))) * (end - start) / 2)
     return np.array(values)

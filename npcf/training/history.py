@@ -72,10 +72,11 @@ class SmoothedLoss:
     def __init__(self, beta: float = 0.98):
         self.beta, self.value, self.count = beta, 0.0, 0
 
-    def add(self, loss: float) -> None:
-        """Take in one batch's loss."""
-        self.value = self.beta * self.value + (1 - self.beta) * loss
-        self.count += 1
+    def add(self, *losses: float) -> None:
+        """Take in the loss of a batch, or of several, one after the other."""
+        for loss in losses:
+            self.value = self.beta * self.value + (1 - self.beta) * loss
+        self.count += len(losses)
 
     @property
     def smoothed(self) -> float:

@@ -56,10 +56,8 @@ def fused(learner: Any, epoch: Epoch, n_steps: int, heard: Heard, done: Done) ->
             between=between,
         )
     finally:  # also when the loss diverged: what was done before that counts
-        for loss in losses.tolist():
-            if not np.isfinite(loss):
-                break
-            _note(state, loss)
+        known = np.append(np.isfinite(losses), False).argmin()
+        _note(state, *losses[:known].tolist())
 
 
 def layered(lr_mult: dict[str, float], lr: Any) -> Any:
@@ -67,7 +65,7 @@ def layered(lr_mult: dict[str, float], lr: Any) -> Any:
     return {name: lr * k for name, k in lr_mult.items()} if lr_mult else lr
 
 
-def _note(state: FitState, loss: float) -> None:
-    state.losses[state.step] = loss
-    state.smoother.add(loss)
-    state.batch += 1
+def _note(state: FitState, *losses: float) -> None:
+    state.losses[state.step : state.step + len(losses)] = losses
+    state.smoother.add(*losses)
+    state.batch += len(losses)

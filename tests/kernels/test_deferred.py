@@ -11,7 +11,8 @@ from compare.limits import DEFERRED
 from npcf import kernels, optim
 from npcf.errors import SettingError
 from npcf.kernels.fused import LiveTables, trainer_for
-from npcf.kernels.fused.moment_tables import GONE, TERMS, WIDTH
+from npcf.kernels.fused.arrears import GONE
+from npcf.kernels.fused.moment_tables import TERMS, WIDTH
 from npcf.kernels.fused.step_products import append, empty_tree, product, times
 from npcf.verify import PRECISION, Bounded, assert_within, bounded_adam, bounded_sgd
 from npcf.verify.strategies import adam_settings, dtypes, sgd_settings
@@ -143,13 +144,17 @@ def test_what_an_absent_row_misses_under_sgd_lies_within_the_running_error(setti
 def test_what_an_absent_row_misses_under_adam_lies_within_the_running_error(
     setting, n, dtype, seed
 ):
-    """Of the dense steps, of the polynomial, 3 TERMS + 8 roundings, and of its truncation."""
+    """Of the dense steps, of the polynomial, 3 TERMS + 8 roundings, and of its truncation.
+
+    The polynomial's terms are at most twice its value: sum_n 2 q**n T_n(3) = .74 for float32.
+    """
     setting = setting | {"decoupled": True}
     opt, before, schedule = absent_row(optim.Adam, setting, n, dtype, seed)
     t = opt.t
     let_pass(opt, n, schedule)
-    delta = np.expm1(WIDTH[dtype] / 2)
-    relative = PRECISION[dtype].gamma(3 * TERMS + 8) + delta**TERMS / (1 - delta)
+    q, terms = np.tanh(WIDTH[dtype] / 8), TERMS[dtype]
+    truncation = 2 * q**terms / (1 - q) * np.exp(WIDTH[dtype] / 4)
+    relative = 2 * PRECISION[dtype].gamma(3 * terms + 8) + truncation
     for name in opt.params:
         w, m, v = (Bounded.exact(before[key]) for key in (name, f"m/{name}", f"v/{name}"))
         moved = np.zeros_like(w.value)
@@ -192,6 +197,37 @@ def test_it_is_chosen_by_size_and_can_be_forced():
         fused.run([0] * 20, [0] * 20, [1.0] * 20, range(0, 21, 10), [0.1, 0.1])
         assert fused.deferring is expected
         assert fused.pending == (2 if expected else 0)
+
+
+@pytest.mark.parametrize("changed", [{"eps": 0.3}, {"betas": (0.9, 0.5)}])
+def test_what_is_changed_while_rows_wait_holds_from_then_on(changed):
+    """Steps that were taken under the old setting are made up for under it."""
+    rng = np.random.default_rng(0)
+    params = {k: rng.normal(0, 0.3, (40, 3)) for k in ("user_factors", "item_factors")}
+    params |= {k: np.zeros(40) for k in ("user_bias", "item_bias")}
+    ids, rating = rng.integers(0, 40, (2, 60)), rng.integers(1, 6, 60) * 1.0
+    results = []
+    for deferred in (False, True):
+        opt = optim.adamw({k: v.copy() for k, v in params.items()}, eps=1e-3)
+        fused = trainer_for(opt, deferred=deferred)
+        for half in (slice(0, 30), slice(30, 60)):
+            fused.run(*ids[:, half], rating[half], range(0, 31, 3), [0.01] * 10)
+            assert fused.pending == (10 if deferred else 0)
+            for name, value in changed.items():
+                setattr(opt, name, value)
+        results.append(opt)
+    assert_near(results[1], results[0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_eps_that_is_next_to_nothing_is_no_unit_to_measure_in(dtype):
+    """Then sqrt(v) / eps might be infinite: all rows move at every step."""
+    params = {k: np.ones((200, 2), dtype) for k in ("user_factors", "item_factors")}
+    params |= {k: np.ones(200, dtype) for k in ("user_bias", "item_bias")}
+    for eps, waits in ((1e-8, True), (1e-200, False), (0.0, False)):
+        fused = trainer_for(optim.Adam(params, eps=eps))
+        fused.run([0], [0], [1.0], [0, 1], [0.1])
+        assert fused.deferring is waits
 
 
 def test_no_step_flushes_by_itself():

@@ -152,6 +152,33 @@ def test_a_loss_that_is_not_finite_ends_the_run_before_its_step(optimizer):
         assert_same_bits(opt.params[name], table, name)
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "setting", "deferred"),
+    [
+        (optim.Adam, {}, False),
+        (optim.Adam, {}, True),
+        (optim.SGD, {}, False),
+        (optim.SGD, {}, True),
+        (optim.SGD, {"rows": "touched_rows"}, False),
+    ],
+)
+def test_one_may_go_on_after_a_step_that_was_not_taken(optimizer, setting, deferred):
+    """What its rows were marked with is forgotten: the next step is another one."""
+    setting = setting | {"optimizer": optimizer, "weight_decay": 0.1, "decoupled": True}
+    opt, users, items, rating, starts = example(**setting)
+    want, *_ = example(**setting)
+    fused, other = (trainer_for(o, deferred=deferred) for o in (opt, want))
+    half, rest = slice(*starts[:2]), slice(*starts[1:])
+    with pytest.raises(DivergenceError):
+        fused.run(users, items, np.where(np.arange(6) == 4, np.inf, rating), starts, [0.1, 0.2])
+    other.run(users[half], items[half], rating[half], [0, 3], [0.1])
+    other.flush()
+    for trainer in (fused, other):
+        trainer.run(users[rest], items[rest], rating[rest], [0, 3], [0.2])
+    for name, table in want.params.items():
+        assert_same_bits(opt.params[name], table, name)
+
+
 def test_a_run_stops_where_it_is_asked_to():
     opt, users, items, rating, _ = example(optimizer=optim.Adam)
     seen = []

@@ -5,11 +5,18 @@ import inspect
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from npcf import kernels, models, ops
 from npcf.errors import IdRangeError
-from npcf.verify import assert_same_bits, assert_within, bounded_gradients, exact_params
-from npcf.verify.strategies import problems, vectors
+from npcf.verify import (
+    assert_same_bits,
+    assert_within,
+    bounded_gradients,
+    bounds,
+    exact_params,
+)
+from npcf.verify.strategies import dtypes, problems, vectors
 
 
 @pytest.mark.parametrize("name", kernels.__all__)
@@ -24,7 +31,7 @@ def test_every_operation_of_the_model_has_a_kernel():
 
 @given(p=problems())
 def test_the_whole_model_agrees_within_the_derived_bound(p):
-    """Scatter, lookup and bias are equal to the bit; dot, exp and mean round differently."""
+    """Scatter, lookup, dot and bias are equal to the bit; exp and mean round differently."""
     results = {}
     for backend in (ops, kernels):
         args = (p.params, p.users, p.items, p.y_range)
@@ -54,6 +61,28 @@ def test_elementwise_backwards_agree_to_the_bit(x):
     if x.size:
         _, cache = ops.mse_forward(x, np.arange(x.size))
         assert_same_bits(kernels.mse_backward(0.3, cache), ops.mse_backward(0.3, cache))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_row_dots_of_up_to_128_factors_agree_to_the_bit(dtype):
+    """In NumPy's order of addition; the sign of zero, infinities and NaN are part of it."""
+    rng = np.random.default_rng(0)
+    for n_factors in range(129):
+        left, right = rng.normal(0, 1, (2, 9, n_factors)).astype(dtype)
+        left[1], right[2], left[3] = -0.0, -0.0, rng.choice([0.0, -0.0], n_factors)
+        left[4, n_factors // 2 :], left[5, :1], right[6, -1:] = 1e30, np.inf, np.nan
+        with np.errstate(invalid="ignore", over="ignore"):
+            got, want = (m.row_dot_forward(left, right)[0] for m in (kernels, ops))
+        assert_same_bits(got, want, f"{n_factors} factors")
+        signs = np.where(np.isnan(want), 0, np.signbit([got, want]))
+        assert_same_bits(*signs, f"signs of {n_factors} factors")
+
+
+@given(n_factors=st.integers(129, 400), dtype=dtypes, seed=st.integers(0, 2**32 - 1))
+def test_longer_row_dots_lie_within_the_bound(n_factors, dtype, seed):
+    left, right = np.random.default_rng(seed).normal(0, 1, (2, 3, n_factors)).astype(dtype)
+    got, want = (m.row_dot_forward(left, right)[0] for m in (kernels, ops))
+    assert_within(got, want, 2 * bounds.row_dot(left, right))
 
 
 def test_no_compiled_loop_sees_a_foreign_id():

@@ -11,8 +11,8 @@ with keep = 1 - lr weight_decay and coupled = 0 for decoupled decay, keep = 1 an
 coupled = weight_decay for L2; step_size = lr / (1 - beta1**t), v_scale = 1 / (1 - beta2**t).
 
 Every row moves at every step, for its m is not zero when its gradient is: DENSE does so, at a cost
-that grows with the table.  DEFERRED moves the rows of the batch, after each has made up for the
-steps that it has missed (`npcf.kernels.fused.moment_tables`).
+that grows with the table.  DEFERRED updates m and v of the rows of the batch; w of a row makes up
+for all steps that it owes when it is next needed (`npcf.kernels.fused.moment_tables`).
 """
 
 from typing import Any, NamedTuple
@@ -20,18 +20,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npcf.kernels._jit import jit_both, stage
+from npcf.kernels.fused.arrears import make_up_rows
 from npcf.kernels.fused.batch import (
-    SLOT,
-    STEP,
     add_gradients,
     batch_of,
-    forget_step,
     number_rows,
+    slot_of,
 )
 from npcf.kernels.fused.lanes import rowwise, where_set
-from npcf.kernels.fused.moment_tables import make_up_rows
-from npcf.kernels.fused.prefetch import ask_for_side
-from npcf.kernels.fused.sgd import DEFERRED, DENSE
+from npcf.kernels.fused.prefetch import ask_for_marks
+from npcf.kernels.fused.sgd import DEFERRED
 
 ADAM_NUMBERS = (
     "keep", "coupled", "step_size", "beta1", "take1", "beta2", "take2", "v_scale"
@@ -47,9 +45,11 @@ class AdamTable(NamedTuple):
     gradient: Any  # (B + 1, K), of the distinct rows of the batch
     numbers: Any  # (n_steps, 8) in the order of ADAM_NUMBERS
     eps: Any
+    per_eps: float  # 1 / eps
     shrink: Any  # (history + 1,) float64: what decay has left of a row since the history began
     regrow: Any  # (history + 1,) float64: 1 / shrink
     moments: Any  # (history + 1, TERMS) float64: `moment_tables`
+    alike: bool  # whether these three are those of the factors of the same side
 
 
 @rowwise
@@ -60,20 +60,25 @@ def step_row(w, m, v, g, keep, coupled, step_size, beta1, take1, beta2, take2, v
     return keep * w - step_size * m / (np.sqrt(v_scale * v) + eps), m, v
 
 
+@rowwise
+def average_row(m, v, g, beta1, take1, beta2, take2):
+    """Return the averages of a row after one step with the gradient g."""
+    return beta1 * m + take1 * g, beta2 * v + take2 * g * g
+
+
 @stage
 def move_rows(table, side, n_rows, s, now, mode):
-    """Take step `s` with those rows of one table that it moves."""
+    """Take step `s`: DENSE with all rows; DEFERRED with the averages of the batch's rows only."""
     x = table.numbers[s]
-    numbers = x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], table.eps
-    for n in range(table.w.shape[0] if mode == DENSE else n_rows):
-        row, slot = n, n
-        if mode != DENSE:
+    if mode == DEFERRED:
+        for n in range(n_rows):
             row = side.rows[n]
-        elif side.marks[n, STEP] == now:
-            slot = side.marks[n, SLOT]
-        else:
-            slot = side.rows.size  # where the gradient is always zero
-        step_row((table.w[row], table.m[row], table.v[row], table.gradient[slot]), numbers)
+            average_row((table.m[row], table.v[row], table.gradient[n]), (x[3], x[4], x[5], x[6]))
+        return
+    numbers = x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], table.eps
+    for row in range(table.w.shape[0]):
+        g = table.gradient[slot_of(side, row, now)]
+        step_row((table.w[row], table.m[row], table.v[row], g), numbers)
 
 
 @jit_both
@@ -90,8 +95,8 @@ def adam_steps(losses, ratings, head, sides, user_tables, item_tables, spans, mo
         batch, now = batch_of(ratings, s), before + s + 1
         if s + 1 < losses.size:
             ahead = batch_of(ratings, s + 1)
-            ask_for_side(users, ahead.users)
-            ask_for_side(items, ahead.items)
+            ask_for_marks(users, ahead.users)
+            ask_for_marks(items, ahead.items)
         n_users = number_rows(users, batch.users, now)
         n_items = number_rows(items, batch.items, now)
         if mode == DEFERRED:
@@ -99,8 +104,6 @@ def adam_steps(losses, ratings, head, sides, user_tables, item_tables, spans, mo
             make_up_rows(item_tables, spans, items, n_items, now - 1)
         losses[s] = add_gradients(users, items, batch, head)
         if not np.isfinite(losses[s]):
-            forget_step(users, n_users, now)
-            forget_step(items, n_items, now)
             return s
         for table in user_tables:
             move_rows(table, users, n_users, s, now, mode)

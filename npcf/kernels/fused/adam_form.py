@@ -8,7 +8,9 @@ import numpy as np
 from npcf._types import FloatArray, Params
 from npcf.kernels.fused.adam import ADAM_NUMBERS, AdamTable, adam_steps
 from npcf.kernels.fused.form import NAMES, Form, Run, enlarged, tables_of
-from npcf.kernels.fused.moment_tables import TERMS, WIDTH, Spans, empty_spans, extend
+from npcf.kernels.fused.moment_tables import TERMS, Spans, empty_spans, extend, limits_of
+
+LEAST_EPS = {np.dtype(np.float32): 1e-20, np.dtype(np.float64): 1e-150}
 
 
 class AdamForm(Form):
@@ -19,7 +21,7 @@ class AdamForm(Form):
 
     def __init__(self, optimizer: Any):
         super().__init__(optimizer)
-        self.moments = np.empty((len(NAMES), 0, TERMS))
+        self.moments = np.empty((len(NAMES), 0, TERMS[self.dtype]))
         self.spans: Spans = empty_spans(0, self._beta2, self.dtype)
         self._corrected: tuple[Run, tuple[FloatArray, FloatArray]] | None = None
 
@@ -29,16 +31,21 @@ class AdamForm(Form):
 
     def settings(self, run: Run) -> tuple[Any, ...]:
         """Return the settings that the tables of the history are made for."""
-        return (self._beta2, self.optimizer.eps, self.optimizer.decoupled)
+        return (self._beta2, self.optimizer.eps, self.optimizer.decoupled, run.alike)
 
     def moves_absent_rows(self, run: Run) -> bool:
         """Their m is not zero."""
         return True
 
     def deferrable(self, run: Run) -> bool:
-        """Coupled decay is a gradient that depends on w, and enters v by its square: no form."""
+        """Coupled decay has no form: a gradient that depends on w, and enters v by its square.
+
+        The form measures sqrt(v) in units of eps, which must not be so small as to overflow.
+        """
         coupled = not self.optimizer.decoupled and any(run.decays.values())
-        return not coupled and all((run.shrinking(name) > 0).all() for name in NAMES)
+        too_fine = self.optimizer.eps < LEAST_EPS[self.dtype]
+        shrinks = all((run.shrinking(name) > 0).all() for _, name in run.distinct)
+        return shrinks and not coupled and not too_fine
 
     def numbers(self, name: str, run: Run) -> FloatArray:
         """Return the columns ADAM_NUMBERS for each step of `run`."""
@@ -58,6 +65,7 @@ class AdamForm(Form):
 
     def prepare(self, run: Run) -> None:
         """M and v are there from the beginning."""
+        self.eps = float(self.optimizer.eps)
 
     def finish(self, run: Run, taken: int) -> None:
         """Count the steps."""
@@ -74,13 +82,25 @@ class AdamForm(Form):
                 v[name],
                 gradients[name],
                 none if numbers is None else numbers[name],
-                self.dtype.type(self.optimizer.eps),
-                self.shrink[p],
-                self.regrow[p],
-                self.moments[p],
+                self.dtype.type(self.eps),
+                1 / max(self.eps, LEAST_EPS[self.dtype]),
+                self.shrink[first],
+                self.regrow[first],
+                self.moments[first],
+                p >= 2 and first == self.alike[p - 2],
             )
-            for p, (name, table) in enumerate(self.params.items())
+            for p, ((name, table), first) in enumerate(
+                zip(self.params.items(), self.alike, strict=True)
+            )
         ]
+
+    def waiting(self, marks: Any, now: int) -> Any:
+        """W of a row waits even for the step of its mark, unless the mark is not positive."""
+        return np.where(marks > 0, marks - 1, -marks) < now
+
+    def settled(self, now: int) -> int:
+        """Say that w has made step `now`."""
+        return -now
 
     def shared(self) -> tuple[Any, ...]:
         """Return the spans."""
@@ -92,10 +112,10 @@ class AdamForm(Form):
         if history == 0:
             self.spans = empty_spans(self.capacity, self._beta2, self.dtype)
         m_scale, v_scale = self._corrections(run)
-        rates = np.stack([run.lrs[name] * m_scale for name in NAMES])
-        tables, half_width = (self.spans, self.moments, self.shrink), WIDTH[self.dtype] / 2
-        with np.errstate(divide="ignore"):  # for the loop as plain Python, where beta1 = 0
-            extend(*tables, rates, run.moms, v_scale, history, half_width)
+        which, names = zip(*run.distinct, strict=True)
+        rates = np.stack([run.lrs[name] * m_scale for name in names])
+        tables, limits = (self.spans, self.moments, self.shrink), limits_of(self.dtype)
+        extend(*tables, np.array(which), rates, run.moms, v_scale, history, limits)
 
     def _corrections(self, run: Run) -> tuple[FloatArray, FloatArray]:
         """Return 1 / (1 - beta**t) of both averages for each step, as the reference does."""
@@ -109,10 +129,12 @@ class AdamForm(Form):
     def _grow(self, steps: int) -> bool:
         grown = super()._grow(steps)
         if self.moments.shape[1] < self.capacity + 1:
-            self.moments = enlarged(self.moments, (len(NAMES), self.capacity + 1, TERMS))
+            self.moments = enlarged(
+                self.moments, (len(NAMES), self.capacity + 1, TERMS[self.dtype])
+            )
             self.moments[:, 0] = 0
             old, self.spans = self.spans, empty_spans(self.capacity, self._beta2, self.dtype)
-            for new, array in zip(self.spans[:5], old[:5], strict=True):
+            for new, array in zip(self.spans[:6], old[:6], strict=True):
                 new[: array.size] = array
             self.spans.count[:] = old.count
         return grown

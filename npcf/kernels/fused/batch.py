@@ -13,7 +13,7 @@ that is not the present step's says that the row is absent, so nothing has to be
 steps; `since` keeps the mark that was replaced, for rows whose update was deferred.
 
 Operations and their order are those of `npcf.kernels.twins`, so that strictly compiled this has
-the twins' bits.
+the twins' bits, and up to the sigmoid those of the reference.
 """
 
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ import numpy as np
 
 from npcf.kernels._jit import part, stage
 from npcf.kernels.fused.lanes import rowwise
+from npcf.kernels.pairwise import dot
 
 STEP, SLOT = 0, 1  # the columns of `marks`
 
@@ -48,6 +49,7 @@ class Ratings(NamedTuple):
     items: Array  # (n,)
     rating: Array  # (n,)
     starts: Array  # (n_steps + 1,)
+    d_logit: Array  # (largest batch,) room for one
 
 
 class Head(NamedTuple):
@@ -78,11 +80,10 @@ def number_rows(side, ids, step):
     return n
 
 
-@stage
-def forget_step(side, n_rows, step):
-    """Mark the batch's rows as being up to date, but not part of `step`, which is not taken."""
-    for n in range(n_rows):
-        side.marks[side.rows[n], STEP] = step - 1
+@part
+def slot_of(side, row, step):
+    """Return the number of a row among those of the batch, or that of the gradient of zeros."""
+    return side.marks[row, SLOT] if side.marks[row, STEP] == step else side.rows.size
 
 
 @part
@@ -99,35 +100,49 @@ def add_products(d_p, d_q, p, q, d_logit):
 
 @stage
 def add_gradients(users, items, batch, head):
-    """Sum the gradients of the mean squared error of `batch` into both sides; return the loss."""
-    number = batch.rating.dtype.type
-    one, total = number(1), number(0)
-    scale = number(2) / number(batch.rating.size)
+    """Sum the gradients of the mean squared error of `batch` into both sides; return the loss.
+
+    Forward for all ratings, then the loss, then backward: the ratings of a line do not wait for
+    each other, while the lines of one rating do.
+    """
+    d_logit = batch.d_logit
     for b in range(batch.rating.size):
         user, item = batch.users[b], batch.items[b]
-        p, q = users.factors[user], items.factors[item]
-        dot = number(0)
-        for k in range(p.size):
-            dot += p[k] * q[k]
-        pred = dot + users.bias[user, 0] + items.bias[item, 0] + head.mean
+        affinity = dot(users.factors[user], items.factors[item])
+        d_logit[b] = affinity + users.bias[user, 0] + items.bias[item, 0] + head.mean
+    loss = differentiate(d_logit, batch.rating, head)
+    for b in range(batch.rating.size):
+        user, item = batch.users[b], batch.items[b]
+        user_slot, item_slot = users.slots[b], items.slots[b]
+        gradients = users.d_factors[user_slot], items.d_factors[item_slot]
+        add_products((*gradients, users.factors[user], items.factors[item]), (d_logit[b],))
+        users.d_bias[user_slot, 0] += d_logit[b]
+        items.d_bias[item_slot, 0] += d_logit[b]
+    return loss
+
+
+@part
+def differentiate(logit, rating, head):
+    """Replace each logit by dL/d logit; return L, the mean squared error."""
+    number = rating.dtype.type
+    one, total, size = number(1), number(0), number(rating.size)
+    scale = number(2) / size
+    for b in range(rating.size):
+        pred = logit[b]
         if head.squash:
             s = sigmoid(pred, one)
             pred = s * head.height + head.low
-        error = pred - batch.rating[b]
+        error = pred - rating[b]
         total += error * error
-        d_logit = scale * error
+        logit[b] = scale * error
         if head.squash:
-            d_logit = d_logit * head.height * (one - s) * s
-        user_slot, item_slot = users.slots[b], items.slots[b]
-        d_p, d_q = users.d_factors[user_slot], items.d_factors[item_slot]
-        add_products((d_p, d_q, p, q), (d_logit,))
-        users.d_bias[user_slot, 0] += d_logit
-        items.d_bias[item_slot, 0] += d_logit
-    return total / number(batch.rating.size)
+            logit[b] = logit[b] * head.height * (one - s) * s
+    return total / size
 
 
 @part
 def batch_of(ratings, s):
     """Return mini-batch `s`, as views."""
     here = slice(ratings.starts[s], ratings.starts[s + 1])
-    return Ratings(ratings.users[here], ratings.items[here], ratings.rating[here], ratings.starts)
+    columns = ratings.users[here], ratings.items[here], ratings.rating[here]
+    return Ratings(*columns, ratings.starts, ratings.d_logit[: here.stop - here.start])

@@ -8,7 +8,7 @@ import numpy as np
 
 from npcf._types import FloatArray, Params
 from npcf.kernels.fused.batch import Head, Ratings
-from npcf.kernels.fused.form import NAMES, Form
+from npcf.kernels.fused.form import Form
 from npcf.kernels.fused.judge import Schedule
 from npcf.kernels.fused.room import Late, Room, Sides
 from npcf.kernels.fused.sgd import DEFERRED, DENSE
@@ -81,7 +81,7 @@ class Call:
             self.room.clear_marks()
             self.marked = 0
         form.prepare(run)
-        numbers = {name: form.numbers(name, run).astype(form.dtype) for name in NAMES}
+        numbers = form.all_numbers(run)
         if mode == DEFERRED:
             form.extend(run, self.pending)
         sides = self.room.sides(job.batch)
@@ -93,6 +93,9 @@ class Call:
         form.finish(run, taken)
         self.pending += taken if mode == DEFERRED else 0
         self.marked += taken if mode != DEFERRED else 0
+        if taken < run.n_steps and mode != DEFERRED:
+            self.room.clear_marks()  # of the step that was not taken
+            self.marked = 0
         return taken
 
     def flush(self) -> None:
@@ -119,4 +122,4 @@ class Call:
         """Return no losses, no ratings and no numbers, of the types that the loops know."""
         none = np.empty(0, self.form.dtype)
         ids = np.empty(0, np.int64)
-        return none, Ratings(ids, ids, none, np.zeros(1, np.int64)), None
+        return none, Ratings(ids, ids, none, np.zeros(1, np.int64), none), None

@@ -23,6 +23,12 @@ class Run(NamedTuple):
     lrs: dict[str, FloatArray]  # (n_steps,) float64 for each parameter
     moms: FloatArray  # (n_steps,) float64
     decays: dict[str, float]
+    alike: tuple[int, ...]  # the number of the first parameter with the same rates and decay
+
+    @property
+    def distinct(self) -> list[tuple[int, str]]:
+        """Number and name of each parameter that is like none before it."""
+        return [(p, name) for p, name in enumerate(NAMES) if self.alike[p] == p]
 
     @property
     def n_steps(self) -> int:
@@ -45,6 +51,7 @@ class Form(ABC):
         self.optimizer = optimizer
         self.params = tables_of(optimizer.params)
         self.dtype = self.params["user_factors"].dtype
+        self.alike = tuple(range(len(NAMES)))  # `Run.alike`, of the history
         self.capacity = 0
         self.shrink, self.regrow = np.ones((2, len(NAMES), 1))  # and its inverse
 
@@ -64,6 +71,11 @@ class Form(ABC):
     def numbers(self, name: str, run: Run) -> FloatArray:
         """Return the numbers (n_steps, n) of one parameter, float64."""
 
+    def all_numbers(self, run: Run) -> Params:
+        """Return the numbers of all parameters, in the parameters' dtype."""
+        found = {p: self.numbers(name, run).astype(self.dtype) for p, name in run.distinct}
+        return {name: found[p] for name, p in zip(NAMES, run.alike, strict=True)}
+
     @abstractmethod
     def prepare(self, run: Run) -> None:
         """Make sure that the optimiser has the state arrays which `run` needs."""
@@ -76,14 +88,23 @@ class Form(ABC):
     def tables(self, gradients: Mapping[str, FloatArray], numbers: Params | None) -> list[Any]:
         """Return what the loops know of each parameter, in the order of NAMES."""
 
+    def waiting(self, marks: Any, now: int) -> Any:
+        """Return which rows of these marks, int32, still have to make up for steps up to `now`."""
+        return marks < now
+
+    def settled(self, now: int) -> int:
+        """Return the mark of a row that has made up for all steps up to `now`."""
+        return now
+
     def shared(self) -> tuple[Any, ...]:
         """Return further arguments of the loops."""
         return ()
 
     def extend(self, run: Run, history: int) -> None:
         """Append `run` to a history of that many steps; what followed before is overwritten."""
+        self.alike = run.alike
         self._grow(history + run.n_steps)
-        for p, name in enumerate(NAMES):
+        for p, name in run.distinct:
             rest = self._left(p, run.shrinking(name), history)
             self.shrink[p, history + 1 : history + 1 + run.n_steps] = rest
             with np.errstate(divide="ignore"):  # total decay has no quotient, and none is asked for
@@ -92,7 +113,7 @@ class Form(ABC):
     def room(self, run: Run, history: int) -> int:
         """Return how many steps of `run` a history of that many has room for, one if empty."""
         fits = np.ones(run.n_steps, bool)
-        for p, name in enumerate(NAMES):
+        for p, name in run.distinct:
             fits &= abs(self._left(p, run.shrinking(name), history)) >= SMALLEST
         room = run.n_steps if fits.all() else int(fits.argmin())
         return max(min(room, self.longest - history), int(history == 0))

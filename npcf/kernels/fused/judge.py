@@ -29,7 +29,7 @@ class Schedule(NamedTuple):
     def part(self, here: slice) -> Run:
         """Return a stretch of it."""
         lrs = {name: lr[here] for name, lr in self.run.lrs.items()}
-        return Run(lrs, self.run.moms[here], self.run.decays)
+        return self.run._replace(lrs=lrs, moms=self.run.moms[here])
 
     def set(self, optimizer: Any, s: int) -> None:
         """Set the optimiser as for step `s`."""
@@ -60,7 +60,7 @@ def judged_ratings(
         raise ShapeError("starts", f"must be (n_steps + 1,), got {starts.shape}", "End it with n.")
     if (np.diff(starts) <= 0).any():
         raise EmptyBatchError("starts", "must increase", "A mean over no ratings is undefined.")
-    return Ratings(users, items, rating, starts)
+    return Ratings(users, items, rating, starts, np.empty(np.diff(starts).max(initial=0), dtype))
 
 
 def judged_schedule(optimizer: Any, lrs: Any, moms: Any, n_steps: int) -> Schedule:
@@ -72,7 +72,7 @@ def judged_schedule(optimizer: Any, lrs: Any, moms: Any, n_steps: int) -> Schedu
         given = _series("lrs", lrs, n_steps)
     momenta = None if moms is None else _series("moms", moms, n_steps)
     here = np.full(n_steps, float(optimizer.momentum)) if momenta is None else momenta
-    schedule = Schedule(given, momenta, Run({}, here, {}))
+    schedule = Schedule(given, momenta, Run({}, here, {}, ()))
     before = optimizer.lr, optimizer.momentum
     try:
         for s in (0, here.argmin(), here.argmax()) if n_steps else ():
@@ -82,11 +82,13 @@ def judged_schedule(optimizer: Any, lrs: Any, moms: Any, n_steps: int) -> Schedu
         optimizer.lr, optimizer.momentum = before
         raise
     decays = optimizer._numbers("weight_decay")
-    series = {
-        name: given[name if name in given else "default"] if isinstance(given, dict) else given
-        for name in NAMES
+    keys = {
+        name: name if isinstance(given, dict) and name in given else "default" for name in NAMES
     }
-    return schedule._replace(run=Run(series, here, decays))
+    series = {name: given[k] if isinstance(given, dict) else given for name, k in keys.items()}
+    kinds = [(keys[name], decays[name]) for name in NAMES]
+    alike = tuple(kinds.index(kind) for kind in kinds)
+    return schedule._replace(run=Run(series, here, decays, alike))
 
 
 def judged_head(y_range: YRange, mean: float, dtype: Any) -> Head:

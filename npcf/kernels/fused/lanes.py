@@ -22,19 +22,21 @@ Additions and multiplications are those of the formula in its order; a loop's li
 holds here too.  Under NUMBA_DISABLE_JIT=1 the same formula is applied to the rows as arrays.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numba.np.numpy_support import as_dtype
 
 from npcf.kernels._jit import compiles
 
 WIDE = 32  # bytes of a vector: AVX2; where the processor has less, a vector becomes several
 
 Formula = Callable[..., tuple[Any, ...]]
+Terms = Mapping[Any, int]
 
 
 class Lanes:
@@ -69,16 +71,24 @@ class Lanes:
 
     def sqrt(self) -> "Lanes":
         """Be what np.sqrt calls."""
-        kind = self.value.type
-        name = f"llvm.sqrt.v{kind.count}{kind.element.intrinsic_name}"
+        return self.called("sqrt")
+
+    def called(self, name: str, *others: Any) -> "Lanes":
+        """Return what LLVM's function of that name makes of this and other lanes."""
+        kind, values = self.value.type, [self._value(x) for x in (self, *others)]
         function = cgutils.get_or_insert_function(
-            self.builder.module, ir.FunctionType(kind, [kind]), name
+            self.builder.module,
+            ir.FunctionType(kind, [kind] * len(values)),
+            f"llvm.{name}.v{kind.count}{kind.element.intrinsic_name}",
         )
-        return Lanes(self.builder, self.builder.call(function, [self.value]))
+        return Lanes(self.builder, self.builder.call(function, values))
 
     def _joined(self, operation: str, left: Any, right: Any) -> "Lanes":
-        values = [x.value if isinstance(x, Lanes) else self._all(x) for x in (left, right)]
+        values = self._value(left), self._value(right)
         return Lanes(self.builder, getattr(self.builder, operation)(*values))
+
+    def _value(self, x: Any) -> Any:
+        return x.value if isinstance(x, Lanes) else self._all(x)
 
     def _all(self, number: float) -> Any:
         kind = self.value.type
@@ -94,6 +104,11 @@ def where_set(number: Any, if_set: Any, if_zero: Any) -> Any:
     return Lanes(build, build.select(is_set, if_set.value, if_zero.value))
 
 
+def multiply_add(x: Any, y: Any, z: Any) -> Any:
+    """Return x * y + z, rounded once in instructions, twice in NumPy; for use in a formula."""
+    return x.called("fma", y, z) if isinstance(x, Lanes) else x * y + z
+
+
 class Writer(NamedTuple):
     """Writes a formula's instructions for any stretch of the rows."""
 
@@ -105,13 +120,16 @@ class Writer(NamedTuple):
     def results(self, k: Any, width: int) -> tuple[Lanes, ...]:
         """Compute what the numbers k .. k + width - 1 of the rows become."""
         build = self.builder
-        rows = [Lanes(build, build.load(self._at(row, k, width), align=1)) for row in self.rows]
+        rows = [self._widened(build.load(self._at(row, k, width), align=1)) for row in self.rows]
         return self.formula(*rows, *(Lanes(build, self._spread(x, width)) for x in self.numbers))
 
     def store(self, k: Any, width: int, results: tuple[Lanes, ...]) -> None:
         """Write them down."""
         for row, lanes in zip(self.rows, results, strict=False):
-            self.builder.store(lanes.value, self._at(row, k, width), align=1)
+            place, value = self._at(row, k, width), lanes.value
+            if place.type.pointee != value.type:
+                value = self.builder.fptrunc(value, place.type.pointee)
+            self.builder.store(value, place, align=1)
 
     def all(self, size: Any, width: int) -> None:
         """Write the loops over rows of `size` numbers."""
@@ -129,6 +147,11 @@ class Writer(NamedTuple):
                 with cgutils.for_range(build, size) as loop:
                     self.store(loop.index, 1, self.results(loop.index, 1))
 
+    def _widened(self, value: Any) -> Lanes:
+        wide = ir.VectorType(self.rows[-1].type.pointee, value.type.count)
+        same = value.type == wide
+        return Lanes(self.builder, value if same else self.builder.fpext(value, wide))
+
     def _at(self, row: Any, k: Any, width: int) -> Any:
         kind = ir.VectorType(row.type.pointee, width)
         return self.builder.bitcast(self.builder.gep(row, [k]), kind.as_pointer())
@@ -141,11 +164,12 @@ class Writer(NamedTuple):
         return self.builder.shuffle_vector(alone, undefined, zeros)
 
 
-def rowwise(formula: Formula, terms: int = 0) -> Any:
+def rowwise(formula: Formula, terms: Terms | None = None) -> Any:
     """Return `apply(rows, numbers)`: set the first rows to what `formula` makes of all.
 
-    `rows` is a tuple of contiguous arrays (K,) of one dtype, `numbers` a tuple of numbers, which
-    are rounded to that dtype first; with `terms`, the last is an array of so many numbers.
+    `rows` is a tuple of contiguous arrays (K,), `numbers` a tuple of numbers, which are rounded to
+    the last row's dtype first; with `terms`, the last is an array of terms[dtype] of them.  Rows of
+    another dtype than the last are converted when read and when written.
     No two rows may share memory.
     """
     if not compiles():
@@ -153,18 +177,22 @@ def rowwise(formula: Formula, terms: int = 0) -> Any:
     return intrinsic(_instructions(formula, terms))
 
 
-def _instructions(formula: Formula, terms: int) -> Any:
+def _instructions(formula: Formula, terms: Terms | None) -> Any:
     """Return what writes the instructions of `apply`, in the shape that Numba asks for."""
 
     def apply(typing_context: Any, rows: Any, numbers: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            values, scalar = cgutils.unpack_tuple(builder, arguments[0]), rows.dtype.dtype
-            arrays = [context.make_array(rows.dtype)(context, builder, value) for value in values]
+            values, scalar = cgutils.unpack_tuple(builder, arguments[0]), rows[-1].dtype
+            arrays = [
+                context.make_array(kind)(context, builder, value)
+                for kind, value in zip(rows, values, strict=True)
+            ]
             given = list(zip(numbers, cgutils.unpack_tuple(builder, arguments[1]), strict=True))
             if terms:
                 kind, value = given.pop()
                 data = context.make_array(kind)(context, builder, value).data
-                places = [builder.gep(data, [cgutils.intp_t(n)]) for n in range(terms)]
+                count = terms[as_dtype(scalar)]
+                places = [builder.gep(data, [cgutils.intp_t(n)]) for n in range(count)]
                 given += [(kind.dtype, builder.load(place)) for place in places]
             rounded = [context.cast(builder, value, kind, scalar) for kind, value in given]
             writer = Writer(formula, builder, [array.data for array in arrays], rounded)
@@ -178,11 +206,11 @@ def _instructions(formula: Formula, terms: int) -> Any:
     return apply
 
 
-def _on_arrays(formula: Formula, terms: int) -> Any:
+def _on_arrays(formula: Formula, terms: Terms | None) -> Any:
     """Return the plain-Python twin of what `rowwise` compiles."""
 
     def apply(rows: Any, numbers: Any) -> None:
-        scalar = rows[0].dtype.type
+        scalar = rows[-1].dtype.type
         if terms:
             numbers = (*numbers[:-1], *numbers[-1])
         for row, result in zip(rows, formula(*rows, *map(scalar, numbers)), strict=False):

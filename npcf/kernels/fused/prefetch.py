@@ -12,7 +12,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from npcf.kernels._jit import compiles, stage
+from npcf.kernels._jit import compiles, part, stage
 
 LINE = 64  # bytes that memory moves at once
 
@@ -45,12 +45,22 @@ ask_for: Any = intrinsic(_ask_for) if compiles() else _ask_nothing
 
 
 @stage
-def ask_for_side(side, ids):
-    """Ask for all that the first pass over a batch will read of one side."""
-    step = LINE // side.factors.itemsize
+def ask_for_marks(side, ids):
+    """Ask for the marks and biases of a batch's rows."""
     for b in range(ids.size):
-        row = ids[b]
-        ask_for(side.marks, row, 0)
-        ask_for(side.bias, row, 0)
-        for column in range(0, side.factors.shape[1], step):
-            ask_for(side.factors, row, column)
+        ask_for(side.marks, ids[b], 0)
+        ask_for(side.bias, ids[b], 0)
+
+
+@stage
+def ask_for_factors(side, ids):
+    """Ask for their factors."""
+    for b in range(ids.size):
+        ask_for_row(side.factors, ids[b])
+
+
+@part
+def ask_for_row(table, row):
+    """Ask for one row of a table."""
+    for column in range(0, table.shape[1], LINE // table.itemsize):
+        ask_for(table, row, column)

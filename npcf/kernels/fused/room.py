@@ -50,7 +50,7 @@ class Room:
             side.marks[:, STEP] = 0
 
     def waiting(self, now: int) -> Iterator[tuple[Sides, Late]]:
-        """List, a slice at a time, the rows whose mark is older than step `now`.
+        """List, a slice at a time, the rows that have to make up for steps up to `now`.
 
         Once the next slice is asked for, the rows of the last count as up to date.
         """
@@ -60,10 +60,10 @@ class Room:
             step = max(1, FLUSH_SLICE // max(width, 1))
             for first in range(0, n_rows, step):
                 marks = side.marks[first : first + step, STEP]
-                late = np.flatnonzero(marks < now)
+                late = np.flatnonzero(self.form.waiting(marks, now))
                 listed = side._replace(rows=first + late, since=marks[late].astype(np.int64))
                 if i == 0:
                     yield (listed, both[1]), (late.size, 0)
                 else:
                     yield (both[0], listed), (0, late.size)
-                marks[late] = now
+                marks[late] = self.form.settled(now)

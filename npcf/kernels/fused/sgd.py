@@ -21,15 +21,13 @@ import numpy as np
 
 from npcf.kernels._jit import jit_both, stage
 from npcf.kernels.fused.batch import (
-    SLOT,
-    STEP,
     add_gradients,
     batch_of,
-    forget_step,
     number_rows,
+    slot_of,
 )
 from npcf.kernels.fused.lanes import rowwise, where_set
-from npcf.kernels.fused.prefetch import ask_for_side
+from npcf.kernels.fused.prefetch import ask_for_factors, ask_for_marks
 from npcf.kernels.fused.step_products import product
 
 DENSE, TOUCHED, DEFERRED = 0, 1, 2
@@ -69,13 +67,7 @@ def move_rows(table, side, n_rows, s, now, mode):
     keep, coupled, lr = numbers[0], numbers[1], numbers[2]
     momentum = numbers[3], numbers[4], numbers[5], numbers[6]
     for n in range(table.w.shape[0] if mode == DENSE else n_rows):
-        row, slot = n, n
-        if mode != DENSE:
-            row = side.rows[n]
-        elif side.marks[n, STEP] == now:
-            slot = side.marks[n, SLOT]
-        else:
-            slot = side.rows.size  # where the gradient is always zero
+        row, slot = (n, slot_of(side, n, now)) if mode == DENSE else (side.rows[n], n)
         w, g = table.w[row], table.gradient[slot]
         if table.buffer.shape[0]:
             step_row_with_momentum((w, table.buffer[row], g), (coupled, keep, lr, *momentum))
@@ -122,8 +114,9 @@ def sgd_steps(losses, ratings, head, sides, user_tables, item_tables, mode, befo
         batch, now = batch_of(ratings, s), before + s + 1
         if s + 1 < losses.size:
             ahead = batch_of(ratings, s + 1)
-            ask_for_side(users, ahead.users)
-            ask_for_side(items, ahead.items)
+            for side, ids in ((users, ahead.users), (items, ahead.items)):
+                ask_for_marks(side, ids)
+                ask_for_factors(side, ids)
         n_users = number_rows(users, batch.users, now)
         n_items = number_rows(items, batch.items, now)
         if mode == DEFERRED:
@@ -133,8 +126,6 @@ def sgd_steps(losses, ratings, head, sides, user_tables, item_tables, mode, befo
                 make_up_rows(table, items, n_items, now - 1)
         losses[s] = add_gradients(users, items, batch, head)
         if not np.isfinite(losses[s]):
-            forget_step(users, n_users, now)
-            forget_step(items, n_items, now)
             return s
         for table in user_tables:
             move_rows(table, users, n_users, s, now, mode)

@@ -29,7 +29,7 @@ class SGDForm(Form):
 
     def settings(self, run: Run) -> tuple[Any, ...]:
         """Return whether there are buffers; all else is in the numbers of each step."""
-        return (self.has_buffers or bool(run.moms.any()), self.optimizer.rows)
+        return (self.has_buffers or bool(run.moms.any()), self.optimizer.rows, run.alike)
 
     def moves_absent_rows(self, run: Run) -> bool:
         """Absent rows decay, or go on by momentum, unless only touched rows are to move."""
@@ -83,18 +83,18 @@ class SGDForm(Form):
                 buffers.get(name, table[:0]),
                 gradients[name],
                 none if numbers is None else numbers[name],
-                self.shrink[p],
-                self.regrow[p],
-                self.trees[p],
+                self.shrink[first],
+                self.regrow[first],
+                self.trees[first],
             )
-            for p, (name, table) in enumerate(self.params.items())
+            for (name, table), first in zip(self.params.items(), self.alike, strict=True)
         ]
 
     def extend(self, run: Run, history: int) -> None:
         """Append running products without momentum, matrices with it."""
         super().extend(run, history)
         if self.has_buffers:
-            for p, name in enumerate(NAMES):
+            for p, name in run.distinct:
                 append(self.trees[p], _matrices(self.numbers(name, run)), history)
 
     def room(self, run: Run, history: int) -> int:
