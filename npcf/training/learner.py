@@ -66,8 +66,8 @@ class Learner:
         on_epoch: Callable[[EpochRow], None] | None = None,
     ):
         self.dls, self.model, self.opt_func = dls, model, opt_func
-        self.backend, self.operations = backend, operations(backend)
-        self.deferred, self.fast = deferred, fast
+        operations(backend)  # refused here, if at all
+        self.backend, self.deferred, self.fast = backend, deferred, fast
         self.execution: Execution | None = None
         self.loss_func, self.metrics = loss_func or MSELossFlat(), metrics or {}
         self.callbacks, self.progress, self.on_epoch = list(callbacks), progress, on_epoch
@@ -76,6 +76,11 @@ class Learner:
         self.fit_state: FitState | None = None
         self.interrupted = False
         self.rows: list[EpochRow] = []
+
+    @property
+    def operations(self) -> ModuleType:
+        """The operations that `backend` asks for."""
+        return operations(self.backend)
 
     @property
     def history(self) -> pd.DataFrame:
@@ -103,9 +108,8 @@ class Learner:
         `wd=None` leaves the weight decay of `opt_func`.
         """
         n_steps = self._count_steps(n_epoch)
-        schedule = one_cycle_fastai(
-            n_steps, lr_max, div, div_final, pct_start, moms, n_epochs=n_epoch
-        )
+        shape = lr_max, div, div_final, pct_start, moms
+        schedule = one_cycle_fastai(n_steps, *shape, n_epochs=n_epoch)
         return self._start(n_epoch, *schedule, wd=wd)
 
     def fit_flat_cos(
@@ -117,10 +121,7 @@ class Learner:
         pct_start: float = 0.75,
         wd: Any = None,
     ) -> pd.DataFrame:
-        """Train at a constant rate, then anneal it to lr / div_final along a half cosine.
-
-        Source: fastai `fit_flat_cos`.
-        """
+        """Train at a constant rate, then along a half cosine to lr / div_final, as fastai does."""
         n_steps = self._count_steps(n_epoch)
         values = flat_cosine(n_steps, lr, div_final, pct_start, n_epochs=n_epoch)
         return self._start(n_epoch, values, None, wd=wd)
@@ -154,14 +155,14 @@ class Learner:
 
     def step(self, batch: Any) -> float:
         """Take one optimiser step on `batch`; return its loss before the step."""
-        pairs = np.stack([batch.users, batch.items], axis=1)
-        pred, cache = self.model.forward(pairs, backend=self.operations)
-        loss, loss_cache = self.loss_func.forward(pred, batch.rating, backend=self.operations)
+        pairs, backend = np.stack([batch.users, batch.items], axis=1), self.operations
+        pred, cache = self.model.forward(pairs, backend=backend)
+        loss, loss_cache = self.loss_func.forward(pred, batch.rating, backend=backend)
         if not np.isfinite(loss):
             raise DivergenceError(
                 "loss", f"is {loss} at lr {self.opt.lr}", "Lower lr, or look at the ratings."
             )
-        d_pred = self.loss_func.backward(1.0, loss_cache, backend=self.operations)
+        d_pred = self.loss_func.backward(1.0, loss_cache, backend=backend)
         grads = self.model.backward(d_pred, cache)
         touched = {n: batch.users if n.startswith("user") else batch.items for n in grads}
         self.opt.step(grads, touched)

@@ -42,10 +42,10 @@ def _finish_epoch(learner: Any, state: FitState, interrupt: Interrupt) -> None:
     train.rng.bit_generator.state = state.rng_state
     epoch, n_batches = train.epoch(), len(train)
     take = one_by_one if learner.execution.fused is None else fused
-    with progress_bar(n_batches - state.batch, f"epoch {state.epoch}", learner.progress) as done:
+    with progress_bar(n_batches, f"epoch {state.epoch}", learner.progress) as reached:
         while state.batch < n_batches and not interrupt.asked:
             n_steps = min(n_batches - state.batch, _steps_to_hook(learner.callbacks, state.step))
-            take(learner, epoch, n_steps, lambda: interrupt.asked, done)
+            take(learner, epoch, n_steps, lambda: interrupt.asked, reached)
             _call(learner, "after_step")
 
 

@@ -171,13 +171,10 @@ class PerRatingSGD:
         self, epoch: int, threads: int, progress: bool | None, interrupt: Interrupt, n: int
     ) -> float:
         """Train one epoch; return its running RMSE."""
-        shown = 0
-        with progress_bar(n, f"epoch {epoch}", progress) as done:
+        with progress_bar(n, f"epoch {epoch}", progress) as reached:
 
             def between(taken: int) -> bool:
-                nonlocal shown
-                done(taken - shown)
-                shown = taken
+                reached(taken)
                 return interrupt.asked
 
             total = self._trainer.epoch(epoch, self.rule, threads, between)

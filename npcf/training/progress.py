@@ -17,13 +17,13 @@ def with_progress(things: Iterable[Any], total: int, label: str, show: bool | No
 
 @contextmanager
 def progress_bar(total: int, label: str, show: bool | None) -> Iterator[Callable[[int], Any]]:
-    """Give a function to call with the number of steps just done; shown as by `with_progress`."""
+    """Give a function to call with the number of steps done so far; shown as by `with_progress`."""
     bar = _bar(None, total, label, show)
     if bar is None:
         yield lambda done: None
         return
     with bar:
-        yield bar.update
+        yield lambda done: bar.update(done - bar.n)
 
 
 def _bar(things: Iterable[Any] | None, total: int, label: str, show: bool | None) -> Any:

@@ -13,10 +13,10 @@ from npcf.data import Epoch
 from npcf.training.fit_state import FitState
 
 Heard = Callable[[], bool]  # whether somebody has asked to stop
-Done = Callable[[int], Any]  # told how many steps were just taken
+Reached = Callable[[int], Any]  # told how many steps of the epoch have been taken
 
 
-def one_by_one(learner: Any, epoch: Epoch, n_steps: int, heard: Heard, done: Done) -> None:
+def one_by_one(learner: Any, epoch: Epoch, n_steps: int, heard: Heard, reached: Reached) -> None:
     """Take `n_steps` steps by `learner.step`, fewer if `heard()` becomes true."""
     state: FitState = learner.fit_state
     for _ in range(n_steps):
@@ -24,24 +24,21 @@ def one_by_one(learner: Any, epoch: Epoch, n_steps: int, heard: Heard, done: Don
         if state.mom is not None:
             learner.opt.momentum = float(state.mom[state.step])
         _note(state, learner.step(epoch.batch(state.batch)))
-        done(1)
+        reached(state.batch)
         if heard():
             return
 
 
-def fused(learner: Any, epoch: Epoch, n_steps: int, heard: Heard, done: Done) -> None:
+def fused(learner: Any, epoch: Epoch, n_steps: int, heard: Heard, reached: Reached) -> None:
     """Take `n_steps` fused steps, fewer if `heard()` becomes true after a slice of them."""
     state: FitState = learner.fit_state
     trainer = learner.execution.fused
     first, here = state.batch, slice(state.step, state.step + n_steps)
     ratings = slice(epoch.starts[first], epoch.starts[first + n_steps])
     losses = np.full(n_steps, np.nan, trainer.form.dtype)
-    taken = 0
 
-    def between(n: int) -> bool:
-        nonlocal taken
-        done(n - taken)
-        taken = n
+    def between(taken: int) -> bool:
+        reached(first + taken)
         return heard()
 
     try:

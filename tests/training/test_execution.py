@@ -203,3 +203,13 @@ def test_a_model_taken_on_by_another_learner_is_never_stale():
         assert first.validate() == second.validate()
         errors.append(first.validate())
     assert len(set(errors)) == 4
+
+
+@compiling
+def test_another_backend_holds_from_the_next_fit_on():
+    learn = learner()
+    for backend, name in ((None, "fused"), ("numpy", "reference"), (ops, "reference")):
+        learn.backend = backend
+        learn.fit(1)
+        assert learn.execution.name == name
+        assert learn.operations is (kernels if backend is None else ops)
