@@ -15,21 +15,36 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
-
-from npcf.kernels._jit import compiles
+from numba.extending import intrinsic, overload
 
 SUMS = 8
 
 
-def _dot_of_arrays(left: Any, right: Any) -> Any:
-    """Return the dot product of two rows: what `dot` means, and is where nothing is compiled."""
+def dot(left: Any, right: Any) -> Any:
+    """Return the dot product of two rows: what it means, and is where nothing is compiled."""
     return np.add.reduce(left * right)
 
 
-def _dot(typing_context: Any, left: Any, right: Any) -> Any:
-    """Write the instructions of `dot` for two contiguous arrays of one dtype."""
+@overload(dot, inline="always")
+def _compiled(left, right):
+    """Choose: vectors for real numbers; complex ones, of gradient checks, one by one."""
+    if isinstance(left.dtype, types.Float):
+        return lambda left, right: _real_dot(left, right)  # type: ignore[call-arg]
+
+    def one_by_one(left, right):
+        total = left.dtype.type(0)
+        for k in range(left.size):
+            total += left[k] * right[k]
+        return total
+
+    return one_by_one
+
+
+@intrinsic
+def _real_dot(typing_context: Any, left: Any, right: Any) -> Any:
+    """Write the instructions for two contiguous arrays of one dtype."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         views = [context.make_array(left)(context, builder, value) for value in arguments]
@@ -80,6 +95,3 @@ class Rows:
             )
             sums = build.fadd(even, odd)
         return build.extract_element(sums, ir.Constant(index, 0))
-
-
-dot: Any = intrinsic(_dot) if compiles() else _dot_of_arrays
