@@ -28,6 +28,13 @@ def deferrable(r):
     return r.optimizer is optim.SGD or r.setting["decoupled"] or not wd
 
 
+def tables(rng, n_rows, n_factors, scale=0.3):
+    """Return random factors, and biases of zeros."""
+    shape = (n_rows, n_factors)
+    params = {k: rng.normal(0, scale, shape) for k in ("user_factors", "item_factors")}
+    return params | {k: np.zeros(n_rows) for k in ("user_bias", "item_bias")}
+
+
 def assert_near(got, want, names=None):
     """Assert equality of two optimisers within what is promised of a thousand steps."""
     got, want = ({**opt.params, **opt.state_arrays()} for opt in (got, want))
@@ -60,8 +67,7 @@ def test_a_thousand_steps_with_a_random_schedule(make, seed):
     """200 rows, of which the last half is rare; in calls of random length."""
     rng = np.random.default_rng(seed)
     n, size = 1000 if kernels.compiles() else 100, 8
-    params = {k: rng.normal(0, 0.1, (120, 5)) for k in ("user_factors", "item_factors")}
-    params |= {k: np.zeros(120) for k in ("user_bias", "item_bias")}
+    params = tables(rng, 120, 5, 0.1)
     ids = (120 * rng.random((2, n * size)) ** 3).astype(int)
     rating, starts = rng.integers(1, 6, n * size) * 1.0, np.arange(0, n * size + 1, size)
     lrs, moms = rng.uniform(0, 0.02, n), rng.uniform(0, 0.95, n)
@@ -84,8 +90,7 @@ def test_a_thousand_steps_with_a_random_schedule(make, seed):
 def test_v_may_be_forgotten_as_fast_as_one_likes(beta2):
     """Then the scale of its root changes at every step, down to nothing."""
     rng = np.random.default_rng(0)
-    params = {k: rng.normal(0, 0.3, (30, 3)) for k in ("user_factors", "item_factors")}
-    params |= {k: np.zeros(30) for k in ("user_bias", "item_bias")}
+    params = tables(rng, 30, 3)
     ids, rating = rng.integers(0, 30, (2, 200)), rng.integers(1, 6, 200) * 1.0
     results = []
     for deferred in (False, True):
@@ -203,8 +208,7 @@ def test_it_is_chosen_by_size_and_can_be_forced():
 def test_what_is_changed_while_rows_wait_holds_from_then_on(changed):
     """Steps that were taken under the old setting are made up for under it."""
     rng = np.random.default_rng(0)
-    params = {k: rng.normal(0, 0.3, (40, 3)) for k in ("user_factors", "item_factors")}
-    params |= {k: np.zeros(40) for k in ("user_bias", "item_bias")}
+    params = tables(rng, 40, 3)
     ids, rating = rng.integers(0, 40, (2, 60)), rng.integers(1, 6, 60) * 1.0
     results = []
     for deferred in (False, True):

@@ -6,7 +6,8 @@ Read in this order; each module says what it does before how.
     batch            one mini-batch, forward and backward: gradients of the rows that it names
     sgd, adam        what a step does to one row, and the loop over steps
     step_products    what many steps without a gradient do to a row: SGD
-    moment_tables    the same for Adam with decoupled decay
+    moment_tables    the same for Adam with decoupled decay, as tables;
+    arrears          and as a loop over the rows that have waited
     prefetch         the next batch's rows on their way while this one is computed
     form             what an optimiser must be able to say about itself to be run like this:
     sgd_form, adam_form   the numbers of each step, from rates, momenta and settings

@@ -134,7 +134,7 @@ class AdamForm(Form):
             )
             self.moments[:, 0] = 0
             old, self.spans = self.spans, empty_spans(self.capacity, self._beta2, self.dtype)
-            for new, array in zip(self.spans[:6], old[:6], strict=True):
+            for new, array in zip(self.spans[:7], old[:7], strict=True):
                 new[: array.size] = array
             self.spans.count[:] = old.count
         return grown

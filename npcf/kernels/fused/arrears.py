@@ -29,19 +29,16 @@ def make_up_rows(tables, spans, side, n_rows, now):
         span = spans.span_of[moved + 1]
         start, last = spans.start[span], False
         b1 = spans.outside[since] if start < since else spans.entry[span]  # B1(since, h) / inside
+        x = spans.scale[since]
         while not last:
             end = min(spans.start[span + 1], now)
-            x = spans.centre[span]
-            if start < since:  # the span's earlier steps are not the row's to make up
-                x *= spans.half_growth[since - start - 1]
-            else:
-                x *= spans.half_power[start + 1 - since]
+            if start >= since:  # a span that begins after the row's averages were last moved
+                x = spans.centre[span] * spans.half_power[start + 1 - since]
             b1_here, b1 = b1, b1 * spans.inside[end]
-            fades = b1 < spans.negligible * spans.half_power[end - since]  # beside its own sqrt(v)
-            last = end == now or fades or b1 < GONE
+            last = end == now or fades(spans, b1, end - since)
             left_m, left_v = 1.0, 1.0
             if last:
-                left_m, left_v = remaining(spans, span, b1, now), spans.half_power[now - since] ** 2
+                left_m, left_v = remaining(spans, span, b1, now), spans.power[now - since]
             here = b1_here, start, moved, end, now
             spans.rows[n_passes] = side.rows[n]
             note_pass(tables, spans, n_passes, (left_m, left_v, x), here)
@@ -59,6 +56,12 @@ def make_up_rows(tables, spans, side, n_rows, now):
 def steps_made(mark):
     """Return the last step that a row's averages have made, and the last one of its weights."""
     return (mark, mark - 1) if mark > 0 else (-mark, -mark)
+
+
+@part
+def fades(spans, b1, n_steps):
+    """Whether what so many steps leave of m is negligible beside what they leave of sqrt(v)."""
+    return b1 < spans.negligible * spans.half_power[n_steps] or b1 < GONE
 
 
 @part

@@ -72,11 +72,9 @@ def number_rows(side, ids, step):
             side.rows[n] = row
             side.marks[row, STEP] = step
             side.marks[row, SLOT] = n
-            side.d_bias[n, 0] = 0
-            for k in range(side.d_factors.shape[1]):
-                side.d_factors[n, k] = 0
             n += 1
         side.slots[b] = side.marks[row, SLOT]
+    side.d_factors[:n], side.d_bias[:n] = 0, 0
     return n
 
 

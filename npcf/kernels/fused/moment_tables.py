@@ -58,8 +58,9 @@ class Spans(NamedTuple):
     entry: Any  # (history + 1,) beta1 of the first step of each span
     inside: Any  # (history + 1,) B1 from the first step of the span to each step
     outside: Any  # (history + 1,) 1 / inside
+    scale: Any  # (history + 1,) x of the span to which each step belongs, taking B2 from that step
+    power: Any  # (history + 1,) beta2**h
     half_power: Any  # (history + 1,) beta2**(h / 2)
-    half_growth: Any  # (history + 1,) beta2**(-h / 2)
     count: Any  # (1,) the number of spans
     negligible: float
     powers: Any  # (TERMS,) room
@@ -83,6 +84,7 @@ def extend(spans, moments, shrink, which, rates, beta1, v_scale, before, limits)
         spans.inside[h] = 1.0 if first else beta1[i] * spans.inside[h - 1]
         spans.outside[h] = 1 / spans.inside[h]
         x = np.sqrt(v_scale[i]) * spans.half_power[h - start - 1]
+        spans.scale[h] = spans.centre[span] / spans.half_power[h - start - 1]
         sort_by_powers(spans, np.sqrt(x / spans.centre[span]))
         for k in range(which.size):
             p = which[k]
@@ -117,16 +119,14 @@ def leaves_span(spans, span, h, beta1, v_scale, limits):
 def empty_spans(capacity: int, beta2: float, dtype: Any) -> Spans:
     """Return spans for up to `capacity` steps, none of them there yet."""
     span_of, start = np.zeros((2, capacity + 2), np.int64)
-    centre, entry, inside, outside = np.zeros((4, capacity + 1))
+    centre, entry, inside, outside, scale = np.zeros((5, capacity + 1))
     half_power = np.sqrt(beta2) ** np.arange(capacity + 1)
-    with np.errstate(divide="ignore", over="ignore"):  # not used where it is not finite
-        half_growth = 1 / half_power
     count, negligible = np.zeros(1, np.int64), NEGLIGIBLE[np.dtype(dtype)]
     terms = TERMS[np.dtype(dtype)]
     rows, passes = np.empty(ROOM, np.int64), np.empty((2, ROOM, FIRST + terms), dtype)
     return Spans(
-        span_of, start, centre, entry, inside, outside, half_power, half_growth, count, negligible,
-        np.empty(terms), chebyshev(terms), rows, passes,
+        span_of, start, centre, entry, inside, outside, scale, half_power**2, half_power, count,
+        negligible, np.empty(terms), chebyshev(terms), rows, passes,
     )  # fmt: skip
 
 

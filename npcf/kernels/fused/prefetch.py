@@ -15,6 +15,7 @@ from numba.extending import intrinsic
 from npcf.kernels._jit import compiles, part, stage
 
 LINE = 64  # bytes that memory moves at once
+FITS = 2**18  # bytes of marks
 
 
 def _ask_for(typing_context: Any, array: Any, row: Any, column: Any) -> Any:
@@ -46,7 +47,9 @@ ask_for: Any = intrinsic(_ask_for) if compiles() else _ask_nothing
 
 @stage
 def ask_for_marks(side, ids):
-    """Ask for the marks and biases of a batch's rows."""
+    """Ask for the marks and biases of a batch's rows, unless all of them fit into a cache."""
+    if side.marks.nbytes < FITS:
+        return
     for b in range(ids.size):
         ask_for(side.marks, ids[b], 0)
         ask_for(side.bias, ids[b], 0)
