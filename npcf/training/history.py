@@ -74,9 +74,10 @@ class SmoothedLoss:
 
     def add(self, *losses: float) -> None:
         """Take in the loss of a batch, or of several, one after the other."""
+        value, beta = self.value, self.beta
         for loss in losses:
-            self.value = self.beta * self.value + (1 - self.beta) * loss
-        self.count += len(losses)
+            value = beta * value + (1 - beta) * loss
+        self.value, self.count = value, self.count + len(losses)
 
     @property
     def smoothed(self) -> float:

@@ -1,6 +1,7 @@
 """`npcf.optim.Adam` as compiled loops take it: numbers for each step, and what absent rows miss."""
 
 from collections.abc import Mapping
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -121,9 +122,12 @@ class AdamForm(Form):
         """Return 1 / (1 - beta**t) of both averages for each step, as the reference does."""
         if self._corrected is None or self._corrected[0] is not run:
             t, beta2 = self.optimizer.t, self._beta2
-            m_scale = [1 / (1 - beta1 ** (t + i)) for i, beta1 in enumerate(run.moms.tolist(), 1)]
-            v_scale = [1 / (1 - beta2 ** (t + i)) for i in range(1, run.n_steps + 1)]
-            self._corrected = run, (np.array(m_scale), np.array(v_scale))
+            steps = range(
+                t + 1, t + 1 + run.n_steps
+            )  # Python's power, whose bits the reference has
+            m_left = np.array([*map(pow, run.moms.tolist(), steps)])
+            v_left = np.array([*map(pow, repeat(beta2), steps)])
+            self._corrected = run, (1 / (1 - m_left), 1 / (1 - v_left))
         return self._corrected[1]
 
     def _grow(self, steps: int) -> bool:
