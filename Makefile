@@ -48,7 +48,7 @@ check-long: .venv/test.done
 cover: .venv/test.done
 	cache=$$(mktemp -d) && trap 'rm -rf "$$cache"' EXIT && \
 	NUMBA_DISABLE_JIT=1 NUMBA_CACHE_DIR=$$cache NPCF_PROFILE=dev \
-	$(BIN)/coverage run --branch --include='$(CORE)' --omit='npcf/kernels/_*.py,npcf/kernels/*/lanes.py,npcf/kernels/*/prefetch.py,npcf/kernels/*/row_step.py' \
+	$(BIN)/coverage run --branch --include='$(CORE)' --omit='npcf/kernels/_*.py,npcf/kernels/pairwise.py,npcf/kernels/*/lanes.py,npcf/kernels/*/prefetch.py,npcf/kernels/*/row_step.py' \
 	-m pytest -q -p no:xdist tests/ops tests/models tests/optim tests/kernels \
 	tests/verify/test_bounds.py tests/verify/test_bounded.py && \
 	$(BIN)/coverage report --show-missing --skip-covered --fail-under=100

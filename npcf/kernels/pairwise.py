@@ -63,9 +63,8 @@ def _real_dot(typing_context: Any, left: Any, right: Any) -> Any:
         with cgutils.for_range_slice(builder, done, size, ir.Constant(size.type, 1)) as (k, _):
             rest = builder.extract_element(rows.products(k, 1), ir.Constant(ir.IntType(32), 0))
             builder.store(builder.fadd(builder.load(total), rest), total)
-        return builder.fadd(
-            builder.load(total), ir.Constant(rows.kind, 0.0)
-        )  # NumPy has no -0 here
+        positive = ir.Constant(rows.kind, 0.0)  # a sum of NumPy's begins with it, and is never -0
+        return builder.fadd(builder.load(total), positive)
 
     return left.dtype(left, right), generate
 

@@ -120,3 +120,54 @@ def test_an_interrupted_flush_goes_on_where_it_was(monkeypatch):
     for name, table in want.items():
         assert_same_bits(opt.params[name], table, name)
     assert fused.pending == 0
+
+
+def part(arguments, first, last):
+    """Return the arguments of steps first .. last - 1 of `training`."""
+    users, items, rating, _, lrs = arguments
+    here = slice(2 * first, 2 * last)
+    starts = range(0, 2 * (last - first) + 1, 2)
+    return users[here], items[here], rating[here], starts, lrs[first:last]
+
+
+def test_marks_are_cleared_before_their_numbers_run_out(monkeypatch):
+    """And before rows begin to wait: the same marks then say since when."""
+    results = []
+    for most in (call.MOST_MARKED, 5):
+        monkeypatch.setattr(call, "MOST_MARKED", most)
+        opt, arguments = training(24, 30)
+        fused = trainer_for(opt, deferred=False)
+        for first in range(0, 20, 4):
+            fused.run(*part(arguments, first, first + 4))
+            assert fused.call.marked <= most
+        fused.deferred = True
+        fused.run(*part(arguments, 20, 24))
+        assert (fused.call.marked, fused.pending) == (0, 4)
+        results.append(dict(opt.params.items()))
+    for name, table in results[0].items():
+        assert_same_bits(results[1][name], table, name)
+
+
+def test_a_history_that_is_full_ends_and_another_begins(monkeypatch):
+    """As if somebody had looked at the tables there."""
+    results = []
+    for longest in (7, 1000):
+        opt, arguments = training(20, 100)
+        monkeypatch.setattr(type(trainer_for(opt).form), "longest", longest)
+        fused = trainer_for(opt, deferred=True)
+        for first, last in ((0, 20),) if longest == 7 else ((0, 7), (7, 14), (14, 20)):
+            fused.run(*part(arguments, first, last))
+            if last < 20:
+                fused.flush()
+        assert fused.pending == 6
+        results.append(dict(opt.params.items()))
+    for name, table in results[0].items():
+        assert_same_bits(results[1][name], table, name)
+
+
+def test_who_stops_at_the_end_of_a_stretch_is_heard():
+    """Momentum turns from zero after three steps; nothing follows if somebody stops there."""
+    opt, arguments = training(6, 30)
+    moms = [0.0] * 3 + [0.9] * 3
+    assert trainer_for(opt).run(*arguments, moms, between=lambda n: n == 3).size == 3
+    assert opt.t == 3

@@ -65,7 +65,7 @@ class AdamForm(Form):
         return np.stack(np.broadcast_arrays(*(columns[c] for c in ADAM_NUMBERS)), axis=1)
 
     def prepare(self, run: Run) -> None:
-        """M and v are there from the beginning."""
+        """Keep eps, which holds until rows that wait have made up; m and v are there already."""
         self.eps = float(self.optimizer.eps)
 
     def finish(self, run: Run, taken: int) -> None:

@@ -121,8 +121,8 @@ class Fused:
         stretches = [schedule.part(slice(*pair)) for pair in pairwise([0, *ends])]
         modes = [self._mode(stretch, job.batch) for stretch in stretches]
         for last, mode in zip(ends, modes, strict=True):
-            taken = self._stretch(job, taken, last, mode)
-            if taken < last:
+            taken, stopped = self._stretch(job, taken, last, mode)
+            if stopped:
                 break
         return losses[:taken]
 
@@ -156,8 +156,8 @@ class Fused:
         way = "fast" if self.call.fast else "strict"
         return f"{kind}, {self.form.dtype}, {way}; {absent}"
 
-    def _stretch(self, job: Job, taken: int, last: int, mode: int) -> int:
-        """Take the steps from `taken` to `last` in slices; return how many were taken in all."""
+    def _stretch(self, job: Job, taken: int, last: int, mode: int) -> tuple[int, bool]:
+        """Take steps up to `last` in slices; return how many were taken, and if told to stop."""
         self.call.expect(job, mode)
         while taken < last:
             stop = min(last, taken + self.call.pace.steps(SLICE))
@@ -169,8 +169,8 @@ class Fused:
                 problem = f"is {job.losses[taken]} at lr {self.optimizer.lr}"
                 raise DivergenceError("loss", problem, "Lower lr, or look at the ratings.")
             if job.between is not None and job.between(taken):
-                break
-        return taken
+                return taken, True
+        return taken, False
 
     def _mode(self, run: Run, batch: int) -> int:
         """Decide which rows move when; by size, unless told."""
