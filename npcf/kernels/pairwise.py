@@ -80,8 +80,7 @@ class Rows:
         """Return left[k : k + width] * right[k : k + width], a vector."""
         build, vector = self.builder, ir.VectorType(self.kind, width).as_pointer()
         places = [build.bitcast(build.gep(first, [k]), vector) for first in self.firsts]
-        align = np.dtype("f4").itemsize if self.kind == ir.FloatType() else np.dtype("f8").itemsize
-        return build.fmul(*(build.load(place, align=align) for place in places))
+        return build.fmul(*(build.load(place, align=1) for place in places))
 
     def in_pairs(self, sums: Any) -> Any:
         """Return the sum of neighbours, and of those, until one is left."""

@@ -35,6 +35,19 @@ def tables(rng, n_rows, n_factors, scale=0.3):
     return params | {k: np.zeros(n_rows) for k in ("user_bias", "item_bias")}
 
 
+def example(n_rows, n):
+    """Return (tables, users and items (2, n), rating (n,))."""
+    rng = np.random.default_rng(0)
+    params = tables(rng, n_rows, 3)
+    return params, rng.integers(0, n_rows, (2, n)), rng.integers(1, 6, n) * 1.0
+
+
+def tables_of_ones(dtype=np.float64):
+    """Return two hundred rows a side: many beside a batch of one."""
+    params = {k: np.ones((200, 2), dtype) for k in ("user_factors", "item_factors")}
+    return params | {k: np.ones(200, dtype) for k in ("user_bias", "item_bias")}
+
+
 def assert_near(got, want, names=None):
     """Assert equality of two optimisers within what is promised of a thousand steps."""
     got, want = ({**opt.params, **opt.state_arrays()} for opt in (got, want))
@@ -89,9 +102,7 @@ def test_a_thousand_steps_with_a_random_schedule(make, seed):
 @pytest.mark.parametrize("beta2", [0.0, 1e-30, 0.5])
 def test_v_may_be_forgotten_as_fast_as_one_likes(beta2):
     """Then the scale of its root changes at every step, down to nothing."""
-    rng = np.random.default_rng(0)
-    params = tables(rng, 30, 3)
-    ids, rating = rng.integers(0, 30, (2, 200)), rng.integers(1, 6, 200) * 1.0
+    params, ids, rating = example(30, 200)
     results = []
     for deferred in (False, True):
         opt = optim.adamw({k: v.copy() for k, v in params.items()}, betas=(0.9, beta2), eps=0.1)
@@ -207,9 +218,7 @@ def test_it_is_chosen_by_size_and_can_be_forced():
 @pytest.mark.parametrize("changed", [{"eps": 0.3}, {"betas": (0.9, 0.5)}])
 def test_what_is_changed_while_rows_wait_holds_from_then_on(changed):
     """Steps that were taken under the old setting are made up for under it."""
-    rng = np.random.default_rng(0)
-    params = tables(rng, 40, 3)
-    ids, rating = rng.integers(0, 40, (2, 60)), rng.integers(1, 6, 60) * 1.0
+    params, ids, rating = example(40, 60)
     results = []
     for deferred in (False, True):
         opt = optim.adamw({k: v.copy() for k, v in params.items()}, eps=1e-3)
@@ -226,8 +235,7 @@ def test_what_is_changed_while_rows_wait_holds_from_then_on(changed):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_an_eps_that_is_next_to_nothing_is_no_unit_to_measure_in(dtype):
     """Then sqrt(v) / eps might be infinite: all rows move at every step."""
-    params = {k: np.ones((200, 2), dtype) for k in ("user_factors", "item_factors")}
-    params |= {k: np.ones(200, dtype) for k in ("user_bias", "item_bias")}
+    params = tables_of_ones(dtype)
     for eps, waits in ((1e-8, True), (1e-200, False), (0.0, False)):
         fused = trainer_for(optim.Adam(params, eps=eps))
         fused.run([0], [0], [1.0], [0, 1], [0.1])
@@ -236,8 +244,7 @@ def test_an_eps_that_is_next_to_nothing_is_no_unit_to_measure_in(dtype):
 
 def test_no_step_flushes_by_itself():
     """Judging settings looks at the names of parameters only: a table would cost a flush."""
-    params = {k: np.ones((200, 2)) for k in ("user_factors", "item_factors")}
-    params |= {k: np.ones(200) for k in ("user_bias", "item_bias")}
+    params = tables_of_ones()
     fused = trainer_for(optim.fastai_adam(params))
     for steps in range(1, 4):
         fused.run([0], [0], [1.0], [0, 1], {"default": [0.1], "user_bias": [0.2]}, [0.9])
@@ -245,8 +252,7 @@ def test_no_step_flushes_by_itself():
 
 
 def test_coupled_adam_has_no_deferred_form():
-    params = {k: np.ones((200, 2)) for k in ("user_factors", "item_factors")}
-    params |= {k: np.ones(200) for k in ("user_bias", "item_bias")}
+    params = tables_of_ones()
     opt = optim.Adam(params, weight_decay=0.1)
     fused = trainer_for(opt)
     fused.run([0], [0], [1.0], [0, 1], [0.1])

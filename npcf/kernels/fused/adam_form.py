@@ -9,7 +9,7 @@ import numpy as np
 from npcf._types import FloatArray, Params
 from npcf.kernels.fused.adam import ADAM_NUMBERS, AdamTable, adam_steps
 from npcf.kernels.fused.form import NAMES, Form, Run, enlarged, tables_of
-from npcf.kernels.fused.moment_tables import TERMS, Spans, empty_spans, extend, limits_of
+from npcf.kernels.fused.moment_tables import TERMS, Spans, empty_spans, extend, grown_spans
 
 LEAST_EPS = {np.dtype(np.float32): 1e-20, np.dtype(np.float64): 1e-150}
 
@@ -115,16 +115,14 @@ class AdamForm(Form):
         m_scale, v_scale = self._corrections(run)
         which, names = zip(*run.distinct, strict=True)
         rates = np.stack([run.lrs[name] * m_scale for name in names])
-        tables, limits = (self.spans, self.moments, self.shrink), limits_of(self.dtype)
-        extend(*tables, np.array(which), rates, run.moms, v_scale, history, limits)
+        tables = self.spans, self.moments, self.shrink
+        extend(*tables, np.array(which), rates, run.moms, v_scale, history)
 
     def _corrections(self, run: Run) -> tuple[FloatArray, FloatArray]:
         """Return 1 / (1 - beta**t) of both averages for each step, as the reference does."""
         if self._corrected is None or self._corrected[0] is not run:
             t, beta2 = self.optimizer.t, self._beta2
-            steps = range(
-                t + 1, t + 1 + run.n_steps
-            )  # Python's power, whose bits the reference has
+            steps = range(t + 1, t + 1 + run.n_steps)  # Python's powers have the reference's bits
             m_left = np.array([*map(pow, run.moms.tolist(), steps)])
             v_left = np.array([*map(pow, repeat(beta2), steps)])
             self._corrected = run, (1 / (1 - m_left), 1 / (1 - v_left))
@@ -137,8 +135,5 @@ class AdamForm(Form):
                 self.moments, (len(NAMES), self.capacity + 1, TERMS[self.dtype])
             )
             self.moments[:, 0] = 0
-            old, self.spans = self.spans, empty_spans(self.capacity, self._beta2, self.dtype)
-            for new, array in zip(self.spans[:7], old[:7], strict=True):
-                new[: array.size] = array
-            self.spans.count[:] = old.count
+            self.spans = grown_spans(self.spans, self.capacity, self._beta2, self.dtype)
         return grown

@@ -78,8 +78,7 @@ class Call:
         """Take the steps of one slice; return how many were taken."""
         form, run = self.form, job.schedule.part(here)
         if self.marked and (mode == DEFERRED or self.marked + run.n_steps > MOST_MARKED):
-            self.room.clear_marks()
-            self.marked = 0
+            self._clear_marks()
         form.prepare(run)
         numbers = form.all_numbers(run)
         if mode == DEFERRED:
@@ -91,11 +90,12 @@ class Call:
         taken = self._loop(work, sides, mode, self.pending or self.marked, (0, 0))
         self.pace.note(time.perf_counter() - start, run.n_steps)
         form.finish(run, taken)
-        self.pending += taken if mode == DEFERRED else 0
-        self.marked += taken if mode != DEFERRED else 0
-        if taken < run.n_steps and mode != DEFERRED:
-            self.room.clear_marks()  # of the step that was not taken
-            self.marked = 0
+        if mode == DEFERRED:
+            self.pending += taken
+        elif taken == run.n_steps:
+            self.marked += taken
+        else:
+            self._clear_marks()  # of the step that was not taken
         return taken
 
     def flush(self) -> None:
@@ -103,8 +103,12 @@ class Call:
         nothing = self._nothing()
         for sides, late in self.room.waiting(self.pending):
             self._loop(nothing, sides, DEFERRED, self.pending, late)
+        self._clear_marks()
+
+    def _clear_marks(self) -> None:
+        """Count steps anew."""
         self.room.clear_marks()
-        self.pending = 0
+        self.pending = self.marked = 0
 
     def _loop(self, work: Any, sides: Sides, mode: int, before: int, late: Late) -> int:
         losses, ratings, numbers = work

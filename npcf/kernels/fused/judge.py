@@ -82,13 +82,11 @@ def judged_schedule(optimizer: Any, lrs: Any, moms: Any, n_steps: int) -> Schedu
         optimizer.lr, optimizer.momentum = before
         raise
     decays = optimizer._numbers("weight_decay")
-    keys = {
-        name: name if isinstance(given, dict) and name in given else "default" for name in NAMES
-    }
-    series = {name: given[k] if isinstance(given, dict) else given for name, k in keys.items()}
-    kinds = [(keys[name], decays[name]) for name in NAMES]
+    series = given if isinstance(given, dict) else {"default": given}
+    kinds = [(name if name in series else "default", decays[name]) for name in NAMES]
+    rates = {name: series[key] for name, (key, _) in zip(NAMES, kinds, strict=True)}
     alike = tuple(kinds.index(kind) for kind in kinds)
-    return schedule._replace(run=Run(series, here, decays, alike))
+    return schedule._replace(run=Run(rates, here, decays, alike))
 
 
 def judged_head(y_range: YRange, mean: float, dtype: Any) -> Head:

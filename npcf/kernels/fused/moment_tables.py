@@ -63,6 +63,8 @@ class Spans(NamedTuple):
     half_power: Any  # (history + 1,) beta2**(h / 2)
     count: Any  # (1,) the number of spans
     negligible: float
+    half_width: float  # of a span, in log x
+    shortest: float
     powers: Any  # (TERMS,) room
     chebyshev: Any  # (TERMS, TERMS) [n, k]: u**k in T_0 for n = 0, in 2 T_n(1 - 2 u) else
     rows: Any  # (ROOM,) room for `arrears`: rows that are to pass a span,
@@ -70,15 +72,15 @@ class Spans(NamedTuple):
 
 
 @jit
-def extend(spans, moments, shrink, which, rates, beta1, v_scale, before, limits):
+def extend(spans, moments, shrink, which, rates, beta1, v_scale, before):
     """Append steps to the tables of parameters `which` (P,): rates (P, n); beta1, v_scale (n,)."""
     for i in range(beta1.size):
         h, span = before + i + 1, spans.count[0] - 1
-        if span < 0 or leaves_span(spans, span, h, beta1[i], v_scale[i], limits):
+        if span < 0 or leaves_span(spans, span, h, beta1[i], v_scale[i]):
             span += 1
             spans.count[0], spans.entry[span] = span + 1, beta1[i]
             spans.start[span], spans.start[span + 1] = h - 1, NEVER
-            spans.centre[span] = np.sqrt(v_scale[i]) * np.exp(-limits[0])
+            spans.centre[span] = np.sqrt(v_scale[i]) * np.exp(-spans.half_width)
         start, first = spans.start[span], h - 1 == spans.start[span]
         spans.span_of[h] = span
         spans.inside[h] = 1.0 if first else beta1[i] * spans.inside[h - 1]
@@ -106,14 +108,14 @@ def sort_by_powers(spans, g):
 
 
 @part
-def leaves_span(spans, span, h, beta1, v_scale, limits):
+def leaves_span(spans, span, h, beta1, v_scale):
     """Whether step `h` must begin a new span: its x is too far off, or too little is left of m.
 
     Where beta2 is 0 all further x are, and each step is a span.
     """
     x = np.sqrt(v_scale) * spans.half_power[h - spans.start[span] - 1]
-    half_width, shortest = limits
-    return x <= spans.centre[span] * np.exp(-half_width) or beta1 * spans.inside[h - 1] < shortest
+    too_far = x <= spans.centre[span] * np.exp(-spans.half_width)
+    return too_far or beta1 * spans.inside[h - 1] < spans.shortest
 
 
 def empty_spans(capacity: int, beta2: float, dtype: Any) -> Spans:
@@ -121,18 +123,22 @@ def empty_spans(capacity: int, beta2: float, dtype: Any) -> Spans:
     span_of, start = np.zeros((2, capacity + 2), np.int64)
     centre, entry, inside, outside, scale = np.zeros((5, capacity + 1))
     half_power = np.sqrt(beta2) ** np.arange(capacity + 1)
-    count, negligible = np.zeros(1, np.int64), NEGLIGIBLE[np.dtype(dtype)]
-    terms = TERMS[np.dtype(dtype)]
+    count, terms = np.zeros(1, np.int64), TERMS[dtype]
     rows, passes = np.empty(ROOM, np.int64), np.empty((2, ROOM, FIRST + terms), dtype)
     return Spans(
         span_of, start, centre, entry, inside, outside, scale, half_power**2, half_power, count,
-        negligible, np.empty(terms), chebyshev(terms), rows, passes,
+        NEGLIGIBLE[dtype], WIDTH[dtype] / 2, SHORTEST[dtype], np.empty(terms), chebyshev(terms),
+        rows, passes,
     )  # fmt: skip
 
 
-def limits_of(dtype: Any) -> tuple[float, float]:
-    """Return how far x may move from the centre of a span, and how small B1 may become in it."""
-    return WIDTH[np.dtype(dtype)] / 2, SHORTEST[np.dtype(dtype)]
+def grown_spans(old: Spans, capacity: int, beta2: float, dtype: Any) -> Spans:
+    """Return the same spans with room for more steps."""
+    spans = empty_spans(capacity, beta2, dtype)
+    for name in ("span_of", "start", "centre", "entry", "inside", "outside", "scale", "count"):
+        array = getattr(old, name)
+        getattr(spans, name)[: array.size] = array
+    return spans
 
 
 @cache

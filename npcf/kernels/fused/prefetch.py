@@ -12,7 +12,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from npcf.kernels._jit import compiles, part, stage
+from npcf.kernels._jit import compiles, stage
 
 LINE = 64  # bytes that memory moves at once
 FITS = 2**18  # bytes of marks
@@ -58,12 +58,7 @@ def ask_for_marks(side, ids):
 @stage
 def ask_for_factors(side, ids):
     """Ask for their factors."""
+    step = LINE // side.factors.itemsize
     for b in range(ids.size):
-        ask_for_row(side.factors, ids[b])
-
-
-@part
-def ask_for_row(table, row):
-    """Ask for one row of a table."""
-    for column in range(0, table.shape[1], LINE // table.itemsize):
-        ask_for(table, row, column)
+        for column in range(0, side.factors.shape[1], step):
+            ask_for(side.factors, ids[b], column)
