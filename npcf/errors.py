@@ -5,6 +5,7 @@ a stable `code`.  Each class is also the built-in exception a caller would expec
 a `ValueError`), so `except IndexError` around a lookup keeps working.
 """
 
+import pickle
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -30,6 +31,27 @@ class NpcfError(Exception):
 
     def __str__(self) -> str:  # KeyError would print the repr
         return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy as (class, args, attributes): unpickling does not call `__init__`.
+
+        An attribute that cannot be pickled, such as a `value` that is a generator, travels as its
+        repr: a worker process that fails to send its error would hide the reason.
+        """
+        state = {name: _portable(value) for name, value in self.__dict__.items()}
+        return _rebuild, (type(self), *self.args), state
+
+
+def _rebuild(cls: type[NpcfError], *args: Any) -> NpcfError:
+    return cls.__new__(cls, *args)
+
+
+def _portable(value: Any) -> Any:
+    try:
+        pickle.dumps(value)
+    except Exception:  # whatever the object's own __reduce__ raises
+        return repr(value)
+    return value
 
 
 class ShapeError(NpcfError, ValueError):
