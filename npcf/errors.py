@@ -108,6 +108,12 @@ class UsageError(NpcfError, TypeError):
     code = "NPCF-E009"
 
 
+class WriteError(NpcfError, OSError):
+    """A file that could not be written: a full disk, a folder that may not be written to."""
+
+    code = "NPCF-E010"
+
+
 def require_floats(argument: str, array: Any, ndim: int | None = None) -> FloatArray:
     """Return `array` as an ndarray of a floating dtype npcf computes in, or raise."""
     result = np.asarray(array)

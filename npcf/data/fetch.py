@@ -18,7 +18,8 @@ from typing import Any
 
 from npcf.data.places import judge_zip
 from npcf.data.releases import BASE_URL, LARGEST, REGISTRY, TERMS, Release
-from npcf.errors import DataError, UsageError, require_choice, require_number
+from npcf.errors import DataError, UsageError, WriteError, require_choice, require_number
+from npcf.files import move_into_place, require_replaceable
 
 log = logging.getLogger("npcf.data")
 
@@ -51,7 +52,8 @@ def fetch(
         return goal
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder) as apart:
+        target = require_replaceable("to", goal)  # before anything is downloaded
+        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=target.parent) as apart:
             fresh = Path(apart) / goal.name
             if source is None:
                 _download(name, base_url, fresh, release, timeout)
@@ -59,7 +61,9 @@ def fetch(
                 _copy(source, fresh)
             _judge(fresh, release, str(source or base_url + goal.name))
             _record(goal, fresh, release)
-            os.replace(fresh, goal)
+            move_into_place(fresh, goal, "to")
+    except WriteError:
+        raise
     except OSError as error:
         problem = f"cannot be written ({error})"
         raise DataError(str(goal), problem, "Choose another folder: to=...") from None
@@ -187,7 +191,7 @@ def _record(goal: Path, fresh: Path, release: Release) -> None:
     log.warning("%s changes from time to time; this one has sha256 %s", goal.name, got)
     record = fresh.with_name(_recorded(goal).name)
     record.write_text(f"{got}  {goal.name}\n")
-    os.replace(record, _recorded(goal))
+    move_into_place(record, _recorded(goal), "to")
 
 
 def _recorded(path: Path) -> Path:

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from npcf._types import Params
-from npcf.errors import SettingError, require_count, require_number
+from npcf.errors import require_count, require_number
+from npcf.training.checkpoint import require_savable
+from npcf.training.container import require_writable
 
 
 class Callback:
@@ -110,12 +112,17 @@ class SaveEvery(Callback):
 
     The file is replaced in one move, so that a kill at any moment leaves the previous one whole.
     `Learner.resume(path)` goes on from it to the bits of the uninterrupted run.
+    Whether `path` can be written is known here, and whether the run can be saved before its first
+    step.
     """
 
     def __init__(self, path: str | Path, every: int = 1000):
+        require_writable("path", path)
         self.path, self.every = Path(path), require_count("every", every)
-        if not self.path.parent.is_dir():
-            raise SettingError("path", f"there is no folder {self.path.parent}", "Create it first.")
+
+    def before_fit(self, learner: Any) -> None:
+        """Raise UsageError if the model or the optimiser is of a kind that cannot be saved."""
+        require_savable(learner)
 
     def after_step(self, learner: Any) -> None:
         """Save if it is time."""

@@ -50,6 +50,7 @@ def describe(learner: Any) -> tuple[dict[str, Any], Arrays]:
         "rows": [row._asdict() for row in learner.rows],
         "lr_mult": learner.lr_mult,
         "callbacks": [type(callback).__name__ for callback in learner.callbacks],
+        "notes": learner.notes,
     }
     arrays = _prefixed("model", model.params)
     if learner.opt is not None:
@@ -61,6 +62,13 @@ def describe(learner: Any) -> tuple[dict[str, Any], Arrays]:
     for i, callback in enumerate(learner.callbacks):
         arrays |= _prefixed(f"callback {i}", callback.state_arrays())
     return text, arrays
+
+
+def require_savable(learner: Any) -> None:
+    """Raise UsageError unless the learner's model and optimiser are of kinds that can be saved."""
+    _model_as_json(learner.model)
+    if learner.opt is not None:
+        _optimizer_as_json(learner.opt)
 
 
 def load(path: str | Path, largest: int = LARGEST) -> Saved:

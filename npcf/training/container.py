@@ -7,7 +7,7 @@ carries a SHA-256 over the text and over every array's name, dtype, shape and by
 
 import hashlib
 import json
-import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npcf.errors import DataError, UsageError
+from npcf.files import replace_file, require_replaceable
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -22,29 +23,18 @@ LARGEST = 8 * 2**30  # bytes of a file that is read without being asked twice
 TEXT, DIGEST = "npcf", "sha256"
 
 
-def write(path: Path, text: dict[str, Any], arrays: Arrays) -> None:
-    """Put `text` and `arrays` into the file `path`, replacing it in one move.
-
-    Written to a temporary file beside it, flushed to the disk, then renamed, then the folder is
-    flushed: a kill or a power cut at any moment leaves the previous file or the new one.
-    """
+def write(path: Any, text: dict[str, Any], arrays: Arrays, argument: str = "path") -> None:
+    """Put `text` and `arrays` into the file `path`, replacing it in one move (`replace_file`)."""
     content = json.dumps(text, default=lambda value: value.tolist())
     arrays = {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}
     metadata = {TEXT: content, DIGEST: _digest(content, arrays)}
-    data = _safetensors().save(arrays, metadata=metadata)
-    for stale in path.parent.glob(f".{path.name}.tmp-*"):  # of a process that was killed
-        stale.unlink(missing_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _flush_folder(path.parent)
+    replace_file(path, _safetensors().save(arrays, metadata=metadata), argument)
+
+
+def require_writable(argument: str, path: Any) -> Path:
+    """Return the file that `write` would replace, or raise: known before hours of training."""
+    _safetensors()
+    return require_replaceable(argument, path)
 
 
 def read(path: str | Path, largest: int = LARGEST) -> tuple[dict[str, Any], Arrays]:
@@ -54,16 +44,28 @@ def read(path: str | Path, largest: int = LARGEST) -> tuple[dict[str, Any], Arra
     much as a bit, or not one of ours.
     """
     path = Path(path)
-    if not path.is_file():
-        raise DataError("path", f"there is no file {path}", "Name a file written by npcf.")
-    size = path.stat().st_size
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        problem = f"there is no file {path}"
+        if not isinstance(error, FileNotFoundError):
+            problem = f"{str(path)[:100]!r} cannot be read ({getattr(error, 'strerror', error)})"
+        raise DataError("path", problem, "Name a file written by npcf.") from None
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+        raise DataError("path", f"{path} is {kind}", "Name a file written by npcf.")
+    size = status.st_size
     if size > largest:
         raise DataError(
             "path",
             f"{path} has {size} bytes, more than the allowed {largest}",
             "Pass a larger `largest` if you trust it.",
         )
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        problem = f"{path} cannot be read ({error.strerror})"
+        raise DataError("path", problem, "Name a file that may be read.") from None
     try:
         arrays: Arrays = _safetensors().load(data)
         length = int.from_bytes(data[:8], "little")
@@ -75,7 +77,12 @@ def read(path: str | Path, largest: int = LARGEST) -> tuple[dict[str, Any], Arra
         ) from None
     if _digest(content, arrays) != digest:
         raise DataError("path", f"{path} has changed since it was written", "Use another copy.")
-    text: dict[str, Any] = json.loads(content)
+    try:
+        text = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise DataError("path", f"{path} holds no JSON ({error})", "Use another copy.") from None
+    if not isinstance(text, dict):
+        raise DataError("path", f"{path} was not written by npcf", "Use another copy.")
     return text, arrays
 
 
@@ -87,16 +94,6 @@ def _digest(content: str, arrays: Arrays) -> str:
         digest.update(f"\0{name}\0{array.dtype.str}\0{array.shape}\0".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make a rename durable; Windows has no such call."""
-    if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(folder, os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _safetensors() -> Any:

@@ -76,6 +76,7 @@ class Learner:
         self.fit_state: FitState | None = None
         self.interrupted = False
         self.rows: list[EpochRow] = []
+        self.notes: dict[str, Any] = {}  # JSON of the caller's, saved and resumed with the run
 
     @property
     def operations(self) -> ModuleType:
@@ -169,8 +170,12 @@ class Learner:
         return float(loss)
 
     def save(self, path: str | Path) -> None:
-        """Write model, vocabularies, optimiser and where the fit stands to `path`, in one move."""
-        container.write(Path(path), *checkpoint.describe(self))
+        """Write model, vocabularies, optimiser and where the fit stands to `path`, in one move.
+
+        A link is followed, mode and owner of an old file are kept, and nothing but a regular file
+        is replaced.  Raises SettingError or WriteError; then an old file is as it was.
+        """
+        container.write(path, *checkpoint.describe(self))
 
     def resume(self, path: str | Path) -> pd.DataFrame:
         """Go on with the fit saved in `path`, over the same ratings; return the history.

@@ -17,6 +17,7 @@ def restore(learner: Any, saved: Saved) -> None:
     learner.fit_state = FitState.restore(saved.text["fit"], section(saved.arrays, "fit"))
     learner.rows = [EpochRow(**row) for row in saved.text["rows"]]
     learner.lr_mult = saved.text["lr_mult"]
+    learner.notes = saved.text.get("notes", {})
     for i, callback in enumerate(learner.callbacks):
         callback.load_state_arrays(section(saved.arrays, f"callback {i}"))
 
