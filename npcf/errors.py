@@ -5,13 +5,22 @@ a stable `code`.  Each class is also the built-in exception a caller would expec
 a `ValueError`), so `except IndexError` around a lookup keeps working.
 """
 
+import functools
+import inspect
 import pickle
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from npcf import foreign
 from npcf._types import FloatArray, IdArray
+from npcf.foreign import kind_of, shown
+from npcf.suggestions import did_you_mean
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 FLOAT_DTYPES = tuple(map(np.dtype, (np.float32, np.float64, np.complex64, np.complex128)))
 
@@ -26,7 +35,8 @@ class NpcfError(Exception):
     ):
         where = argument if position is None else f"{argument}[{position}]"
         self.argument, self.position, self.value, self.cure = argument, position, value, cure
-        self.message = f"{where}: {problem}. {cure} [{self.code}]"
+        # on one line, also where another library's message has several
+        self.message = " ".join(f"{where}: {problem}. {cure} [{self.code}]".splitlines())
         super().__init__(self.message)
 
     def __str__(self) -> str:  # KeyError would print the repr
@@ -114,15 +124,23 @@ class WriteError(NpcfError, OSError):
     code = "NPCF-E010"
 
 
+def as_array(argument: str, value: Any) -> NDArray[Any]:
+    """Return `value` as an ndarray of exactly its numbers, or raise (`npcf.foreign`)."""
+    result = foreign.read_array(argument, value)
+    if isinstance(result, foreign.Refusal):
+        problem, cure, position, found = result
+        raise DTypeError(argument, problem, cure, position=position, value=found)
+    return result
+
+
 def require_floats(argument: str, array: Any, ndim: int | None = None) -> FloatArray:
     """Return `array` as an ndarray of a floating dtype npcf computes in, or raise."""
-    result = np.asarray(array)
+    result = as_array(argument, array)
     if result.dtype not in FLOAT_DTYPES:
-        raise DTypeError(
-            argument,
-            f"dtype {result.dtype} is not one npcf computes in",
-            "Use native float32 or float64, e.g. array.astype(np.float32).",
-        )
+        problem = f"dtype {result.dtype} is not one npcf computes in"
+        if not result.dtype.isnative:
+            problem += ", which are native"
+        raise _no_numbers(argument, result, problem, "float64")
     if ndim is not None and result.ndim != ndim:
         raise ShapeError(
             argument,
@@ -138,13 +156,9 @@ def require_ids(argument: str, ids: Any, n_rows: int, first: int = 0) -> IdArray
     `first` is the position of the first of them, where they are a stretch of a longer (n,).
     Negative ids are refused, as `torch.nn.Embedding` does: NumPy and compiled code would wrap them.
     """
-    result = np.asarray(ids)
+    result = as_array(argument, ids)
     if result.dtype.kind not in "iu":  # bool is kind "b": as an index it would be a mask
-        raise DTypeError(
-            argument,
-            f"ids must be integers, got dtype {result.dtype}",
-            "Use ids.astype(np.int64); for no ids at all, np.zeros(0, dtype=np.int64).",
-        )
+        raise _no_ids(argument, result)
     outside = (result < 0) | (result >= n_rows)
     if outside.any():
         flat = int(outside.argmax())
@@ -161,10 +175,37 @@ def require_ids(argument: str, ids: Any, n_rows: int, first: int = 0) -> IdArray
     return result.astype(np.intp, copy=False)
 
 
+def _no_numbers(argument: str, array: NDArray[Any], problem: str, target: str) -> DTypeError:
+    """Return the error for an array of another kind of things; objects are named."""
+    cure, position, value = foreign.dtype_cure(argument, array, target), None, None
+    if array.dtype.kind == "O":
+        position, value = foreign.first_object(array)
+        if position is not None:
+            problem += f"; there is {foreign.kind_of(value)}"
+    return DTypeError(argument, problem, cure, position=position, value=value)
+
+
+def _no_ids(argument: str, array: NDArray[Any]) -> DTypeError:
+    problem = f"ids must be integers, got dtype {array.dtype}"
+    if not array.size:
+        cure = f"For no ids at all pass np.zeros(0, dtype=np.int64), not {argument} of floats."
+        return DTypeError(argument, problem, cure)
+    if array.dtype.kind == "f" and (array != np.floor(array)).any():
+        flat = int((array != np.floor(array)).argmax())
+        value = float(array.flat[flat])
+        cure = "Ids are row numbers; look whether ids and ratings changed places."
+        problem += f", and {value} is no whole number"
+        return DTypeError(argument, problem, cure, position=flat, value=value)
+    return _no_numbers(argument, array, problem, "int64")
+
+
 def require_padding_idx(padding_idx: int | None, n_rows: int) -> int | None:
     """Return `padding_idx` counted from the front (torch allows negative ones), or raise."""
     if padding_idx is None:
         return None
+    if not isinstance(padding_idx, int | np.integer) or isinstance(padding_idx, bool):
+        problem = f"must be a row number or None, got {shown(padding_idx)}"
+        raise SettingError("padding_idx", problem, "Pass an int.", value=padding_idx)
     if not -n_rows <= padding_idx < n_rows:
         raise IdRangeError(
             "padding_idx",
@@ -205,7 +246,7 @@ def require_same_dtype(**arrays: FloatArray) -> None:
 
 def require_gradient(d_out: Any, shape: tuple[int, ...], dtype: Any) -> FloatArray:
     """Return the upstream gradient if it has the forward output's shape and dtype, or raise."""
-    result = np.asarray(d_out)
+    result = as_array("d_out", d_out)
     if result.shape != shape:
         raise ShapeError(
             "d_out",
@@ -225,17 +266,14 @@ def require_number(
     argument: str, value: Any, low: float = 0.0, high: float = np.inf, *, open_high: bool = False
 ) -> float:
     """Return `value` as a float in [low, high] (or [low, high)), or raise."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = np.nan
+    number = foreign.read_number(value)
     inside = low <= number < high if open_high else low <= number <= high
-    if isinstance(value, bool | str) or not (inside and np.isfinite(number)):
+    if not (inside and np.isfinite(number)):
         bracket = ")" if open_high or high == np.inf else "]"
         raise SettingError(
             argument,
-            f"must be a finite number in [{low:g}, {high:g}{bracket}, got {value!r}",
-            "Check the setting.",
+            f"must be a finite number in [{low:g}, {high:g}{bracket}, got {shown(value)}",
+            "Give a number in that range.",
             value=value,
         )
     return number
@@ -245,9 +283,12 @@ def require_pair(argument: str, value: Any) -> tuple[Any, Any]:
     """Return `value` as a tuple of two, or raise."""
     try:
         first, second = value
-    except (TypeError, ValueError):
+    except Exception:  # not iterable, or whatever a foreign object says to that
         raise SettingError(
-            argument, f"must be a pair of numbers, got {value!r}", "Check the setting.", value=value
+            argument,
+            f"must be a pair of numbers, got {shown(value)}",
+            f"Write two: {argument}=(a, b).",
+            value=value,
         ) from None
     return first, second
 
@@ -256,7 +297,10 @@ def require_count(argument: str, value: Any, low: int = 1) -> int:
     """Return `value` as an int >= low, or raise."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
         raise SettingError(
-            argument, f"must be a whole number >= {low}, got {value!r}", "Check it.", value=value
+            argument,
+            f"must be a whole number >= {low}, got {shown(value)}",
+            f"Give an int, {low} or more.",
+            value=value,
         )
     return int(value)
 
@@ -264,26 +308,96 @@ def require_count(argument: str, value: Any, low: int = 1) -> int:
 def require_choice(argument: str, value: Any, choices: Iterable[str]) -> str:
     """Return `value` if it is one of `choices`, or raise naming them."""
     names = tuple(choices)
-    if value not in names:
+    if not isinstance(value, str) or value not in names:
+        hint = did_you_mean(value, names) if isinstance(value, str) else ""
         raise SettingError(
-            argument, f"{value!r} is unknown", f"Choose one of {', '.join(names)}.", value=value
+            argument,
+            f"{shown(value)} is unknown",
+            f"{hint}Choose one of {', '.join(names)}.",
+            value=value,
         )
     return str(value)
+
+
+def require_type(argument: str, value: Any, wanted: Any, cure: str) -> Any:
+    """Return `value` if it is an instance of `wanted`, a class or a tuple of them, or raise."""
+    if isinstance(value, wanted):
+        return value
+    classes = wanted if isinstance(wanted, tuple) else (wanted,)
+    names = " or ".join(cls.__name__ for cls in classes)
+    raise UsageError(argument, f"is {kind_of(value)}, not {names}", cure, value=value)
+
+
+def require_members(argument: str, value: Any, names: Iterable[str], cure: str) -> Any:
+    """Return `value` if it has all these attributes, or raise: anything that has them will do."""
+    missing = [name for name in names if not hasattr(value, name)]
+    if missing or isinstance(value, type):
+        lacks = ", ".join(missing) or "instance"
+        raise UsageError(argument, f"is {kind_of(value)}, which has no {lacks}", cure, value=value)
+    return value
+
+
+def require_rng(argument: str, rng: Any) -> np.random.Generator:
+    """Return `rng` if it is a generator, or raise: a seed is none."""
+    if not isinstance(rng, np.random.Generator):
+        cure = f"Pass {argument}=np.random.default_rng(seed)."
+        if isinstance(rng, int | np.integer) and not isinstance(rng, bool) and rng >= 0:
+            cure = f"Pass {argument}=np.random.default_rng({int(rng)})."
+        raise UsageError(argument, f"is {shown(rng)}, no numpy.random.Generator", cure, value=rng)
+    return rng
+
+
+def optional_rng(rng: Any) -> np.random.Generator:
+    """Return a fresh generator for None, otherwise `rng`, or raise."""
+    return np.random.default_rng() if rng is None else require_rng("rng", rng)
+
+
+def spell_checked(function: Callable[P, T]) -> Callable[P, T]:
+    """Return `function`, which says "did you mean" to a keyword that it does not have."""
+    names = [
+        parameter.name
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    ]
+    known = frozenset(names)
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> T:
+        if not known.issuperset(kwargs):
+            refuse_option(next(name for name in kwargs if name not in known), names)
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def refuse_option(name: str, known: Iterable[str]) -> None:
+    """Raise UsageError for an option that there is not."""
+    names = [other for other in known if other != "self"]
+    cure = f"{did_you_mean(name, names)}There are {', '.join(names)}."
+    raise UsageError(name, "is no option here", cure)
 
 
 def require_params(params: Mapping[str, Any], names: Iterable[str]) -> None:
     """Raise unless every one of `names` is a table of `params` and all share one dtype."""
     names = tuple(names)
+    require_tables("params", params)
     for name in names:
         if name not in params:
             raise UsageError(
                 "params", f"has no {name!r}", f"The model needs the tables {', '.join(names)}."
             )
-    require_same_dtype(**{name: np.asarray(params[name]) for name in names})
+    require_same_dtype(**{name: as_array(f"params[{name!r}]", params[name]) for name in names})
+
+
+def require_tables(argument: str, tables: Any) -> None:
+    """Raise unless `tables` is a mapping from names to arrays."""
+    cure = f"Pass a dict of arrays, such as a model's params: {argument}={{'user_factors': ...}}."
+    require_type(argument, tables, Mapping, cure)
 
 
 def require_trainable(params: Mapping[str, Any]) -> None:
     """Raise unless every table is a writable array of real floats: steps change it in place."""
+    require_tables("params", params)
     for name, table in params.items():
         if not isinstance(table, np.ndarray) or table.dtype.kind != "f":
             raise DTypeError(
@@ -296,11 +410,12 @@ def require_trainable(params: Mapping[str, Any]) -> None:
 
 def require_grads(grads: Mapping[str, Any], params: Mapping[str, Any]) -> None:
     """Raise unless `grads` has the keys, shapes and dtypes of `params`; before anything moves."""
+    require_tables("grads", grads)
     for name in sorted(params.keys() ^ grads.keys()):
         side = "has no gradient for" if name in params else "names an unknown parameter"
         raise UsageError("grads", f"{side} {name!r}", f"The parameters are {', '.join(params)}.")
     for name, table in params.items():
-        grad = np.asarray(grads[name])
+        grad = as_array(f"grads[{name!r}]", grads[name])
         if grad.shape != table.shape:
             raise ShapeError(
                 f"grads[{name!r}]",

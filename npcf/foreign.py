@@ -1,0 +1,258 @@
+"""Objects of other libraries, where npcf takes an array or one of its own objects.
+
+Whatever has exact numbers is read: lists, arrays and buffers, pandas and polars columns without
+missing values, masked arrays without masked entries, torch tensors (detached, copied from their
+device; bfloat16 widened to float32).  All else is a `Refusal`: what it is, and what to write in its
+place.  No library is imported for it: an object is known by the module its class comes from.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+LIBRARIES = ("torch", "pandas", "polars", "pyarrow", "jax", "jaxlib", "tensorflow", "cupy", "scipy")
+SHORT = 60  # letters
+NO_NUMBERS = (bool, str, bytes, bytearray, np.bool_, np.datetime64, np.timedelta64,
+              np.complexfloating)  # fmt: skip
+WIDENED = "bfloat16"  # to float32, which holds each of its numbers
+READ = ("float32", "float64", "complex64", "complex128", "bool", "int8", "int16", "int32", "int64",
+        "uint8", "uint16", "uint32", "uint64")  # fmt: skip
+
+
+class Refusal(NamedTuple):
+    """Why an object is not read: the problem, the cure, and where."""
+
+    problem: str
+    cure: str
+    position: Any = None
+    value: Any = None
+
+
+def library_of(value: Any) -> str:
+    """Return the library that the object's class, or one it inherits from, comes from, or ""."""
+    roots = [cls.__module__.partition(".")[0] for cls in type(value).__mro__]
+    return next((root for root in roots if root in LIBRARIES), "")
+
+
+def kind_of(value: Any) -> str:
+    """Return what the object is, in words: "a polars DataFrame", "a dict", "None"."""
+    if value is None:
+        return "None"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    name = type(value).__name__
+    words = f"{library_of(value)} {name}".strip()
+    if isinstance(value, str):
+        words = f"text, {value!r}" if len(value) < 60 else "text"
+        return words
+    return f"{'an' if words[0] in 'aeioAEIO' else 'a'} {words}"
+
+
+def shown(value: Any) -> str:
+    """Return the object as a message shows it: written out if it is short, else its kind."""
+    if isinstance(value, int | float | complex | str | bytes | np.generic | list | tuple | dict):
+        words = repr(value)
+        if len(words) <= SHORT and "\n" not in words:
+            return words
+    return kind_of(value)
+
+
+def read_number(value: Any) -> float:
+    """Return `value` as a float; NaN if it is none: text, a truth value, a date, several numbers.
+
+    What has `__float__` and stands for one number is read: Decimal, Fraction, a 0-d array, tensor.
+    """
+    try:
+        if isinstance(value, NO_NUMBERS) or getattr(value, "ndim", 0) != 0:
+            return float("nan")
+        if isinstance(value, np.ndarray) and value.dtype.kind not in "iuf":
+            return float("nan")
+        return float(value)
+    except Exception:  # whatever a foreign object says to float()
+        return float("nan")
+
+
+def read_array(argument: str, value: Any) -> NDArray[Any] | Refusal:
+    """Return `value` as an ndarray of the same numbers, or why not."""
+    if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray):
+        return np.asarray(value)
+    library = library_of(value)
+    if library == "torch":
+        return _of_torch(argument, value)
+    refusal = _unreadable(argument, value) or _missing(argument, value)
+    if refusal is not None:
+        return refusal
+    try:
+        result = np.asarray(value)
+    except Exception as error:  # ragged lists, a device's array, whatever an __array__ raises
+        reason = str(error).strip().partition("\n")[0]
+        return Refusal(
+            f"{kind_of(value)} cannot be read as an array ({reason})",
+            "Make it one of equally long rows of numbers: np.array([[1.0, 2.0], [3.0, 4.0]]).",
+        )
+    if isinstance(value, list | tuple) and result.dtype.kind in "iuf":
+        return _without_bools(argument, value, result)
+    return result
+
+
+def dtype_cure(argument: str, array: NDArray[Any], target: str) -> str:
+    """Return how numbers of dtype `target` are made of `array`; it can be done as it is written."""
+    kind = array.dtype.kind
+    if kind == "V" and array.dtype.names:
+        return f"Take one of its fields: {argument}[{array.dtype.names[0]!r}]."
+    if kind in "Mm":
+        return f"Dates are no numbers; count from an origin: {argument}.astype(np.int64)."
+    if kind == "c":
+        return f"Take its real part: {argument}.real."
+    return f"Convert it: np.asarray({argument}, dtype=np.{target})."
+
+
+def first_object(array: NDArray[Any]) -> tuple[Any, Any]:
+    """Return position and value of the first entry of an object array that is no number."""
+    for position, value in enumerate(array.flat):
+        if not isinstance(value, int | float | np.number) or isinstance(value, bool):
+            return _place(position, array.shape), value
+    return None, None
+
+
+def _place(flat: int, shape: tuple[int, ...]) -> Any:
+    return flat if len(shape) < 2 else tuple(map(int, np.unravel_index(flat, shape)))
+
+
+def _of_torch(argument: str, tensor: Any) -> NDArray[Any] | Refusal:
+    dtype, layout = str(tensor.dtype).partition(".")[2], str(tensor.layout).partition(".")[2]
+    if tensor.device.type == "meta":
+        return Refusal(
+            "is a torch tensor on the device meta, which holds no numbers",
+            f"Give it numbers: torch.zeros_like({argument}, device='cpu'), then load them.",
+        )
+    if tensor.is_quantized:
+        return Refusal("is a quantized torch tensor", f"Pass {argument}.dequantize().")
+    if layout != "strided":
+        to = "to_padded_tensor(0.0)" if layout == "jagged" else "to_dense()"
+        return Refusal(f"is a torch tensor of layout {layout}", f"Pass {argument}.{to}.")
+    if dtype == WIDENED:
+        tensor = tensor.detach().float()
+    elif dtype not in READ:
+        return Refusal(f"is a torch tensor of dtype {dtype}", f"Widen it: {argument}.float().")
+    try:
+        result: NDArray[Any] = tensor.numpy(force=True)  # detached, on the CPU, resolved
+    except Exception as error:  # a tensor that exists only inside torch.compile or torch.func
+        reason = str(error).strip().partition("\n")[0]
+        return Refusal(
+            f"is a torch tensor that cannot be read ({reason})",
+            "Pass it outside of torch's transformations.",
+        )
+    return result
+
+
+def _unreadable(argument: str, value: Any) -> Refusal | None:
+    """Return why an object is no array at all, whatever NumPy would make of it."""
+    if value is None:
+        return Refusal("is None, not an array", "Pass numbers: np.array([1.0, 2.0]).")
+    if isinstance(value, Mapping):
+        return Refusal(
+            f"is {kind_of(value)}, not an array",
+            f"Pass one of its values, or all: np.array(list({argument}.values())).",
+        )
+    if isinstance(value, Iterator | set | frozenset) or (
+        isinstance(value, Iterable) and not _has_array(value)
+    ):
+        return Refusal(f"is {kind_of(value)}, not an array", f"Pass np.array(list({argument})).")
+    if callable(value) and not _has_array(value):
+        return Refusal(f"is {kind_of(value)}, not an array", "Pass the array that it returns.")
+    return None
+
+
+def _has_array(value: Any) -> bool:
+    """Whether NumPy makes more of the object than an array of one object."""
+    if isinstance(value, str | bytes) or hasattr(value, "__array__"):
+        return True
+    if hasattr(value, "__array_interface__") or hasattr(value, "__array_struct__"):
+        return True
+    if hasattr(value, "__len__") and hasattr(value, "__getitem__"):
+        return True
+    try:
+        memoryview(value).release()
+    except TypeError:
+        return False
+    return True
+
+
+def _missing(argument: str, value: Any) -> Refusal | None:
+    """Return why an object with masked or missing entries is not read: they would be numbers."""
+    if isinstance(value, np.ma.MaskedArray):
+        mask = np.ma.getmaskarray(value)
+        if not mask.any():
+            return None
+        return Refusal(
+            f"is a masked array with {int(mask.sum())} masked entries",
+            f"Fill them, {argument}.filled(0), or leave them out, {argument}.compressed().",
+            _place(int(mask.argmax()), mask.shape),
+        )
+    library = library_of(value)
+    if library == "pandas" and hasattr(value, "isna"):
+        return _missing_in_pandas(argument, value)
+    if library in ("polars", "pyarrow"):
+        return _missing_in_arrow(argument, value)
+    return None
+
+
+def _missing_in_pandas(argument: str, value: Any) -> Refusal | None:
+    """Return why a column of a nullable dtype is not read; NaN in a float64 column is a number."""
+    dtypes = list(value.dtypes) if hasattr(value, "columns") else [value.dtype]
+    if all(isinstance(dtype, np.dtype) and dtype.kind != "O" for dtype in dtypes):
+        return None
+    missing = np.asarray(value.isna())
+    if not missing.any():
+        return None
+    return Refusal(
+        f"is {kind_of(value)} with {int(missing.sum())} missing values",
+        f"Fill or drop them: {argument}.dropna().",
+        _place(int(missing.argmax()), missing.shape),
+    )
+
+
+def _missing_in_arrow(argument: str, value: Any) -> Refusal | None:
+    """Return why a polars or pyarrow object is not read: nulls, or a table of columns."""
+    name = type(value).__name__
+    if name in ("DataFrame", "LazyFrame", "Table", "RecordBatch"):
+        how = ".collect().to_numpy()" if name == "LazyFrame" else ".to_numpy()"
+        if library_of(value) == "pyarrow":
+            how = ".to_pandas().to_numpy()"
+        return Refusal(f"is {kind_of(value)}, not an array", f"Pass {argument}{how}.")
+    nulls = getattr(value, "null_count", 0)
+    nulls = nulls() if callable(nulls) else nulls
+    if not isinstance(nulls, int) or not nulls:
+        return None
+    how = "drop_nulls()" if library_of(value) == "polars" else "drop_null()"
+    return Refusal(
+        f"is {kind_of(value)} with {nulls} missing values", f"Fill or drop them: {argument}.{how}."
+    )
+
+
+def _without_bools(
+    argument: str, value: list[Any] | tuple[Any, ...], result: NDArray[Any]
+) -> NDArray[Any] | Refusal:
+    """Return `result`, unless True or False stands among the numbers: NumPy would count it 1, 0."""
+    for position, flag in _bools(value):
+        return Refusal(
+            f"has {flag} among its numbers",
+            f"Write numbers: np.asarray({argument}, dtype=np.{result.dtype}).",
+            position,
+            flag,
+        )
+    return result
+
+
+def _bools(value: Any, place: tuple[int, ...] = ()) -> Iterator[tuple[Any, bool]]:
+    types = set(map(type, value))
+    if bool in types or np.bool_ in types:
+        at = next(i for i, part in enumerate(value) if isinstance(part, bool | np.bool_))
+        yield (place + (at,) if place else at), bool(value[at])
+    if list in types or tuple in types:
+        for i, part in enumerate(value):
+            if isinstance(part, list | tuple):
+                yield from _bools(part, (*place, i))
