@@ -140,7 +140,7 @@ def require_floats(argument: str, array: Any, ndim: int | None = None) -> FloatA
         problem = f"dtype {result.dtype} is not one npcf computes in"
         if not result.dtype.isnative:
             problem += ", which are native"
-        raise _no_numbers(argument, result, problem, "float64")
+        raise no_numbers(argument, result, problem, "float64")
     if ndim is not None and result.ndim != ndim:
         raise ShapeError(
             argument,
@@ -175,7 +175,7 @@ def require_ids(argument: str, ids: Any, n_rows: int, first: int = 0) -> IdArray
     return result.astype(np.intp, copy=False)
 
 
-def _no_numbers(argument: str, array: NDArray[Any], problem: str, target: str) -> DTypeError:
+def no_numbers(argument: str, array: NDArray[Any], problem: str, target: str) -> DTypeError:
     """Return the error for an array of another kind of things; objects are named."""
     cure, position, value = foreign.dtype_cure(argument, array, target), None, None
     if array.dtype.kind == "O":
@@ -196,16 +196,13 @@ def _no_ids(argument: str, array: NDArray[Any]) -> DTypeError:
         cure = "Ids are row numbers; look whether ids and ratings changed places."
         problem += f", and {value} is no whole number"
         return DTypeError(argument, problem, cure, position=flat, value=value)
-    return _no_numbers(argument, array, problem, "int64")
+    return no_numbers(argument, array, problem, "int64")
 
 
 def require_padding_idx(padding_idx: int | None, n_rows: int) -> int | None:
     """Return `padding_idx` counted from the front (torch allows negative ones), or raise."""
     if padding_idx is None:
         return None
-    if not isinstance(padding_idx, int | np.integer) or isinstance(padding_idx, bool):
-        problem = f"must be a row number or None, got {shown(padding_idx)}"
-        raise SettingError("padding_idx", problem, "Pass an int.", value=padding_idx)
     if not -n_rows <= padding_idx < n_rows:
         raise IdRangeError(
             "padding_idx",

@@ -21,9 +21,10 @@ import numpy as np
 
 from npcf._types import FloatArray
 from npcf.errors import (
-    DTypeError,
     EmptyBatchError,
     ShapeError,
+    as_array,
+    no_numbers,
     require_floats,
     require_same_shape,
 )
@@ -58,11 +59,9 @@ def mse_backward(d_loss: Any, cache: MSECache) -> FloatArray:
 def judge_loss(pred: FloatArray, rating: Any) -> tuple[FloatArray, FloatArray]:
     """Check the arguments once, for this file and its compiled twin."""
     pred = require_floats("pred", pred)
-    rating = np.asarray(rating)
+    rating = as_array("rating", rating)
     if rating.dtype.kind not in "iufc" or (rating.dtype.kind == "c" and pred.dtype.kind != "c"):
-        raise DTypeError(
-            "rating", f"dtype {rating.dtype} is not a real number", "Use numbers, e.g. float32."
-        )
+        raise no_numbers("rating", rating, f"dtype {rating.dtype} is not a real number", "float32")
     require_same_shape(pred=pred, rating=rating)
     if pred.size == 0:
         raise EmptyBatchError("pred", "an empty batch has no mean", "Skip empty batches.")
