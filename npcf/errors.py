@@ -53,7 +53,9 @@ class NpcfError(Exception):
 
 
 def _rebuild(cls: type[NpcfError], *args: Any) -> NpcfError:
-    return cls.__new__(cls, *args)
+    error = cls.__new__(cls)
+    error.args = args  # OSError.__new__ would leave them to __init__
+    return error
 
 
 def _portable(value: Any) -> Any:
