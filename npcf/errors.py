@@ -336,13 +336,27 @@ def require_members(argument: str, value: Any, names: Iterable[str], cure: str) 
     return value
 
 
+def require_dtype(argument: str, dtype: Any) -> np.dtype[Any]:
+    """Return `dtype` as NumPy's if npcf computes in it, or raise."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:  # torch.float32
+        found = np.dtype(object)
+    if found not in FLOAT_DTYPES or dtype is None:
+        problem = f"{shown(dtype)} is not one npcf computes in"
+        raise DTypeError(argument, problem, f"Pass {argument}=np.float32, or np.float64.")
+    result: np.dtype[Any] = found
+    return result
+
+
 def require_rng(argument: str, rng: Any) -> np.random.Generator:
     """Return `rng` if it is a generator, or raise: a seed is none."""
     if not isinstance(rng, np.random.Generator):
         cure = f"Pass {argument}=np.random.default_rng(seed)."
         if isinstance(rng, int | np.integer) and not isinstance(rng, bool) and rng >= 0:
             cure = f"Pass {argument}=np.random.default_rng({int(rng)})."
-        raise UsageError(argument, f"is {shown(rng)}, no numpy.random.Generator", cure, value=rng)
+        problem = f"is no numpy.random.Generator: {shown(rng)}"
+        raise UsageError(argument, problem, cure, value=rng)
     return rng
 
 

@@ -31,7 +31,7 @@ import pandas as pd
 
 from npcf._types import FloatArray
 from npcf.analysis.fold_in_problem import FoldInProblem, with_user
-from npcf.analysis.predictor import Predictor
+from npcf.analysis.predictor import Predictor, require_predictor
 from npcf.analysis.recommend import best_rows, item_frame
 from npcf.analysis.rows import clipped, find_rows, predict_rows
 from npcf.errors import (
@@ -39,6 +39,7 @@ from npcf.errors import (
     DivergenceError,
     SettingError,
     ShapeError,
+    as_array,
     require_choice,
     require_count,
     require_number,
@@ -84,6 +85,7 @@ def fold_in(
     method="closed": ridge in closed form, approximate where the model has a range.
     method="gradient": the minimum of J itself.
     """
+    require_predictor(predictor)
     require_choice("method", method, ("closed", "gradient"))
     wd = require_number("wd", wd)
     if wd == 0:
@@ -134,7 +136,7 @@ def _direction(full: FloatArray, gauss_newton: FloatArray, gradient: FloatArray)
 
 
 def _judge_ratings(ratings: Any, n: int) -> FloatArray:
-    values = np.asarray(ratings)
+    values = as_array("ratings", ratings)
     if values.shape != (n,):
         raise ShapeError(
             "ratings", f"shape {values.shape} for {n} items", "Give one rating for each item."

@@ -31,8 +31,17 @@ import pandas as pd
 from npcf._types import FloatArray
 from npcf.analysis.rows import PAIRS_AT_ONCE, clipped, find_rows, predict_rows, with_params
 from npcf.data import Ratings, Vocabulary
-from npcf.errors import DataError, ShapeError, require_number
+from npcf.data.kinds import require_frame, require_ratings
+from npcf.errors import DataError, ShapeError, require_number, require_type
 from npcf.models import PARAM_NAMES, PairModel
+
+
+def require_predictor(value: Any) -> "Predictor":
+    """Return `value` if it is a Predictor, or raise."""
+    predictor: Predictor = require_type(
+        "predictor", value, Predictor, "Pass npcf.analysis.Predictor.of(model, ratings)."
+    )
+    return predictor
 
 
 class Predictor:
@@ -52,7 +61,10 @@ class Predictor:
         *,
         columns: tuple[str, str] = ("user", "item"),
     ):
+        require_type("model", model, PairModel, "Pass the model that was trained.")
         for side, vocab in (("user", user_vocab), ("item", item_vocab)):
+            cure = "Pass npcf.data.Vocabulary(ids), or use Predictor.of(model, ratings)."
+            require_type(f"{side}_vocab", vocab, Vocabulary, cure)
             n_rows = len(model.params[f"{side}_factors"])
             if n_rows != len(vocab):
                 raise ShapeError(
@@ -71,6 +83,7 @@ class Predictor:
     @classmethod
     def of(cls, model: PairModel, ratings: Ratings) -> "Predictor":
         """Return the predictor of `model` with the vocabularies, titles and mean of `ratings`."""
+        require_ratings("ratings", ratings)
         if not len(ratings):
             raise DataError("ratings", "has no ratings", "Give those the model was trained on.")
         mean, (user, item, _) = ratings.mean_rating, ratings.columns
@@ -110,7 +123,9 @@ class Predictor:
 
         `user` and `item` name the id columns; if None, as in the training ratings.
         """
-        names = user or self.columns[0], item or self.columns[1]
+        require_frame("frame", frame)
+        given = user, item
+        names = [self.columns[i] if name is None else name for i, name in enumerate(given)]
         for name in names:
             if name not in frame.columns:
                 raise DataError(

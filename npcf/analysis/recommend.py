@@ -14,9 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from npcf._types import FloatArray
-from npcf.analysis.predictor import Predictor
+from npcf.analysis.predictor import Predictor, require_predictor
 from npcf.analysis.rows import PAIRS_AT_ONCE, find_rows, predict_rows
 from npcf.data import Ratings, Vocabulary
+from npcf.data.kinds import require_ratings
 from npcf.errors import DivergenceError, require_choice, require_count
 
 Rows = NDArray[Any]
@@ -29,6 +30,9 @@ def recommend(
 
     Items that `user` rated in `exclude_seen` are left out; so there may be fewer than `n`.
     """
+    require_predictor(predictor)
+    if exclude_seen is not None:
+        require_ratings("exclude_seen", exclude_seen)
     found = recommend_all(predictor, [user], n, exclude_seen)
     return found.drop(columns=["user", "rank"])
 
@@ -40,6 +44,7 @@ def recommend_all(
 
     Columns: user, rank (from 1), row, item, title, prediction.
     """
+    require_predictor(predictor)
     require_count("n", n)
     if users is None:
         users = predictor.user_vocab.ids
@@ -69,6 +74,7 @@ def similar_items(predictor: Predictor, item: Any, n: int = 10, by: str = "cosin
     by="cosine": q . r / (|q| |r|), in [-1, 1], and 0 where a vector is zero; by="dot": q . r.
     Both in float64.  Columns: row, item, title, similarity.  `item` itself is left out.
     """
+    require_predictor(predictor)
     require_count("n", n)
     require_choice("by", by, ("cosine", "dot"))
     row = find_rows(predictor.item_vocab, [item], "item", "raise")[0]
@@ -125,6 +131,7 @@ def _seen_items(predictor: Predictor, seen: Ratings | None) -> Callable[[int], R
     none = np.zeros(0, np.intp)
     if seen is None:
         return lambda user: none
+    require_ratings("seen", seen)
     users = _translated(seen.users, seen.user_vocab, predictor.user_vocab)
     items = _translated(seen.items, seen.item_vocab, predictor.item_vocab)
     order = np.argsort(users, kind="stable")

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from npcf.data import Ratings
+from npcf.data.kinds import require_ratings
 from npcf.errors import UsageError, require_choice, require_count
 from npcf.models import PairModel
+from npcf.models.pair_model import require_model
 
 
 def top_items(
@@ -25,6 +27,8 @@ def top_items(
     Row 0, `#na#`, is left out.  Ties keep the order of rows.  `ratings` counts how many ratings of
     the given set name the item; by="count" ranks by it.  Each model is ranked by its *own* biases.
     """
+    require_model("model", model)
+    require_ratings("ratings", ratings)
     require_count("n", n)
     require_choice("by", by, ("bias", "count"))
     if not model.has_bias:
@@ -38,6 +42,7 @@ def top_items(
 
 def top_items_by_count(ratings: Ratings, n: int = 5, *, ascending: bool = False) -> pd.DataFrame:
     """Return the `n` items rated most often (least, if `ascending`): row, title, ratings."""
+    require_ratings("ratings", ratings)
     require_count("n", n)
     counts = np.bincount(ratings.items, minlength=ratings.n_items)
     rows = _first(counts, ratings, n, ascending)

@@ -1,13 +1,14 @@
 """Mini-batches: every rating once an epoch, or, as fastai's loader does, drawn with replacement."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from npcf.data.kinds import require_ratings
 from npcf.data.ratings import Ratings
-from npcf.errors import require_choice, require_count
+from npcf.errors import require_choice, require_count, require_members, require_rng, spell_checked
 
 
 class Batch(NamedTuple):
@@ -26,6 +27,12 @@ class Batch(NamedTuple):
     def y(self) -> NDArray[np.float32]:
         """The ratings as fastai's loaders give them, (B, 1)."""
         return self.rating[:, None]
+
+
+def require_batch(batch: Any) -> Any:
+    """Return `batch` if it has ids and ratings, or raise."""
+    cure = "Pass npcf.data.Batch(users, items, rating), three arrays (B,)."
+    return require_members("batch", batch, Batch._fields, cure)
 
 
 class Epoch(NamedTuple):
@@ -52,6 +59,7 @@ class Batches:
     `drop_last` leaves out the last batch if it is smaller than `bs`, as fastai does.
     """
 
+    @spell_checked
     def __init__(
         self,
         ratings: Ratings,
@@ -59,12 +67,12 @@ class Batches:
         sampling: str = "permutation",
         *,
         drop_last: bool = False,
-        rng: np.random.Generator,
+        rng: np.random.Generator | None = None,
     ):
-        self.ratings = ratings
+        self.ratings = require_ratings("ratings", ratings)
         self.bs = require_count("bs", bs)
         self.sampling = require_choice("sampling", sampling, ("permutation", "replacement"))
-        self.drop_last, self.rng = drop_last, rng
+        self.drop_last, self.rng = drop_last, require_rng("rng", rng)
 
     def __len__(self) -> int:
         n = len(self.ratings)

@@ -4,7 +4,7 @@ Source: lesson 5 of 2018, `ColumnarModelData.from_data_frame(path, val_idxs, x, 
 'movieId'], bs=64)`.  Ids become numbers in order of appearance, from 0, without `#na#`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +12,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from npcf.data.columns import require_columns
+from npcf.data.kinds import require_frame
 from npcf.data.vocabulary import Vocabulary
-from npcf.errors import DataError, IdRangeError, ShapeError, require_count, require_ids
+from npcf.errors import (
+    DataError,
+    IdRangeError,
+    ShapeError,
+    as_array,
+    optional_rng,
+    require_count,
+    require_ids,
+    require_type,
+    spell_checked,
+)
 
 
 class ColumnarBatch(NamedTuple):
@@ -65,10 +76,11 @@ class ColumnarModelData:
         rng: np.random.Generator | None = None,
     ):
         self.trn_ds, self.val_ds, self.vocabs = trn_ds, val_ds, vocabs or {}
-        self.trn_dl = ColumnarLoader(trn_ds, bs, rng or np.random.default_rng())
+        self.trn_dl = ColumnarLoader(trn_ds, bs, optional_rng(rng))
         self.val_dl = ColumnarLoader(val_ds, 2 * bs)
 
     @classmethod
+    @spell_checked
     def from_data_frame(
         cls,
         path: Any,
@@ -86,7 +98,9 @@ class ColumnarModelData:
         `cats` must be numbers and become `conts`.
         """
         del path
-        cats = [cats] if isinstance(cats, str) else list(cats)
+        require_frame("x", x)
+        cure = "Name the id columns: cats=['userId', 'movieId']."
+        cats = [cats] if isinstance(cats, str) else list(require_type("cats", cats, Iterable, cure))
         require_columns(x.columns, cats)
         if not cats:
             raise DataError("cats", "names no column", "Name the id columns, e.g. ['userId'].")
@@ -122,7 +136,7 @@ def _judge_positions(val_idxs: Any, n: int) -> NDArray[np.intp]:
 
 
 def _numbers(name: str, column: Any, n: int) -> NDArray[np.float32]:
-    values = np.asarray(column)
+    values = as_array(name, column)
     if values.dtype.kind not in "iufb":
         cure = "Name it in cats, or drop it."
         raise DataError(name, f"has dtype {values.dtype}, not numbers", cure)

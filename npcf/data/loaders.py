@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from npcf.data.batches import Batch, Batches
 from npcf.data.csv_files import read_csv_by_position
+from npcf.data.kinds import require_frame, require_ratings
 from npcf.data.ratings import Ratings
 from npcf.data.split import split_indices
 from npcf.data.vocabulary import NA, Vocabulary
-from npcf.errors import DataError, UsageError, require_choice, require_count
+from npcf.errors import DataError, require_choice, require_count, require_rng, spell_checked
 
 log = logging.getLogger("npcf.data")
 
@@ -26,11 +27,13 @@ class CollabDataLoaders:
     the last batch: `sampling="replacement", drop_last=True`.  The default here sees every rating.
     `n_unseen_users`, `n_unseen_items`: how many validation ratings name a user or an item that
     the vocabulary does not hold, and have row 0 instead (`vocabulary="train"`).
+    `rng` draws the batches and must be given: the same generator, the same batches.
     """
 
     n_unseen_users = 0
     n_unseen_items = 0
 
+    @spell_checked
     def __init__(
         self,
         train: Ratings,
@@ -39,9 +42,11 @@ class CollabDataLoaders:
         sampling: str = "permutation",
         *,
         drop_last: bool = False,
-        rng: np.random.Generator,
+        rng: np.random.Generator | None = None,
     ):
+        rng = require_rng("rng", rng)
         for name, ratings in (("train", train), ("valid", valid)):
+            require_ratings(name, ratings)
             if not len(ratings):
                 raise DataError(name, "has no ratings", "Change valid_pct or give more ratings.")
         self.train = Batches(train, bs, sampling, drop_last=drop_last, rng=rng)
@@ -54,10 +59,12 @@ class CollabDataLoaders:
         cls, ratings: Ratings, valid_pct: float = 0.2, split_seed: int = 42, **options: Any
     ) -> "CollabDataLoaders":
         """Split `ratings` as fastai splits them for `split_seed`, and load both parts."""
+        require_ratings("ratings", ratings)
         train, valid = split_indices(len(ratings), valid_pct, split_seed)
         return cls(ratings.take(train), ratings.take(valid), **options)
 
     @classmethod
+    @spell_checked
     def from_df(
         cls,
         ratings: pd.DataFrame,
@@ -79,9 +86,7 @@ class CollabDataLoaders:
         vocabulary="train": only those seen in training; in the validation set the others become
         row 0, and it is counted and logged how often.
         """
-        if not isinstance(ratings, pd.DataFrame):
-            problem = f"is a {type(ratings).__name__}, not a DataFrame"
-            raise UsageError("ratings", problem, "Use from_csv for a file, from_ratings otherwise.")
+        require_frame("ratings", ratings)
         given = (user_name, item_name, rating_name)
         if None in given and len(ratings.columns) < 3:
             problem = f"has {len(ratings.columns)} column(s), not user, item and rating"
@@ -91,6 +96,7 @@ class CollabDataLoaders:
         return cls._split(loaded, valid_pct, seed, vocabulary, rng, bs, sampling, drop_last)
 
     @classmethod
+    @spell_checked
     def from_csv(
         cls,
         csv: str | Path,
@@ -123,7 +129,7 @@ class CollabDataLoaders:
     ) -> "CollabDataLoaders":
         require_choice("vocabulary", vocabulary, ("all", "train"))
         seed = None if seed is None else require_count("seed", seed, 0)
-        rng = rng or np.random.default_rng(seed)
+        rng = np.random.default_rng(seed) if rng is None else require_rng("rng", rng)
         split_seed = int(rng.integers(2**32)) if seed is None else seed
         train, valid = split_indices(len(ratings), valid_pct, split_seed)
         if vocabulary == "train":

@@ -9,8 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from npcf.data.columns import find_columns, require_columns
+from npcf.data.kinds import require_frame
 from npcf.data.vocabulary import CHUNK, NA, Vocabulary
-from npcf.errors import DataError
+from npcf.errors import DataError, spell_checked
 
 
 class Coded(NamedTuple):
@@ -42,6 +43,7 @@ class Ratings:
     n_merged_pairs: int = 0
 
     @classmethod
+    @spell_checked
     def from_frame(
         cls,
         frame: pd.DataFrame,
@@ -62,6 +64,7 @@ class Ratings:
         Raises DataError on a missing column, an empty frame, a missing or infinite value (naming
         the row), ids that are floats, or an item with two titles.
         """
+        require_frame("frame", frame)
         columns = user, item, rating = find_columns(frame, user, item, rating)
         others = tuple(name for name in (title, timestamp) if name is not None)
         require_columns(frame.columns, others)

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from npcf.data.kinds import require_ratings
 from npcf.data.ratings import Ratings
-from npcf.errors import DataError, UsageError, require_count, require_number
+from npcf.errors import DataError, require_count, require_number, require_rng
 
 Index = NDArray[np.int64]
 Split = tuple[Index, Index]
@@ -27,10 +28,10 @@ def k_fold(ratings: Ratings, n_splits: int, rng: np.random.Generator) -> Iterato
 
     The first n % n_splits parts have one rating more.
     """
-    n = len(ratings)
+    n = len(require_ratings("ratings", ratings))
     if require_count("n_splits", n_splits, 2) > n:
         raise DataError("ratings", f"{n} are too few for {n_splits} parts", "Lower n_splits.")
-    order = _require_rng(rng).permutation(n)
+    order = require_rng("rng", rng).permutation(n)
     return (_split(n, part) for part in np.array_split(order, n_splits))
 
 
@@ -39,7 +40,8 @@ def leave_one_out(ratings: Ratings, rng: np.random.Generator) -> Split:
 
     Users with a single rating stay in training, so every user that validates also trains.
     """
-    order = _require_rng(rng).permutation(len(ratings))
+    require_ratings("ratings", ratings)
+    order = require_rng("rng", rng).permutation(len(ratings))
     _, first, count = np.unique(ratings.users[order], return_index=True, return_counts=True)
     chosen = order[first[count > 1]]
     if not len(chosen):
@@ -53,6 +55,7 @@ def by_time(ratings: Ratings, valid_pct: float = 0.2) -> Split:
     Ratings of the very moment at which the cut falls all train, so validation may be smaller: a
     training rating is never as late as a validation rating.
     """
+    require_ratings("ratings", ratings)
     n, timestamps = len(ratings), ratings.timestamps
     if timestamps is None:
         raise DataError("ratings", "have no timestamps", "Read them with a timestamp column.")
@@ -71,9 +74,9 @@ def by_time(ratings: Ratings, valid_pct: float = 0.2) -> Split:
 
 def by_user(ratings: Ratings, valid_pct: float, rng: np.random.Generator) -> Split:
     """Return the split in which all ratings of int(valid_pct * number of users) users validate."""
-    users = np.unique(ratings.users)
+    users = np.unique(require_ratings("ratings", ratings).users)
     n_valid = _share(valid_pct, len(users), "users")
-    chosen = _require_rng(rng).permutation(users)[:n_valid]
+    chosen = require_rng("rng", rng).permutation(users)[:n_valid]
     return _split(len(ratings), np.flatnonzero(np.isin(ratings.users, chosen)))
 
 
@@ -94,11 +97,3 @@ def _split(n: int, chosen: Any) -> Split:
     valid = np.zeros(n, bool)
     valid[chosen] = True
     return np.flatnonzero(~valid), np.flatnonzero(valid)
-
-
-def _require_rng(rng: Any) -> np.random.Generator:
-    if not isinstance(rng, np.random.Generator):
-        raise UsageError(
-            "rng", f"is no numpy.random.Generator: {rng!r}", "Use np.random.default_rng(seed)."
-        )
-    return rng

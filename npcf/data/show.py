@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from npcf.data.kinds import require_ratings
 from npcf.data.ratings import Ratings
 from npcf.errors import DataError
 
@@ -14,6 +15,7 @@ def describe(ratings: Ratings) -> dict[str, Any]:
 
     A cold user or item has one rating: whatever is learned of it is learned from that one.
     """
+    require_ratings("ratings", ratings)
     if not len(ratings):
         raise DataError("ratings", "has no rows", "Give at least one rating.")
     by_user, by_item = _counts(ratings.users), _counts(ratings.items)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from npcf._types import YRange
+from npcf.errors import optional_rng, spell_checked
 from npcf.models.layers import ArrayOf, Embedding, EmbeddingOf, create_params
 from npcf.models.pair_model import PairModel
 
@@ -30,6 +31,7 @@ class TwoTableDotProduct(PairModel):
 
     user_factors, movie_factors = EmbeddingOf("user_factors"), EmbeddingOf("item_factors")
 
+    @spell_checked
     def __init__(
         self,
         n_users: int,
@@ -39,7 +41,7 @@ class TwoTableDotProduct(PairModel):
         rng: np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
-        options: dict[str, Any] = {"rng": rng or np.random.default_rng(), "dtype": dtype}
+        options: dict[str, Any] = {"rng": optional_rng(rng), "dtype": dtype}
         params = {
             "user_factors": Embedding(n_users, n_factors, **options).weight,
             "item_factors": Embedding(n_movies, n_factors, **options).weight,
@@ -53,6 +55,7 @@ class DotProductBiasEmb(PairModel):
     user_factors, movie_factors = EmbeddingOf("user_factors"), EmbeddingOf("item_factors")
     user_bias, movie_bias = EmbeddingOf("user_bias"), EmbeddingOf("item_bias")
 
+    @spell_checked
     def __init__(
         self,
         n_users: int,
@@ -64,7 +67,7 @@ class DotProductBiasEmb(PairModel):
         rng: np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
-        options: dict[str, Any] = {"rng": rng or np.random.default_rng(), "dtype": dtype}
+        options: dict[str, Any] = {"rng": optional_rng(rng), "dtype": dtype}
         params = {
             "user_factors": Embedding(n_users, n_factors, **options).weight,
             "user_bias": Embedding(n_users, 1, **options).weight,
@@ -80,6 +83,7 @@ class DotProductBiasCP(PairModel):
     user_factors, movie_factors = ArrayOf("user_factors"), ArrayOf("item_factors")
     user_bias, movie_bias = ArrayOf("user_bias"), ArrayOf("item_bias")
 
+    @spell_checked
     def __init__(
         self,
         n_users: int,
@@ -91,7 +95,7 @@ class DotProductBiasCP(PairModel):
         rng: np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
-        options: dict[str, Any] = {"rng": rng or np.random.default_rng(), "dtype": dtype}
+        options: dict[str, Any] = {"rng": optional_rng(rng), "dtype": dtype}
         params = {
             "user_factors": create_params([n_users, n_factors], **options),
             "user_bias": create_params([n_users], **options),

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from npcf import ops
 from npcf._types import FloatArray, Params
 from npcf.errors import require_params
+from npcf.models.look_up import look_up
 
 
 class DotProductCache(NamedTuple):
@@ -28,8 +29,8 @@ def dot_product_forward(
 ) -> tuple[FloatArray, DotProductCache]:
     """Predict affinities (B,) for the pairs (users_b, items_b); return (pred, cache)."""
     require_params(params, ("user_factors", "item_factors"))
-    p, p_cache = backend.embedding_forward(params["user_factors"], users)  # (B, K)
-    q, q_cache = backend.embedding_forward(params["item_factors"], items)  # (B, K)
+    p, p_cache = look_up(backend, params, "user_factors", "users", users)  # (B, K)
+    q, q_cache = look_up(backend, params, "item_factors", "items", items)  # (B, K)
     pred, dot_cache = backend.row_dot_forward(p, q)  # (B,)
     return pred, DotProductCache(p_cache, q_cache, dot_cache, backend)
 

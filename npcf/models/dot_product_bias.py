@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from npcf import ops
 from npcf._types import FloatArray, Params, YRange
 from npcf.errors import require_number, require_pair, require_params
+from npcf.models.look_up import look_up
 
 PARAM_NAMES = ("user_factors", "item_factors", "user_bias", "item_bias")
 
@@ -51,8 +52,8 @@ def dot_product_bias_forward(
     Source: fastbook chapter 8, `DotProductBias`; fastai `EmbeddingDotBias`.
     """
     require_params(params, PARAM_NAMES)
-    p, p_cache = backend.embedding_forward(params["user_factors"], users)  # (B, K)
-    q, q_cache = backend.embedding_forward(params["item_factors"], items)  # (B, K)
+    p, p_cache = look_up(backend, params, "user_factors", "users", users)  # (B, K)
+    q, q_cache = look_up(backend, params, "item_factors", "items", items)  # (B, K)
     dot, dot_cache = backend.row_dot_forward(p, q)  # (B,)
     logit, bias_cache = backend.bias_forward(
         dot, params["user_bias"], params["item_bias"], users, items

@@ -23,7 +23,20 @@ import numpy as np
 
 from npcf import ops
 from npcf._types import FloatArray, Params, YRange
-from npcf.errors import ShapeError, require_pair, require_params
+from npcf.errors import (
+    ShapeError,
+    as_array,
+    require_count,
+    require_floats,
+    require_gradient,
+    require_pair,
+    require_params,
+    require_same_shape,
+    require_tables,
+    require_type,
+)
+from npcf.models.dot_product_bias import PARAM_NAMES
+from npcf.ops.row_dot import judge_rows
 
 
 class FullMatrixCache(NamedTuple):
@@ -58,7 +71,7 @@ def full_matrix_forward(
     params: Params, y_range: YRange = (0.0, 5.5)
 ) -> tuple[FloatArray, FullMatrixCache]:
     """Return (matrix (U, I), cache).  Without bias tables in `params` there are no bias terms."""
-    require_params(params, ("user_factors", "item_factors"))
+    params = _judged(params)
     logit = params["user_factors"] @ params["item_factors"].T  # (U, I)
     if "user_bias" in params:
         logit = logit + params["user_bias"][:, None] + params["item_bias"][None, :]
@@ -68,9 +81,25 @@ def full_matrix_forward(
     return matrix, FullMatrixCache(params, range_cache)
 
 
+def _judged(params: Params) -> Params:
+    """Return the tables as arrays that belong together, or raise."""
+    require_tables("params", params)
+    names = PARAM_NAMES if "user_bias" in params else PARAM_NAMES[:2]
+    require_params(params, names)
+    tables = {}
+    for name in names:
+        ndim = 1 if name.endswith("bias") else 2
+        tables[name] = require_floats(f"params[{name!r}]", params[name], ndim)
+    widths = {name: tables[name][:1] for name in PARAM_NAMES[:2]}
+    require_same_shape(**{f"params[{name!r}]": row for name, row in widths.items()})
+    return tables
+
+
 def full_matrix_backward(d_matrix: FloatArray, cache: FullMatrixCache) -> Params:
     """Map d_matrix (U, I) to gradients under the names of `params`."""
-    d_logit = d_matrix
+    require_type("cache", cache, FullMatrixCache, "Pass what full_matrix_forward returned second.")
+    shape = tuple(len(cache.params[name]) for name in ("user_factors", "item_factors"))
+    d_logit = require_gradient(d_matrix, shape, cache.params["user_factors"].dtype)
     if cache.range is not None:
         d_logit = ops.sigmoid_range_backward(d_matrix, cache.range)
     grads = {
@@ -86,7 +115,8 @@ def masked_mse_forward(
     matrix: FloatArray, rating: FloatArray, observed: Any
 ) -> tuple[Any, MaskedMSECache]:
     """Return (mean squared error over the cells where `observed` (U, I) is True, cache)."""
-    observed = np.asarray(observed)
+    matrix, rating = as_array("matrix", matrix), as_array("rating", rating)
+    observed = as_array("observed", observed)
     if observed.dtype != bool or not matrix.shape == rating.shape == observed.shape:
         raise ShapeError(
             "observed",
@@ -100,6 +130,7 @@ def masked_mse_forward(
 
 def masked_mse_backward(d_loss: Any, cache: MaskedMSECache) -> FloatArray:
     """Map d_loss to d_matrix (U, I): zero where nothing was observed."""
+    require_type("cache", cache, MaskedMSECache, "Pass what masked_mse_forward returned second.")
     d_cells = ops.mse_backward(d_loss, cache.mse)
     d_matrix = np.zeros(cache.observed.shape, d_cells.dtype)
     d_matrix[cache.observed] = d_cells
@@ -108,9 +139,11 @@ def masked_mse_backward(d_loss: Any, cache: MaskedMSECache) -> FloatArray:
 
 def matmul_pairs(left: FloatArray, right: FloatArray) -> FloatArray:
     """Return the dots (B,) of `left` and `right` (B, K) the wasteful way: diag(left @ right.T)."""
+    left, right = judge_rows(left, right)
     return np.diagonal(left @ right.T)
 
 
 def pair_costs(batch: int, n_factors: int) -> PairCosts:
     """Count what `row_dot` and `matmul_pairs` compute and hold for a batch: a factor of B apart."""
+    batch, n_factors = require_count("batch", batch, 0), require_count("n_factors", n_factors, 0)
     return PairCosts(batch * n_factors, batch * batch * n_factors, batch, batch * batch)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from npcf._types import FloatArray, Params
-from npcf.errors import require_count
+from npcf.errors import require_count, require_dtype, require_number, require_rng
 
 Shape = tuple[int, ...]
 Initializer = Callable[[Shape, np.random.Generator, Any], FloatArray]
@@ -33,6 +33,7 @@ def normal(shape: Shape, rng: np.random.Generator, dtype: Any = np.float32) -> F
 
 def uniform(low: float, high: float) -> Initializer:
     """Return an initializer drawing from [low, high), as the lesson's notebook does."""
+    low, high = require_number("low", low, -np.inf), require_number("high", high, -np.inf)
 
     def initialize(shape: Shape, rng: np.random.Generator, dtype: Any = np.float32) -> FloatArray:
         return rng.uniform(low, high, shape).astype(dtype)
@@ -51,6 +52,7 @@ def init_params(
     """Return fresh parameters of `dot_product_bias_forward`, drawn in the order of its names."""
     n_users, n_items = require_count("n_users", n_users, 0), require_count("n_items", n_items, 0)
     n_factors = require_count("n_factors", n_factors, 0)
+    rng, dtype = require_rng("rng", rng), require_dtype("dtype", dtype)
     return {
         "user_factors": init((n_users, n_factors), rng, dtype),
         "item_factors": init((n_items, n_factors), rng, dtype),

@@ -17,7 +17,18 @@ from typing import Any
 import numpy as np
 
 from npcf._types import FloatArray
-from npcf.errors import UsageError, require_padding_idx, require_same_shape
+from npcf.errors import (
+    UsageError,
+    as_array,
+    optional_rng,
+    require_count,
+    require_dtype,
+    require_floats,
+    require_padding_idx,
+    require_same_shape,
+    require_type,
+    spell_checked,
+)
 from npcf.models.initializers import Initializer, fastai_normal, normal
 from npcf.ops import embedding_forward
 
@@ -70,6 +81,7 @@ class Embedding:
     and gets no gradient, as in `torch.nn.Embedding`.
     """
 
+    @spell_checked
     def __init__(
         self,
         ni: int,
@@ -80,7 +92,8 @@ class Embedding:
         dtype: Any = np.float32,
         init: Initializer = fastai_normal,
     ):
-        self._weight = init((ni, nf), rng or np.random.default_rng(), dtype)
+        shape = require_count("ni", ni, 0), require_count("nf", nf, 0)
+        self._weight = init(shape, optional_rng(rng), require_dtype("dtype", dtype))
         self.padding_idx = require_padding_idx(padding_idx, ni)
         if self.padding_idx is not None:
             self._weight[self.padding_idx] = 0
@@ -89,7 +102,7 @@ class Embedding:
     def of(cls, weight: FloatArray) -> "Embedding":
         """Return the layer whose table is `weight` itself, not a copy."""
         layer = cls.__new__(cls)
-        layer._weight, layer.padding_idx = weight, None
+        layer._weight, layer.padding_idx = require_floats("weight", weight, ndim=2), None
         return layer
 
     @property
@@ -118,7 +131,9 @@ class EmbeddingOf:
     def __init__(self, name: str):
         self.name = name
 
-    def __get__(self, model: Any, owner: Any = None) -> Embedding:
+    def __get__(self, model: Any, owner: Any = None) -> Any:
+        if model is None:  # asked of the class
+            return self
         return Embedding.of(model.params[self.name])
 
 
@@ -128,7 +143,9 @@ class ArrayOf:
     def __init__(self, name: str):
         self.name = name
 
-    def __get__(self, model: Any, owner: Any = None) -> LessonArray:
+    def __get__(self, model: Any, owner: Any = None) -> Any:
+        if model is None:  # asked of the class
+            return self
         array: LessonArray = model.params[self.name].view(LessonArray)
         return array
 
@@ -141,11 +158,15 @@ def create_params(
     init: Initializer = normal,
 ) -> LessonArray:
     """Return an array of shape `size` drawn from N(0, 0.01**2), to be indexed with ids."""
-    return init(tuple(size), rng or np.random.default_rng(), dtype).view(LessonArray)
+    require_type("size", size, tuple | list, "Pass a list: create_params([n, k]).")
+    shape = tuple(require_count(f"size[{i}]", n, 0) for i, n in enumerate(size))
+    table = init(shape, optional_rng(rng), require_dtype("dtype", dtype))
+    return table.view(LessonArray)
 
 
 def _refuse_outer_sum(left: FloatArray, right: Any) -> None:
     """Raise ShapeError on (B,) with (B, 1): the sum would be every row with every row, (B, B)."""
-    shapes = {left.ndim, np.ndim(right)}
+    right = as_array("right", right)
+    shapes = {left.ndim, right.ndim}
     if shapes == {1, 2} and len(left) == len(right):
-        require_same_shape(left=left, right=np.asarray(right))
+        require_same_shape(left=left, right=right)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from npcf._types import YRange
+from npcf.errors import optional_rng, spell_checked
 from npcf.models.initializers import uniform
 from npcf.models.layers import Embedding, EmbeddingOf
 from npcf.models.pair_model import PairModel
@@ -23,6 +24,7 @@ class EmbeddingDot(PairModel):
 
     u, m = EmbeddingOf("user_factors"), EmbeddingOf("item_factors")
 
+    @spell_checked
     def __init__(
         self,
         n_users: int,
@@ -33,7 +35,7 @@ class EmbeddingDot(PairModel):
         rng: np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
-        rng, init = rng or np.random.default_rng(), uniform(0, 0.05)
+        rng, init = optional_rng(rng), uniform(0, 0.05)
         options: dict[str, Any] = {"rng": rng, "dtype": dtype, "init": init}
         params = {
             "user_factors": Embedding(n_users, n_factors, **options).weight,
@@ -54,6 +56,7 @@ class EmbeddingDotBias(PairModel):
     u, m = EmbeddingOf("user_factors"), EmbeddingOf("item_factors")
     ub, mb = EmbeddingOf("user_bias"), EmbeddingOf("item_bias")
 
+    @spell_checked
     def __init__(
         self,
         n_users: int,
@@ -65,7 +68,7 @@ class EmbeddingDotBias(PairModel):
         rng: np.random.Generator | None = None,
         dtype: Any = np.float32,
     ):
-        rng, init = rng or np.random.default_rng(), uniform(-0.01, 0.01)
+        rng, init = optional_rng(rng), uniform(-0.01, 0.01)
         options: dict[str, Any] = {"rng": rng, "dtype": dtype, "init": init}
         params = {
             "user_factors": Embedding(n_users, n_factors, **options).weight,

@@ -14,7 +14,16 @@ import numpy as np
 
 from npcf import ops
 from npcf._types import FloatArray, Grads, Params, YRange
-from npcf.errors import SettingError, ShapeError, require_number
+from npcf.errors import (
+    SettingError,
+    ShapeError,
+    as_array,
+    require_floats,
+    require_members,
+    require_number,
+    require_tables,
+    spell_checked,
+)
 from npcf.models.dot_product import DotProductCache, dot_product_backward, dot_product_forward
 from npcf.models.dot_product_bias import (
     DotProductBiasCache,
@@ -32,16 +41,18 @@ class PairModel:
     predictions (B, 1).  `mean`, a constant, is added to every logit (Funk's and Koren's mu).
     """
 
+    @spell_checked
     def __init__(
         self, params: Grads, y_range: YRange = None, *, column: bool = False, mean: float = 0.0
     ):
+        require_tables("params", params)
         for name, value in (("y_range", y_range), ("mean", mean or None)):
             if value is not None and "user_bias" not in params:
                 raise SettingError(
                     name, "is for models with biases", "Leave it out, or add bias tables."
                 )
         self.mean = require_number("mean", mean, low=-np.inf)
-        self.params = {name: np.asarray(table) for name, table in params.items()}
+        self.params = {name: _table(name, table) for name, table in params.items()}
         self.y_range = y_range
         self.column = column
 
@@ -83,7 +94,8 @@ class PairModel:
     def backward(self, d_pred: FloatArray, cache: PairCache) -> Params:
         """Map d_pred, the shape of pred, to gradients with the keys and shapes of `params`."""
         if self.column:
-            if d_pred.ndim != 2:
+            d_pred = as_array("d_pred", d_pred)
+            if d_pred.ndim != 2 or d_pred.shape[1] != 1:
                 raise ShapeError("d_pred", f"must be (B, 1), got {d_pred.shape}", "Use [:, None].")
             d_pred = d_pred[:, 0]
         if isinstance(cache, DotProductBiasCache):
@@ -93,9 +105,26 @@ class PairModel:
         return {name: grad.reshape(self.params[name].shape) for name, grad in grads.items()}
 
 
+def _table(name: str, table: Any) -> FloatArray:
+    """Return a table as an array that is the model's own, unless it is an array already."""
+    argument = f"params[{name!r}]"
+    array = require_floats(argument, table)
+    return array if isinstance(table, np.ndarray) else array.copy()
+
+
+def require_model(argument: str, model: Any) -> Any:
+    """Return `model` if it has what a model of pairs has, or raise."""
+    if hasattr(model, "state_dict"):  # torch's
+        state = f"npcf.interop.convert({argument}.state_dict(), 'npcf')"
+        cure = f"Take its tables: npcf.models.PairModel({state}, y_range)."
+    else:
+        cure = "Pass a model, such as npcf.models.DotProductBiasEmb(n_users, n_items, n_factors)."
+    return require_members(argument, model, ("params", "forward", "backward"), cure)
+
+
 def split_pairs(x: Any) -> tuple[Any, Any]:
     """Return the two columns of `x` (B, 2): user ids (B,), item ids (B,)."""
-    x = np.asarray(x)
+    x = as_array("x", x)
     if x.ndim != 2 or x.shape[1] != 2:
         raise ShapeError(
             "x",

@@ -11,10 +11,14 @@ import pandas as pd
 from npcf import ops
 from npcf._types import FloatArray
 from npcf.data import CollabDataLoaders
-from npcf.errors import DivergenceError, require_count
+from npcf.data.batches import require_batch
+from npcf.data.kinds import require_loaders
+from npcf.errors import DivergenceError, as_array, require_count, spell_checked
 from npcf.models import PairModel
+from npcf.models.pair_model import require_model
 from npcf.optim import constant, fastai_adam, flat_cosine, one_cycle_fastai
 from npcf.training import checkpoint, container
+from npcf.training.arguments import require_options
 from npcf.training.callbacks import Callback
 from npcf.training.execution import Backend, Execution, operations
 from npcf.training.fit_state import FitState
@@ -49,6 +53,7 @@ class Learner:
     of the model: the same seeds give the same bits.
     """
 
+    @spell_checked
     def __init__(
         self,
         dls: CollabDataLoaders,
@@ -65,8 +70,10 @@ class Learner:
         progress: bool | None = None,
         on_epoch: Callable[[EpochRow], None] | None = None,
     ):
-        self.dls, self.model, self.opt_func = dls, model, opt_func
+        self.dls, self.model = require_loaders("dls", dls), require_model("model", model)
+        self.opt_func = opt_func
         operations(backend)  # refused here, if at all
+        require_options(opt_func, loss_func, lr_mult, metrics, callbacks, on_epoch)
         self.backend, self.deferred, self.fast = backend, deferred, fast
         self.execution: Execution | None = None
         self.loss_func, self.metrics = loss_func or MSELossFlat(), metrics or {}
@@ -93,6 +100,7 @@ class Learner:
         """One row for every step of the last fit: step, epoch, lr, momentum, loss before it."""
         return steps_frame(self.fit_state)
 
+    @spell_checked
     def fit_one_cycle(
         self,
         n_epoch: int,
@@ -113,6 +121,7 @@ class Learner:
         schedule = one_cycle_fastai(n_steps, *shape, n_epochs=n_epoch)
         return self._start(n_epoch, *schedule, wd=wd)
 
+    @spell_checked
     def fit_flat_cos(
         self,
         n_epoch: int,
@@ -127,6 +136,7 @@ class Learner:
         values = flat_cosine(n_steps, lr, div_final, pct_start, n_epochs=n_epoch)
         return self._start(n_epoch, values, None, wd=wd)
 
+    @spell_checked
     def fit(self, n_epoch: int, lr: float = 1e-3, *, wd: Any = None) -> pd.DataFrame:
         """Train `n_epoch` epochs at a constant learning rate; return the history."""
         return self._start(n_epoch, constant(self._count_steps(n_epoch), lr), None, wd=wd)
@@ -146,6 +156,7 @@ class Learner:
         They have the bits of `model(pairs)`: the reference computes them, unless a module was
         given as `backend`.  One pass forward is bound by memory, and gains nothing compiled.
         """
+        pairs = as_array("pairs", pairs)
         backend = self.backend if isinstance(self.backend, ModuleType) else ops
         chunks = range(0, max(len(pairs), 1), EVALUATION_CHUNK)
         parts = [
@@ -156,6 +167,7 @@ class Learner:
 
     def step(self, batch: Any) -> float:
         """Take one optimiser step on `batch`; return its loss before the step."""
+        require_batch(batch)
         pairs, backend = np.stack([batch.users, batch.items], axis=1), self.operations
         pred, cache = self.model.forward(pairs, backend=backend)
         loss, loss_cache = self.loss_func.forward(pred, batch.rating, backend=backend)

@@ -18,9 +18,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from npcf._types import FloatArray
+from npcf.data.kinds import require_ratings
 from npcf.errors import (
     DivergenceError,
     UsageError,
+    refuse_option,
     require_choice,
     require_count,
     require_ids,
@@ -70,10 +72,10 @@ class PerRatingSGD:
     def __init__(self, preset: str | None = None, **settings: Any):
         if preset is not None:
             require_choice("preset", preset, presets)
-        unknown = settings.keys() - {field.name for field in fields(Settings)}
-        if unknown:
-            names = ", ".join(field.name for field in fields(Settings))
-            raise UsageError(sorted(unknown)[0], "is no setting", f"There are {names}.")
+        names = [field.name for field in fields(Settings)]
+        for name in settings:
+            if name not in names:
+                refuse_option(name, names)
         base = presets[preset] if preset else Settings()
         self.settings = judged(Settings(**asdict(base) | settings))
         self.rows: list[PerRatingEpoch] = []
@@ -109,6 +111,9 @@ class PerRatingSGD:
         naming the position, before training.
         """
         n_epochs, threads = require_count("n_epochs", n_epochs), require_count("threads", threads)
+        require_ratings("ratings", ratings, arrays=True)
+        if valid is not None:
+            require_ratings("valid", valid, arrays=True)
         self.rows, self.interrupted = [], False
         self._start(ratings)
         with deferred_interrupt() as interrupt:
@@ -137,6 +142,7 @@ class PerRatingSGD:
 
     def evaluate(self, ratings: Any, threads: int = 1) -> float:
         """Return the root of the mean squared error over `ratings`, summed in float64."""
+        require_ratings("ratings", ratings, arrays=True)
         error: float = self.fitted.rmse(
             ratings.users, ratings.items, ratings.rating, self.rule, threads
         )

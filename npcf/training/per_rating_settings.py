@@ -14,6 +14,7 @@ from npcf.errors import (
     require_number,
     require_pair,
 )
+from npcf.foreign import shown
 from npcf.models import PARAM_NAMES
 
 STRETCH = 4096  # rows
@@ -66,18 +67,24 @@ def judged(s: Settings) -> Settings:
     for name in ("bias_lr", "final_lr"):
         if getattr(s, name) is not None:
             require_number(name, getattr(s, name))
+    if s.mean is not None:
+        require_number("mean", s.mean, -np.inf)
+    if s.schedule_epochs is not None:
+        require_count("schedule_epochs", s.schedule_epochs)
     for name in ("wd", "bias_wd"):
-        for number in _pair(getattr(s, name) or 0.0):
+        for number in _pair(name, 0.0 if getattr(s, name) is None else getattr(s, name)):
             require_number(name, number)
-    if len(s.decay_powers) != len(PARAM_NAMES):
-        problem = f"has {len(s.decay_powers)} numbers, not one for each of {', '.join(PARAM_NAMES)}"
+    powers = s.decay_powers
+    if not isinstance(powers, tuple | list) or len(powers) != len(PARAM_NAMES):
+        problem = f"is {shown(powers)}, not one number for each of {', '.join(PARAM_NAMES)}"
         raise SettingError("decay_powers", problem, "Give four.")
     for power in s.decay_powers:
         require_number("decay_powers", power)
     if s.y_range is None and s.loss == "cross_entropy":
         raise SettingError("y_range", "is None", "Cross-entropy needs the range of the ratings.")
     if s.y_range is not None:
-        low, high = require_pair("y_range", s.y_range)
+        ends = require_pair("y_range", s.y_range)
+        low, high = (require_number("y_range", end, -np.inf) for end in ends)
         if not low < high:
             raise SettingError("y_range", f"({low}, {high}) is no range", "Give (low, high).")
     return s
@@ -98,7 +105,7 @@ def fresh_tables(
 
 def decays_of(s: Settings, counts: tuple[Any, Any]) -> Params:
     """Return each row's decay (N,): the setting, weighted by how many ratings the row has."""
-    settings = (*_pair(s.wd), *_pair(s.wd if s.bias_wd is None else s.bias_wd))
+    settings = (*_pair("wd", s.wd), *_pair("bias_wd", s.wd if s.bias_wd is None else s.bias_wd))
     decays: Params = {}
     for n, (name, wd, power) in enumerate(zip(PARAM_NAMES, settings, s.decay_powers, strict=True)):
         ratio = s.decay_counts / np.maximum(counts[n % 2], 1)
@@ -115,5 +122,5 @@ def logit_of(mean: float, y_range: YRange) -> float:
     return float(np.log(share / (1 - share)))
 
 
-def _pair(value: Any) -> tuple[float, float]:
-    return (value, value) if np.ndim(value) == 0 else require_pair("wd", value)
+def _pair(name: str, value: Any) -> tuple[float, float]:
+    return require_pair(name, value) if isinstance(value, tuple | list) else (value, value)

@@ -19,7 +19,15 @@ from typing import Any
 import numpy as np
 
 from npcf._types import FloatArray
-from npcf.errors import DataError, EmptyBatchError, ShapeError, require_count
+from npcf.errors import (
+    DataError,
+    EmptyBatchError,
+    ShapeError,
+    UsageError,
+    require_count,
+    require_type,
+)
+from npcf.foreign import kind_of
 
 Relevant = Sequence[Collection[Any]]
 Ranked = Sequence[Sequence[Any]]
@@ -47,10 +55,22 @@ def ndcg_at_k(relevant: Relevant, ranked: Ranked, k: int) -> float:
     return _mean_over_users(relevant, ranked, k, ndcg)
 
 
+def _require_lists(argument: str, lists: Any) -> None:
+    """Raise unless `lists` has one collection of items a user."""
+    cure = "Pass a list of lists, one for each user: [[1, 2], [3]]."
+    require_type(argument, lists, (Sequence, np.ndarray), cure)
+    for user, items in enumerate(lists):
+        if isinstance(items, str) or not isinstance(items, Collection):
+            problem = f"is {kind_of(items)}, not a list of items"
+            raise UsageError(argument, problem, cure, position=user, value=items)
+
+
 def _mean_over_users(
     relevant: Relevant, ranked: Ranked, k: int, score: Callable[[FloatArray, int], Any]
 ) -> float:
     require_count("k", k)
+    for name, lists in (("relevant", relevant), ("ranked", ranked)):
+        _require_lists(name, lists)
     if len(relevant) != len(ranked):
         raise ShapeError(
             "ranked", f"{len(ranked)} lists for {len(relevant)} users", "Give one for each user."

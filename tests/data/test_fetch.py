@@ -239,7 +239,7 @@ def test_the_licence_is_shown_once(tmp_path, caplog):
 
 
 def test_wrong_arguments_are_refused(tmp_path):
-    with pytest.raises(SettingError, match="'ml-2k' is unknown. Choose one of ml-100k, ml-1m"):
+    with pytest.raises(SettingError, match="'ml-2k' is unknown. .*Choose one of ml-100k, ml-1m"):
         fetch("ml-2k")
     with pytest.raises(SettingError, match="timeout: must be a finite number"):
         fetch("ml-100k", tmp_path, timeout=0)

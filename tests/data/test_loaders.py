@@ -115,7 +115,7 @@ def test_a_csv_is_the_frame_it_holds(tmp_path):
 
 BAD = [
     ({"ratings": MANY[["who", "what"]]}, DataError, r"has 2 column\(s\), not user, item"),
-    ({"ratings": "many.csv"}, UsageError, "is a str, not a DataFrame.*from_csv"),
+    ({"ratings": "many.csv"}, UsageError, "is text, 'many.csv', not a pandas DataFrame.*from_csv"),
     ({"ratings": MANY[["who", "what", "title"]]}, DataError, "title: has dtype .* not numbers"),
     ({"ratings": MANY[:0]}, DataError, "has no rows"),
     ({"user_name": "user"}, DataError, "has no column 'user'; it has 'who'"),
