@@ -205,6 +205,10 @@ def require_padding_idx(padding_idx: int | None, n_rows: int) -> int | None:
     """Return `padding_idx` counted from the front (torch allows negative ones), or raise."""
     if padding_idx is None:
         return None
+    if isinstance(padding_idx, bool) or not isinstance(padding_idx, int | np.integer):
+        raise DTypeError(
+            "padding_idx", f"must be a whole number, got {padding_idx!r}", "It names a row."
+        )
     if not -n_rows <= padding_idx < n_rows:
         raise IdRangeError(
             "padding_idx",
@@ -212,7 +216,7 @@ def require_padding_idx(padding_idx: int | None, n_rows: int) -> int | None:
             "It names a row of the table; a negative one counts from the end.",
             value=padding_idx,
         )
-    return padding_idx % n_rows
+    return int(padding_idx) % n_rows
 
 
 def require_same_shape(**arrays: FloatArray) -> None:

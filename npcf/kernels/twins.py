@@ -2,7 +2,8 @@
 
 Each twin judges its input with the reference's own checks, allocates, and hands plain contiguous
 arrays to a `_..._into` loop that only fills.  No compiled code ever sees an id that was not judged:
-it would read foreign memory.
+it would read foreign memory.  Ids are copied before, and a cache is judged again when it comes
+back, for both are in other hands than ours (`npcf.ops.caches`).
 
 Equal to the reference to the bit: lookup, scatter, row dot of up to 128 factors, bias, both
 backwards of dot and MSE, the sigmoid's backward given the same s.  Within the derived bound: longer
@@ -17,16 +18,21 @@ from typing import Any
 import numpy as np
 
 from npcf._types import FloatArray
-from npcf.errors import require_gradient
+from npcf.errors import require_floats
 from npcf.kernels._jit import jit
 from npcf.kernels.pairwise import dot
-from npcf.ops.bias import BiasCache, judge_bias
-from npcf.ops.embedding import EmbeddingCache, divided_by_frequency, judge_lookup
+from npcf.ops.bias import BiasCache, judge_bias, judge_bias_gradient
+from npcf.ops.embedding import EmbeddingCache, judge_lookup, judge_lookup_gradient
 from npcf.ops.mse import MSECache, judge_loss, judge_loss_gradient
-from npcf.ops.row_dot import RowDotCache, judge_rows
-from npcf.ops.sigmoid_range import SigmoidRangeCache, judge_range
+from npcf.ops.row_dot import RowDotCache, judge_dot_gradient, judge_rows
+from npcf.ops.sigmoid_range import SigmoidRangeCache, judge_range, judge_range_gradient
 
 contiguous = np.ascontiguousarray  # one memory layout: one compiled signature a dtype
+
+
+def _flat(argument: str, array: FloatArray) -> FloatArray:
+    """Return an array of a cache, (n,) contiguous, if loops are compiled for its dtype."""
+    return contiguous(require_floats(argument, array)).reshape(-1)
 
 
 @jit
@@ -103,12 +109,8 @@ def embedding_forward(
 
 def embedding_backward(d_out: FloatArray, cache: EmbeddingCache) -> FloatArray:
     """Twin of `npcf.ops.embedding_backward`."""
-    n_factors = cache.table_shape[1]
-    d_out = require_gradient(d_out, (*cache.ids.shape, n_factors), cache.dtype)
-    if cache.scale_grad_by_freq:
-        d_out = divided_by_frequency(d_out, cache)
-    d_weight = np.zeros(cache.table_shape, cache.dtype)
-    d_rows = contiguous(d_out).reshape(cache.ids.size, n_factors)
+    d_out, cache, d_weight = judge_lookup_gradient(d_out, cache)
+    d_rows = _flat("d_out", d_out).reshape(cache.ids.size, d_weight.shape[1])
     _scatter_add_into(d_weight, contiguous(cache.ids).ravel(), d_rows)
     if cache.padding_idx is not None:
         d_weight[cache.padding_idx] = 0
@@ -125,8 +127,8 @@ def row_dot_forward(left: FloatArray, right: FloatArray) -> tuple[FloatArray, Ro
 
 def row_dot_backward(d_out: FloatArray, cache: RowDotCache) -> tuple[FloatArray, FloatArray]:
     """Twin of `npcf.ops.row_dot_backward`."""
-    left, right = contiguous(cache.left), contiguous(cache.right)
-    d_out = contiguous(require_gradient(d_out, left.shape[:1], left.dtype))
+    d_out, (left, right) = judge_dot_gradient(d_out, cache)
+    left, right, d_out = contiguous(left), contiguous(right), _flat("d_out", d_out)
     d_left, d_right = np.empty_like(left), np.empty_like(right)
     _scale_rows_into(d_left, d_out, right)
     _scale_rows_into(d_right, d_out, left)
@@ -146,13 +148,11 @@ def bias_forward(
 
 def bias_backward(d_out: FloatArray, cache: BiasCache) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Twin of `npcf.ops.bias_backward`."""
-    d_out = require_gradient(d_out, cache.users.shape, cache.dtype)
-    d_user_bias = np.zeros((cache.n_users, 1), cache.dtype)
-    d_item_bias = np.zeros((cache.n_items, 1), cache.dtype)
-    d_rows = contiguous(d_out)[:, None]  # a bias is a table of one column
-    _scatter_add_into(d_user_bias, contiguous(cache.users), d_rows)
-    _scatter_add_into(d_item_bias, contiguous(cache.items), d_rows)
-    return d_out.copy(), d_user_bias[:, 0], d_item_bias[:, 0]
+    d_out, cache, d_user_bias, d_item_bias = judge_bias_gradient(d_out, cache)
+    d_rows = _flat("d_out", d_out)[:, None]  # a bias is a table of one column
+    _scatter_add_into(d_user_bias[:, None], contiguous(cache.users), d_rows)
+    _scatter_add_into(d_item_bias[:, None], contiguous(cache.items), d_rows)
+    return d_out.copy(), d_user_bias, d_item_bias
 
 
 def sigmoid_range_forward(
@@ -168,11 +168,10 @@ def sigmoid_range_forward(
 
 def sigmoid_range_backward(d_out: FloatArray, cache: SigmoidRangeCache) -> FloatArray:
     """Twin of `npcf.ops.sigmoid_range_backward`."""
-    s, number = contiguous(cache.s), cache.s.dtype.type
-    d_out = contiguous(require_gradient(d_out, s.shape, s.dtype))
-    d_x = np.empty_like(s)
-    flat = (d_x.reshape(-1), d_out.reshape(-1), s.reshape(-1))
-    _sigmoid_gradient_into(*flat, number(cache.height), number(1))
+    d_out, (s, height) = judge_range_gradient(d_out, cache)
+    d_x, number = np.empty(s.shape, s.dtype), s.dtype.type
+    flat = d_x.reshape(-1), _flat("d_out", d_out), _flat("cache.s", s)
+    _sigmoid_gradient_into(*flat, number(height), number(1))
     return d_x
 
 
@@ -187,8 +186,7 @@ def mse_forward(pred: FloatArray, rating: Any) -> tuple[Any, MSECache]:
 
 def mse_backward(d_loss: Any, cache: MSECache) -> FloatArray:
     """Twin of `npcf.ops.mse_backward`."""
-    error = contiguous(cache.error)
-    scale, d_loss = error.dtype.type(2 / error.size), judge_loss_gradient(d_loss, cache)
-    d_pred = np.empty_like(error)
-    _mse_gradient_into(d_pred.reshape(-1), error.reshape(-1), scale, d_loss)
+    error, d_loss = judge_loss_gradient(d_loss, cache)
+    d_pred, scale = np.empty(error.shape, error.dtype), error.dtype.type(2 / error.size)
+    _mse_gradient_into(d_pred.reshape(-1), _flat("cache.error", error), scale, d_loss)
     return d_pred

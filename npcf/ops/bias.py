@@ -26,16 +26,16 @@ from npcf.errors import (
     ShapeError,
     require_floats,
     require_gradient,
-    require_ids,
     require_same_dtype,
 )
+from npcf.ops.caches import cached_ids, cached_zeros, own_ids, require_cache
 
 
 class BiasCache(NamedTuple):
     """What `bias_backward` needs."""
 
-    users: IdArray  # (B,)
-    items: IdArray  # (B,)
+    users: IdArray  # (B,), a copy
+    items: IdArray  # (B,), a copy
     n_users: int
     n_items: int
     dtype: np.dtype[Any]
@@ -66,9 +66,7 @@ def bias_forward(
 
 def bias_backward(d_out: FloatArray, cache: BiasCache) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Map d_out (B,) to (d_dot (B,), d_user_bias (U,), d_item_bias (I,))."""
-    d_out = require_gradient(d_out, cache.users.shape, cache.dtype)
-    d_user_bias = np.zeros(cache.n_users, cache.dtype)
-    d_item_bias = np.zeros(cache.n_items, cache.dtype)
+    d_out, cache, d_user_bias, d_item_bias = judge_bias_gradient(d_out, cache)
     # np.add.at sums over equal ids; `d_user_bias[users] += d_out` would keep one of them.
     np.add.at(d_user_bias, cache.users, d_out)
     np.add.at(d_item_bias, cache.items, d_out)
@@ -83,8 +81,8 @@ def judge_bias(
     user_bias = require_floats("user_bias", user_bias, ndim=1)
     item_bias = require_floats("item_bias", item_bias, ndim=1)
     require_same_dtype(dot=dot, user_bias=user_bias, item_bias=item_bias)
-    users = require_ids("users", users, user_bias.shape[0])
-    items = require_ids("items", items, item_bias.shape[0])
+    users = own_ids("users", users, user_bias.shape[0])
+    items = own_ids("items", items, item_bias.shape[0])
     for name, ids in (("users", users), ("items", items)):
         if ids.shape != dot.shape:
             raise ShapeError(
@@ -93,3 +91,19 @@ def judge_bias(
                 "There is one user and one item for each affinity.",
             )
     return BiasInputs(dot, user_bias, item_bias, users, items)
+
+
+def judge_bias_gradient(
+    d_out: FloatArray, cache: BiasCache
+) -> tuple[FloatArray, BiasCache, FloatArray, FloatArray]:
+    """Check the backward's arguments; return (d_out, cache, and each table's gradient of zeros)."""
+    cache = require_cache(cache, BiasCache)
+    d_user_bias = cached_zeros((cache.n_users,), cache.dtype)
+    d_item_bias = cached_zeros((cache.n_items,), cache.dtype)
+    users = cached_ids("cache.users", cache.users, d_user_bias.size)
+    items = cached_ids("cache.items", cache.items, d_item_bias.size)
+    if users.ndim != 1 or items.shape != users.shape:
+        problem = f"shape {items.shape} does not match users of shape {users.shape}"
+        raise ShapeError("cache.items", problem, "Both are (B,), as the forward made them.")
+    d_out = require_gradient(d_out, users.shape, d_user_bias.dtype)
+    return d_out, cache._replace(users=users, items=items), d_user_bias, d_item_bias

@@ -32,13 +32,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npcf._types import FloatArray, IdArray
-from npcf.errors import require_floats, require_gradient, require_ids, require_padding_idx
+from npcf.errors import require_floats, require_gradient, require_padding_idx, require_pair
+from npcf.ops.caches import cached_flag, cached_ids, cached_zeros, own_ids, require_cache
 
 
 class EmbeddingCache(NamedTuple):
     """What `embedding_backward` needs: where each row came from, and what the table is."""
 
-    ids: IdArray  # (B,)
+    ids: IdArray  # (B,), a copy
     table_shape: tuple[int, int]  # (N, K)
     padding_idx: int | None  # already counted from the front
     dtype: np.dtype[Any]
@@ -65,10 +66,7 @@ def embedding_forward(
 
 def embedding_backward(d_out: FloatArray, cache: EmbeddingCache) -> FloatArray:
     """Map d_out (B, K) to d_weight (N, K): rows summed over equal ids in batch order."""
-    d_out = require_gradient(d_out, (*cache.ids.shape, cache.table_shape[1]), cache.dtype)
-    if cache.scale_grad_by_freq:
-        d_out = divided_by_frequency(d_out, cache)
-    d_weight = np.zeros(cache.table_shape, cache.dtype)
+    d_out, cache, d_weight = judge_lookup_gradient(d_out, cache)
     # np.add.at, not `d_weight[ids] += d_out`: that keeps one of several equal ids.
     np.add.at(d_weight, cache.ids, d_out)
     if cache.padding_idx is not None:
@@ -91,4 +89,22 @@ def judge_lookup(
     weight = require_floats("weight", weight, ndim=2)
     n_rows = weight.shape[0]
     padding_idx = require_padding_idx(padding_idx, n_rows)
-    return weight, require_ids("ids", ids, n_rows), padding_idx
+    return weight, own_ids("ids", ids, n_rows), padding_idx
+
+
+def judge_lookup_gradient(
+    d_out: FloatArray, cache: EmbeddingCache
+) -> tuple[FloatArray, EmbeddingCache, FloatArray]:
+    """Check the backward's arguments; return (d_out, cache, d_weight of zeros)."""
+    cache = require_cache(cache, EmbeddingCache)
+    d_weight = cached_zeros(require_pair("cache.table_shape", cache.table_shape), cache.dtype)
+    n_rows, n_factors = d_weight.shape
+    cache = cache._replace(
+        ids=cached_ids("cache.ids", cache.ids, n_rows),
+        padding_idx=require_padding_idx(cache.padding_idx, n_rows),
+        scale_grad_by_freq=cached_flag("cache.scale_grad_by_freq", cache.scale_grad_by_freq),
+    )
+    d_out = require_gradient(d_out, (*cache.ids.shape, n_factors), d_weight.dtype)
+    if cache.scale_grad_by_freq:
+        d_out = divided_by_frequency(d_out, cache)
+    return d_out, cache, d_weight

@@ -21,6 +21,7 @@ import numpy as np
 
 from npcf._types import FloatArray
 from npcf.errors import (
+    DTypeError,
     EmptyBatchError,
     ShapeError,
     as_array,
@@ -28,6 +29,7 @@ from npcf.errors import (
     require_floats,
     require_same_shape,
 )
+from npcf.ops.caches import cached_floats, require_cache
 
 
 class MSECache(NamedTuple):
@@ -50,9 +52,9 @@ def mse_forward(pred: FloatArray, rating: Any) -> tuple[Any, MSECache]:
 
 def mse_backward(d_loss: Any, cache: MSECache) -> FloatArray:
     """Map d_loss, a number, to d_pred, the shape of pred."""
-    error = cache.error
+    error, d_loss = judge_loss_gradient(d_loss, cache)
     scale = error.dtype.type(2 / error.size)
-    result: FloatArray = scale * error * judge_loss_gradient(d_loss, cache)
+    result: FloatArray = scale * error * d_loss
     return result
 
 
@@ -68,8 +70,18 @@ def judge_loss(pred: FloatArray, rating: Any) -> tuple[FloatArray, FloatArray]:
     return pred, rating.astype(pred.dtype, copy=False)
 
 
-def judge_loss_gradient(d_loss: Any, cache: MSECache) -> Any:
-    """Return d_loss as a number of the prediction's dtype, or raise ShapeError."""
-    if np.ndim(d_loss) != 0:
-        raise ShapeError("d_loss", f"must be one number, got shape {np.shape(d_loss)}", "Pass 1.0.")
-    return cache.error.dtype.type(d_loss)
+def judge_loss_gradient(d_loss: Any, cache: MSECache) -> tuple[FloatArray, Any]:
+    """Return (the cached error, d_loss as a number of the prediction's dtype), or raise."""
+    error = cached_floats("cache.error", require_cache(cache, MSECache).error)
+    if not error.size:
+        raise EmptyBatchError("cache.error", "an empty batch has no mean", "Skip empty batches.")
+    try:
+        shape, number = np.shape(d_loss), error.dtype.type(d_loss)
+    except (TypeError, ValueError):
+        shape = number = None
+    if number is None or isinstance(d_loss, str | bytes):
+        problem = f"{d_loss!r} is no number of dtype {error.dtype}"
+        raise DTypeError("d_loss", problem, "Pass 1.0.")
+    if shape:
+        raise ShapeError("d_loss", f"must be one number, got shape {shape}", "Pass 1.0.")
+    return error, number

@@ -28,6 +28,7 @@ from npcf.errors import (
     require_same_dtype,
     require_same_shape,
 )
+from npcf.ops.caches import cached_floats, require_cache
 
 
 class RowDotCache(NamedTuple):
@@ -51,7 +52,7 @@ def row_dot_forward(left: FloatArray, right: FloatArray) -> tuple[FloatArray, Ro
 
 def row_dot_backward(d_out: FloatArray, cache: RowDotCache) -> tuple[FloatArray, FloatArray]:
     """Map d_out (B,) to (d_left, d_right), each (B, K)."""
-    d_out = require_gradient(d_out, cache.left.shape[:1], cache.left.dtype)
+    d_out, cache = judge_dot_gradient(d_out, cache)
     d_rows = d_out[:, None]  # (B, 1): scales whole rows
     return d_rows * cache.right, d_rows * cache.left
 
@@ -63,3 +64,13 @@ def judge_rows(left: FloatArray, right: FloatArray) -> tuple[FloatArray, FloatAr
     require_same_shape(left=left, right=right)
     require_same_dtype(left=left, right=right)
     return left, right
+
+
+def judge_dot_gradient(d_out: FloatArray, cache: RowDotCache) -> tuple[FloatArray, RowDotCache]:
+    """Check the backward's arguments once, for this file and its compiled twin."""
+    cache = require_cache(cache, RowDotCache)
+    left = cached_floats("cache.left", cache.left, ndim=2)
+    right = cached_floats("cache.right", cache.right, ndim=2)
+    require_same_shape(**{"cache.left": left, "cache.right": right})
+    require_same_dtype(**{"cache.left": left, "cache.right": right})
+    return require_gradient(d_out, left.shape[:1], left.dtype), RowDotCache(left, right)

@@ -27,6 +27,7 @@ import numpy as np
 
 from npcf._types import FloatArray
 from npcf.errors import SettingError, require_floats, require_gradient, require_number
+from npcf.ops.caches import cached_floats, cached_number, require_cache
 
 
 class SigmoidRangeCache(NamedTuple):
@@ -52,7 +53,7 @@ def sigmoid_range_forward(
 
 def sigmoid_range_backward(d_out: FloatArray, cache: SigmoidRangeCache) -> FloatArray:
     """Map d_out (B,) to d_x (B,)."""
-    d_out = require_gradient(d_out, cache.s.shape, cache.s.dtype)
+    d_out, cache = judge_range_gradient(d_out, cache)
     d_s = d_out * cache.height
     d_x: FloatArray = d_s * (1 - cache.s) * cache.s
     return d_x
@@ -67,3 +68,12 @@ def judge_range(x: FloatArray, low: float, high: float) -> tuple[FloatArray, flo
             "y_range", f"low {low:g} lies above high {high:g}", "Give the lower end first."
         )
     return require_floats("x", x), low, high
+
+
+def judge_range_gradient(
+    d_out: FloatArray, cache: SigmoidRangeCache
+) -> tuple[FloatArray, SigmoidRangeCache]:
+    """Check the backward's arguments once, for this file and its compiled twin."""
+    cache = require_cache(cache, SigmoidRangeCache)
+    s, height = cached_floats("cache.s", cache.s), cached_number("cache.height", cache.height)
+    return require_gradient(d_out, s.shape, s.dtype), SigmoidRangeCache(s, height)
