@@ -60,7 +60,9 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(f"npcf.{_NAMES[name]}"), name)
     if name in __all__:
         return importlib.import_module(f"npcf.{name}")
-    raise AttributeError(f"module 'npcf' has no attribute {name!r}")
+    from npcf.suggestions import missing_name
+
+    raise missing_name("npcf", name, __all__)
 
 
 def __dir__() -> list[str]:

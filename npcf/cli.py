@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from npcf.commands import VERBS
+from npcf.commands.parser import Parser
 from npcf.errors import NpcfError, SettingError
 
 
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="npcf",
         description="Collaborative filtering with every gradient written out by hand.",
         epilog="example: npcf train --epochs 2    (npcf VERB --help shows more)",

@@ -22,9 +22,17 @@ from npcf._types import FloatArray, YRange
 from npcf.analysis import Predictor
 from npcf.analysis.rows import UNKNOWN
 from npcf.data import CollabDataLoaders, Ratings
-from npcf.errors import DataError, SettingError, ShapeError, require_choice, require_count
+from npcf.errors import (
+    DataError,
+    SettingError,
+    ShapeError,
+    require_choice,
+    require_count,
+    spell_checked,
+)
 from npcf.interop.sklearn_inputs import judge_pairs, judge_ratings, not_fitted, text_names
 from npcf.models import DotProductBiasCP, DotProductBiasEmb
+from npcf.suggestions import did_you_mean
 from npcf.training import Learner
 
 MODELS = {"embedding": DotProductBiasEmb, "create_params": DotProductBiasCP}
@@ -41,6 +49,7 @@ class CollabRegressor:
     since nothing is held back), `n_features_in_` (2) and, for a DataFrame, `feature_names_in_`.
     """
 
+    @spell_checked
     def __init__(
         self,
         n_factors: int = 50,
@@ -113,7 +122,9 @@ class CollabRegressor:
         for name in params:
             if name not in names:
                 raise SettingError(
-                    name, "is no parameter of CollabRegressor", f"It has {', '.join(names)}."
+                    name,
+                    "is no parameter of CollabRegressor",
+                    f"{did_you_mean(name, names)}It has {', '.join(names)}.",
                 )
         for name, value in params.items():
             setattr(self, name, value)

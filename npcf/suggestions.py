@@ -1,8 +1,11 @@
 """Did you mean …?  The known word nearest to one that is not known."""
 
 import difflib
-from collections.abc import Iterable
+import importlib.util
+from collections.abc import Callable, Iterable
+from typing import Any
 
+ROOMS = ("training", "models", "data", "analysis", "optim", "ops", "interop", "verify", "errors")
 MOST = 50_000  # known words looked through; more would take seconds
 
 
@@ -29,7 +32,40 @@ def did_you_mean(word: object, known: Iterable[object]) -> str:
     return f"Did you mean {found[0]!r}? " if found else ""
 
 
-def missing_name(module: str, name: str, known: Iterable[str]) -> AttributeError:
-    """Return the error for a name that a module does not have."""
-    hint = "" if name.startswith("_") else did_you_mean(name, known)
-    return AttributeError(f"module {module!r} has no attribute {name!r}. {hint}".rstrip(". "))
+def suggesting(module: str, known: Iterable[str]) -> Callable[[str], Any]:
+    """Return the `__getattr__` of a module whose public names are `known`."""
+
+    def __getattr__(name: str) -> Any:  # noqa: N807
+        raise missing_name(module, name, known)
+
+    return __getattr__
+
+
+def missing_name(module: str, name: str, here: Iterable[str]) -> AttributeError:
+    """Return the error for a name that a module does not have, with the one that was meant.
+
+    A name of another room, then one like it here, then one like it elsewhere.
+    """
+    problem = f"module {module!r} has no attribute {name!r}"
+    # `from npcf import files` asks for the attribute before it imports the module
+    if name.startswith("_") or importlib.util.find_spec(f"{module}.{name}"):
+        return AttributeError(problem)
+    elsewhere = _elsewhere()
+    found = elsewhere.get(name) or next(iter(nearest(name, here)), None)
+    if found is None:
+        found = next((elsewhere[other] for other in nearest(name, elsewhere)), None)
+    return AttributeError(f"{problem}. Did you mean {found!r}?" if found else problem)
+
+
+def _elsewhere() -> dict[str, str]:
+    """Return the public names of all rooms, and where each is: importing them takes a second."""
+    found: dict[str, str] = {}
+    for room in ROOMS:
+        module = importlib.import_module(f"npcf.{room}")
+        for name in getattr(module, "__all__", None) or _classes(module):
+            found.setdefault(name, f"npcf.{room}.{name}")
+    return found
+
+
+def _classes(module: Any) -> list[str]:
+    return [name for name, value in vars(module).items() if isinstance(value, type)]

@@ -1,5 +1,7 @@
 """Ratings in: vocabularies, readers, splits, batches, and planted ratings with a known truth."""
 
+from typing import TYPE_CHECKING
+
 from npcf.data.batches import Batch, Batches, Epoch
 from npcf.data.columnar import ColumnarModelData
 from npcf.data.columns import find_columns
@@ -14,6 +16,7 @@ from npcf.data.resampling import by_time, by_user, k_fold, leave_one_out
 from npcf.data.show import describe
 from npcf.data.split import split_indices, torch_randperm
 from npcf.data.vocabulary import Vocabulary
+from npcf.suggestions import suggesting
 
 __all__ = [
     "by_time",
@@ -40,3 +43,6 @@ __all__ = [
     "Recovery",
     "Vocabulary",
 ]
+
+if not TYPE_CHECKING:  # to a type checker every name would be there
+    __getattr__ = suggesting(__name__, __all__)

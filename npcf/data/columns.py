@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from npcf.errors import DataError
+from npcf.suggestions import did_you_mean, nearest
 
 ALIASES = {
     "user": ("user", "userId", "user_id", "u_id"),
@@ -39,7 +40,8 @@ def require_columns(names: Iterable[Any], wanted: Iterable[Any]) -> None:
             raise DataError(
                 "frame",
                 f"has no column {name!r}; it has {_listed(names)}",
-                "Name the columns: Ratings.from_frame(frame, user=..., item=..., rating=...).",
+                f"{did_you_mean(name, names)}Name the columns that it has: user=..., item=..., "
+                "rating=....",
                 value=name,
             )
         if names.count(name) > 1:
@@ -64,8 +66,15 @@ def _find(names: list[Any], role: str, given: str | None) -> str:
     raise DataError(
         "frame",
         f"has no column {role!r}; it has {_listed(names)}",
-        f"Name it, {role}=..., or call it one of {', '.join(ALIASES[role])}.",
+        f"{_hint(role, names)}Name it, {role}=..., or call it one of {', '.join(ALIASES[role])}.",
     )
+
+
+def _hint(role: str, names: list[Any]) -> str:
+    """Return "Did you mean 'x'? " for a column whose name is like one of the role's aliases."""
+    near = (name for alias in ALIASES[role] for name in nearest(alias, names))
+    found = next(near, None)
+    return f"Did you mean {found!r}? " if found else ""
 
 
 def _listed(names: Iterable[Any]) -> str:

@@ -1,5 +1,7 @@
 """The same, compiled: twins of `npcf.ops`, chosen by passing this module as `backend=`."""
 
+from typing import TYPE_CHECKING
+
 from npcf.kernels._jit import compiles as compiles
 from npcf.kernels.twins import (
     bias_backward,
@@ -13,6 +15,7 @@ from npcf.kernels.twins import (
     sigmoid_range_backward,
     sigmoid_range_forward,
 )
+from npcf.suggestions import suggesting
 
 __all__ = [
     "bias_backward",
@@ -26,3 +29,6 @@ __all__ = [
     "sigmoid_range_backward",
     "sigmoid_range_forward",
 ]
+
+if not TYPE_CHECKING:  # to a type checker every name would be there
+    __getattr__ = suggesting(__name__, __all__)

@@ -4,6 +4,8 @@ The functional core is `dot_product_forward`/`_backward` and `dot_product_bias_f
 the classes are the sources' models on top of it, each name meaning one thing.
 """
 
+from typing import TYPE_CHECKING
+
 from npcf.models.book import DotProductBiasCP, DotProductBiasEmb, TwoTableDotProduct
 from npcf.models.dot_product import (
     DotProduct,
@@ -30,6 +32,7 @@ from npcf.models.initializers import fastai_normal, init_params, normal, uniform
 from npcf.models.layers import Embedding, LessonArray, create_params
 from npcf.models.lesson import EmbeddingDot, EmbeddingDotBias
 from npcf.models.pair_model import PairModel
+from npcf.suggestions import suggesting
 
 __all__ = [
     "PARAM_NAMES",
@@ -61,3 +64,6 @@ __all__ = [
     "predict_matrix",
     "uniform",
 ]
+
+if not TYPE_CHECKING:  # to a type checker every name would be there
+    __getattr__ = suggesting(__name__, __all__)

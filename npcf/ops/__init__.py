@@ -5,6 +5,8 @@ forward's differentiable arguments, `d_x` with the shape and dtype of `x`.  Both
 `npcf.kernels` holds compiled twins under the same names.
 """
 
+from typing import TYPE_CHECKING
+
 from npcf.ops.bias import BiasCache, bias_backward, bias_forward
 from npcf.ops.embedding import EmbeddingCache, embedding_backward, embedding_forward
 from npcf.ops.mse import MSECache, mse_backward, mse_forward
@@ -15,6 +17,7 @@ from npcf.ops.sigmoid_range import (
     sigmoid_range_backward,
     sigmoid_range_forward,
 )
+from npcf.suggestions import suggesting
 
 __all__ = [
     "BiasCache",
@@ -37,3 +40,6 @@ __all__ = [
     "sigmoid_range_backward",
     "sigmoid_range_forward",
 ]
+
+if not TYPE_CHECKING:  # to a type checker every name would be there
+    __getattr__ = suggesting(__name__, __all__)

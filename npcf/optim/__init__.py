@@ -1,5 +1,7 @@
 """Update rules and schedules: the only code that changes parameters."""
 
+from typing import TYPE_CHECKING
+
 from npcf.optim.adam import Adam, adamw, fastai_adam
 from npcf.optim.max_norm import renormalise_rows
 from npcf.optim.one_cycle import flat_cosine, one_cycle_fastai, one_cycle_torch
@@ -16,6 +18,7 @@ from npcf.optim.schedules import (
 )
 from npcf.optim.sgd import SGD, fastai_sgd
 from npcf.optim.sparse_adam import SparseAdam
+from npcf.suggestions import suggesting
 
 __all__ = [
     "SGD",
@@ -38,3 +41,6 @@ __all__ = [
     "renormalise_rows",
     "step_decay",
 ]
+
+if not TYPE_CHECKING:  # to a type checker every name would be there
+    __getattr__ = suggesting(__name__, __all__)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from npcf._types import Grads, Params
-from npcf.errors import require_grads, require_number, require_pair
+from npcf.errors import require_grads, require_number, require_pair, spell_checked
 from npcf.optim.optimizer import Optimizer, PerParameter, Touched
 
 
@@ -40,6 +40,7 @@ class Adam(Optimizer):
     COUNTS = ("t",)
     STATES = ("m", "v")
 
+    @spell_checked
     def __init__(
         self,
         params: Params,
@@ -100,6 +101,7 @@ def judge_betas(betas: Any) -> None:
         require_number(f"betas[{i}]", beta, high=1, open_high=True)
 
 
+@spell_checked
 def adamw(
     params: Params,
     lr: PerParameter = 1e-3,
@@ -111,6 +113,7 @@ def adamw(
     return Adam(params, lr, betas, eps, weight_decay, decoupled=True)
 
 
+@spell_checked
 def fastai_adam(
     params: Params,
     lr: PerParameter = 1e-3,

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npcf.errors import SettingError, require_choice, require_count, require_number
+from npcf.errors import SettingError, require_choice, require_count, require_number, spell_checked
 
 Values = NDArray[Any]  # (n_steps,) float64
 Points = tuple[float, float, float]
 Phase = tuple[float, tuple[float, float], tuple[float, float]]
 
 
+@spell_checked
 def one_cycle_fastai(
     n_steps: int,
     lr_max: float,
@@ -43,6 +44,7 @@ def one_cycle_fastai(
     return lr, _two_cosines(positions, pct_start, moms)
 
 
+@spell_checked
 def flat_cosine(
     n_steps: int, lr: float, div_final: float = 1e5, pct_start: float = 0.75, *, n_epochs: int = 1
 ) -> Values:
@@ -58,6 +60,7 @@ def flat_cosine(
     return _two_cosines(positions, pct_start, (lr, lr, end))
 
 
+@spell_checked
 def one_cycle_torch(
     n_steps: int,
     max_lr: float,

@@ -27,6 +27,7 @@ from npcf.errors import (
     require_number,
     require_trainable,
 )
+from npcf.suggestions import did_you_mean
 
 ROWS = ("all_rows", "touched_rows")
 Arrays = dict[str, NDArray[Any]]
@@ -102,7 +103,9 @@ def per_parameter(argument: str, value: PerParameter, params: Params) -> dict[st
         if name != "default" and name not in params:
             names = ", ".join(params)
             raise SettingError(
-                argument, f"names an unknown parameter {name!r}", f"The parameters are {names}."
+                argument,
+                f"names an unknown parameter {name!r}",
+                f"{did_you_mean(name, params)}The parameters are {names}.",
             )
     numbers = {}
     for name in params:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from npcf._types import FloatArray, Grads, Params
-from npcf.errors import require_grads, require_number
+from npcf.errors import require_grads, require_number, spell_checked
 from npcf.optim.optimizer import Optimizer, PerParameter, Touched
 
 
@@ -36,6 +36,7 @@ class RMSProp(Optimizer):
     STATES = ("v",)
     LAZY_STATES = ("averages", "buffers")
 
+    @spell_checked
     def __init__(
         self,
         params: Params,

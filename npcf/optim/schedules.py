@@ -8,15 +8,17 @@ import math
 
 import numpy as np
 
-from npcf.errors import SettingError, require_count, require_number
+from npcf.errors import SettingError, require_count, require_number, spell_checked
 from npcf.optim.one_cycle import Values
 
 
+@spell_checked
 def constant(n_steps: int, lr: float) -> Values:
     """Return `lr` at every step."""
     return np.full(require_count("n_steps", n_steps), require_number("lr", lr))
 
 
+@spell_checked
 def linear(n_steps: int, start: float, end: float) -> Values:
     """Return start + t / n_steps (end - start): fastai's SchedLin, to the bit."""
     start, end = require_number("start", start), require_number("end", end)
@@ -24,6 +26,7 @@ def linear(n_steps: int, start: float, end: float) -> Values:
     return np.array([start + t / n_steps * (end - start) for t in range(n_steps)])
 
 
+@spell_checked
 def exponential(n_steps: int, start: float, end: float) -> Values:
     """Return start (end / start)**(t / n_steps): fastai's SchedExp, to the bit.
 
@@ -37,11 +40,13 @@ def exponential(n_steps: int, start: float, end: float) -> Values:
     return np.array([start * (end / start) ** (t / n_steps) for t in range(n_steps)])
 
 
+@spell_checked
 def exponential_range(num_it: int = 100, start_lr: float = 1e-7, end_lr: float = 10.0) -> Values:
     """Return the rates that fastai's `lr_find` tries, one for each of `num_it` batches."""
     return exponential(num_it, start_lr, end_lr)
 
 
+@spell_checked
 def cosine(n_steps: int, lr_max: float, lr_min: float = 0.0) -> Values:
     """Return lr_min + (lr_max - lr_min) (1 + cos(pi t / n_steps)) / 2 for t = 0 … n_steps - 1.
 
@@ -53,6 +58,7 @@ def cosine(n_steps: int, lr_max: float, lr_min: float = 0.0) -> Values:
     return values
 
 
+@spell_checked
 def cosine_restarts(
     n_steps: int, lr_max: float, cycle_len: int, cycle_mult: int = 1, lr_min: float = 0.0
 ) -> Values:
@@ -73,6 +79,7 @@ def cosine_restarts(
     return np.array(values)
 
 
+@spell_checked
 def step_decay(n_steps: int, lr: float, step_size: int, gamma: float = 0.1) -> Values:
     """Return `lr`, multiplied by `gamma` after every `step_size` steps: torch's StepLR, to the bit.
 

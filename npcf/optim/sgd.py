@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from npcf._types import FloatArray, Grads, Params
-from npcf.errors import SettingError, require_choice, require_grads, require_number
+from npcf.errors import SettingError, require_choice, require_grads, require_number, spell_checked
 from npcf.optim.optimizer import (
     ROWS,
     Optimizer,
@@ -57,6 +57,7 @@ class SGD(Optimizer):
     )  # fmt: skip
     LAZY_STATES = ("buffers",)
 
+    @spell_checked
     def __init__(
         self,
         params: Params,
@@ -119,6 +120,7 @@ class SGD(Optimizer):
             )
 
 
+@spell_checked
 def fastai_sgd(
     params: Params,
     lr: PerParameter = 1e-3,

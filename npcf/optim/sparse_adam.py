@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from npcf._types import Grads, Params
-from npcf.errors import SettingError, require_grads, require_number
+from npcf.errors import SettingError, require_grads, require_number, spell_checked
 from npcf.optim.adam import judge_betas
 from npcf.optim.optimizer import Optimizer, PerParameter, Touched, moving_rows, put
 
@@ -36,6 +36,7 @@ class SparseAdam(Optimizer):
     STATES = ("m", "v")
     rows = "touched_rows"
 
+    @spell_checked
     def __init__(
         self,
         params: Params,

@@ -1,5 +1,8 @@
 """The training loop, its callbacks, metrics and history; saving, loading, resuming."""
 
+from typing import TYPE_CHECKING
+
+from npcf.suggestions import suggesting
 from npcf.training.callbacks import BestModel, Callback, EarlyStopping, SaveEvery, StopTraining
 from npcf.training.checkpoint import Saved, load
 from npcf.training.history import FOOTNOTE, EpochRow, SmoothedLoss, header, history_frame
@@ -40,3 +43,6 @@ __all__ = [
     "recall_at_k",
     "rmse",
 ]
+
+if not TYPE_CHECKING:  # to a type checker every name would be there
+    __getattr__ = suggesting(__name__, __all__)

@@ -1,5 +1,8 @@
 """Is a gradient right?  Bounds derived from rounding theory, and checks that use them."""
 
+from typing import TYPE_CHECKING
+
+from npcf.suggestions import suggesting
 from npcf.verify.assertions import assert_same_bits, assert_within, assert_within_exact
 from npcf.verify.bounded import Bounded
 from npcf.verify.bounded_model import (
@@ -37,3 +40,6 @@ __all__ = [
     "exact_params",
     "gradcheck",
 ]
+
+if not TYPE_CHECKING:  # to a type checker every name would be there
+    __getattr__ = suggesting(__name__, __all__)
