@@ -27,12 +27,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from npcf._types import FloatArray
-from npcf.analysis.rows import PAIRS_AT_ONCE, clipped, find_rows, predict_rows, with_params
+from npcf.analysis.rows import (
+    PAIRS_AT_ONCE,
+    UNKNOWN,
+    clipped,
+    find_rows,
+    predict_rows,
+    with_params,
+)
 from npcf.data import Ratings, Vocabulary
 from npcf.data.kinds import require_frame, require_ratings
-from npcf.errors import DataError, ShapeError, require_number, require_type
+from npcf.errors import DataError, ShapeError, require_choice, require_number, require_type
 from npcf.models import PARAM_NAMES, PairModel
 
 
@@ -108,6 +116,24 @@ class Predictor:
             )
         return clipped(self._predict_known(user_rows, item_rows, chunk), clip)
 
+    def predict_ratings(
+        self, ratings: Ratings, *, unknown: str = "raise", clip: tuple[float, float] | None = None
+    ) -> FloatArray:
+        """Return predictions (n,) for the pairs of `ratings`, read under their own vocabularies.
+
+        Ids are looked up once each, not once a rating.
+        """
+        require_ratings("ratings", ratings)
+        users = self._rows_of(ratings.users, ratings.user_vocab, "user", unknown)
+        items = self._rows_of(ratings.items, ratings.item_vocab, "item", unknown)
+        return clipped(self._predict_known(users, items, PAIRS_AT_ONCE), clip)
+
+    def unknown_counts(self, ratings: Ratings) -> tuple[int, int]:
+        """Return how many of `ratings` name a user, and an item, that the model does not know."""
+        users = self.user_vocab.rows_of(ratings.user_vocab, "users")[ratings.users]
+        items = self.item_vocab.rows_of(ratings.item_vocab, "items")[ratings.items]
+        return int(np.count_nonzero(users < 0)), int(np.count_nonzero(items < 0))
+
     def predict_frame(
         self,
         frame: pd.DataFrame,
@@ -148,6 +174,20 @@ class Predictor:
         pairs = np.repeat(user_rows, len(item_rows)), np.tile(item_rows, len(user_rows))
         matrix = self._predict_known(*pairs, PAIRS_AT_ONCE).reshape(len(user_rows), len(item_rows))
         return clipped(matrix, clip)
+
+    def _rows_of(self, rows: Any, source: Vocabulary, side: str, unknown: str) -> NDArray[np.int32]:
+        """Return the rows here of rows under `source`; an unknown one as `find_rows` has it."""
+        require_choice("unknown", unknown, UNKNOWN)
+        vocab: Vocabulary = getattr(self, f"{side}_vocab")
+        found: NDArray[np.int32] = vocab.rows_of(source, f"{side}s")[rows]
+        strange = found < 0
+        if unknown == "raise" and strange.any():
+            first = int(strange.argmax())
+            vocab.refuse(source.labels[rows[first]], first, f"{side}s")
+        if unknown == "na":
+            vocab.require_na_row()
+            found[strange] = 0
+        return found
 
     def _predict_known(self, users: Any, items: Any, chunk: int) -> FloatArray:
         """Predict rows, where row -1 is the mean row of its side."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from npcf._types import FloatArray
 from npcf.analysis.predictor import Predictor, require_predictor
 from npcf.analysis.rows import PAIRS_AT_ONCE, find_rows, predict_rows
-from npcf.data import Ratings, Vocabulary
+from npcf.data import Ratings
 from npcf.data.kinds import require_ratings
 from npcf.errors import DivergenceError, require_choice, require_count
 
@@ -132,8 +132,8 @@ def _seen_items(predictor: Predictor, seen: Ratings | None) -> Callable[[int], R
     if seen is None:
         return lambda user: none
     require_ratings("seen", seen)
-    users = _translated(seen.users, seen.user_vocab, predictor.user_vocab)
-    items = _translated(seen.items, seen.item_vocab, predictor.item_vocab)
+    users = predictor.user_vocab.rows_of(seen.user_vocab, "exclude_seen.users")[seen.users]
+    items = predictor.item_vocab.rows_of(seen.item_vocab, "exclude_seen.items")[seen.items]
     order = np.argsort(users, kind="stable")
     users, items = users[order], items[order]
 
@@ -143,17 +143,6 @@ def _seen_items(predictor: Predictor, seen: Ratings | None) -> Callable[[int], R
         return found
 
     return seen_by
-
-
-def _translated(rows: Rows, source: Vocabulary, target: Vocabulary) -> Rows:
-    """Return the rows that the ids behind `rows` have in `target`; -1 where it holds no such id."""
-    if source is target:
-        return rows
-    found = target.ids.get_indexer(source.ids)
-    nobody = np.full(source.first_row, -1)
-    table = np.concatenate([nobody, np.where(found < 0, -1, found + target.first_row)])
-    translated: Rows = table[rows]
-    return translated
 
 
 def _joined(parts: list[Any], dtype: Any) -> Rows:

@@ -4,13 +4,11 @@ import copy
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from npcf._types import FloatArray
 from npcf.data import Vocabulary
 from npcf.errors import (
-    DTypeError,
     SettingError,
     ShapeError,
     require_choice,
@@ -47,30 +45,19 @@ def predict_rows(
 def find_rows(vocab: Vocabulary, ids: Any, argument: str, unknown: str) -> NDArray[Any]:
     """Return the row of each id; an unknown one has row -1 ("mean") or 0 ("na"), or raises."""
     require_choice("unknown", unknown, UNKNOWN)
-    if np.ndim(ids) != 1:
+    if _n_dimensions(ids) != 1:
         raise ShapeError(argument, f"must be a list of ids, got {ids!r}", "Write [id] for one id.")
-    if not len(ids):
-        return np.zeros(0, np.int32)
-    index = pd.Index(ids)
-    _judge_kind(vocab, index, argument)
-    if unknown != "mean":
-        return vocab.rows(ids, argument, unknown)
-    rows = vocab.ids.get_indexer(index)
-    return np.where(rows < 0, -1, rows + vocab.first_row)
+    if unknown == "mean":
+        return vocab.rows_or_none(ids, argument)
+    vocab.require_kind(ids, argument)
+    return vocab.rows(ids, argument, unknown)
 
 
-def _judge_kind(vocab: Vocabulary, ids: pd.Index, argument: str) -> None:
-    """Raise DTypeError if no id could be known: text against numbers, or floats and bools."""
-    if isinstance(ids, pd.CategoricalIndex):
-        ids = ids.categories
-    got, known = ids.inferred_type, vocab.ids.inferred_type
-    if got == known or "mixed" in got or "empty" in (got, known):
-        return
-    raise DTypeError(
-        argument,
-        f"ids are of type {got}, the known ids of type {known}",
-        "'196' is not 196, and floats lose digits beyond 2**53: convert the column first.",
-    )
+def _n_dimensions(ids: Any) -> int:
+    try:
+        return int(np.ndim(ids))
+    except ValueError:  # a list that holds lists among others; its first wrong id is named later
+        return 1
 
 
 def clipped(prediction: FloatArray, clip: Any) -> FloatArray:

@@ -3,8 +3,6 @@
 import argparse
 from typing import Any
 
-import numpy as np
-
 from npcf.commands.common import add_verb, load_predictor, print_json, read_ratings
 
 
@@ -26,16 +24,15 @@ def run(args: argparse.Namespace) -> int:
 
     predictor = load_predictor(args.model)
     ratings = read_ratings(args.data, args.item)
-    users = np.asarray(ratings.user_vocab.labels, object)[ratings.users]
-    items = np.asarray(ratings.item_vocab.labels, object)[ratings.items]
     clip = None if args.clip is None else tuple(args.clip)
-    pred = predictor.predict(list(users), list(items), unknown=args.unknown, clip=clip)
+    pred = predictor.predict_ratings(ratings, unknown=args.unknown, clip=clip)
+    unknown_users, unknown_items = predictor.unknown_counts(ratings)
     result = {
         "ratings": len(ratings),
         "rmse": rmse(pred, ratings.rating),
         "mae": mae(pred, ratings.rating),
-        "unknown_users": int((~np.isin(users, predictor.user_vocab.ids)).sum()),
-        "unknown_items": int((~np.isin(items, predictor.item_vocab.ids)).sum()),
+        "unknown_users": unknown_users,
+        "unknown_items": unknown_items,
     }
     if args.json:
         print_json(result)

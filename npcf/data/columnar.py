@@ -108,7 +108,7 @@ class ColumnarModelData:
         vocabs = {}
         for name in cats:
             _judge_presence(name, x[name].isna().to_numpy())
-            vocabs[name] = Vocabulary(x[name], order="appearance", na_row=False)
+            vocabs[name] = Vocabulary(x[name], "appearance", na_row=False, argument=name)
         codes = np.stack([vocabs[name].rows(x[name]) for name in cats], axis=1, dtype=np.int64)
         others = [name for name in x.columns if name not in cats]
         conts = [_numbers(str(name), x[name], len(x)) for name in others]

@@ -49,6 +49,7 @@ class CollabDataLoaders:
             require_ratings(name, ratings)
             if not len(ratings):
                 raise DataError(name, "has no ratings", "Change valid_pct or give more ratings.")
+        valid.require_rows_of(train)
         self.train = Batches(train, bs, sampling, drop_last=drop_last, rng=rng)
         if not len(self.train):
             raise DataError("train", f"has fewer than bs = {bs} ratings", "Lower bs.")
@@ -91,7 +92,8 @@ class CollabDataLoaders:
         if None in given and len(ratings.columns) < 3:
             problem = f"has {len(ratings.columns)} column(s), not user, item and rating"
             raise DataError("ratings", problem, "Give at least three.")
-        user, item, rating = (name or ratings.columns[i] for i, name in enumerate(given))
+        names = [ratings.columns[i] if name is None else name for i, name in enumerate(given)]
+        user, item, rating = names
         loaded = Ratings.from_frame(ratings, user, item, rating)
         return cls._split(loaded, valid_pct, seed, vocabulary, rng, bs, sampling, drop_last)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,7 +73,7 @@ class Ratings:
         _judge_ids(frame, (user, item))
         values = _judge_rating(frame[rating])
         times = None if timestamp is None else _judge_timestamp(frame[timestamp])
-        user_vocab, item_vocab = (Vocabulary(frame[name], order, na_row) for name in (user, item))
+        user_vocab, item_vocab = (Vocabulary(frame[c], order, na_row, c) for c in (user, item))
         titles = [str(label) for label in item_vocab.labels]
         if title is not None:
             titles[item_vocab.first_row :] = _one_title_an_item(frame, item, title, item_vocab)
@@ -125,8 +126,44 @@ class Ratings:
 
     @property
     def n_duplicates(self) -> int:
-        """How many ratings repeat an earlier (user, item) pair."""
-        return count_repeats(self.users, self.items, self.n_items)
+        """How many ratings repeat an earlier (user, item) pair; strangers are nobody's repetition.
+
+        Row `#na#` stands for all ids that the vocabulary does not hold, so it forms no pair.
+        """
+        known = self.known
+        if known.all():
+            return count_repeats(self.users, self.items, self.n_items)
+        return count_repeats(self.users[known], self.items[known], self.n_items)
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Which ratings name a user and an item of the vocabularies, not row `#na#`, (n,)."""
+        known: NDArray[np.bool_] = self.users >= self.user_vocab.first_row
+        known &= self.items >= self.item_vocab.first_row
+        return known
+
+    def require_rows_of(self, other: "Ratings", argument: str = "valid") -> None:
+        """Raise unless each row belongs to the same user or item as in `other`: how both pair up.
+
+        The two are called `argument` and train in the message.
+        """
+        for side in ("user", "item"):
+            mine, its = getattr(self, f"{side}_vocab"), getattr(other, f"{side}_vocab")
+            if mine.equals(its):
+                continue
+            its.require_kind(mine.ids, f"{argument}.{side}s")
+            pairs = enumerate(zip_longest(mine.labels, its.labels, fillvalue="nobody"))
+            different = next((pair for pair in pairs if pair[1][0] != pair[1][1]), None)
+            if different is None:  # the same ids in an index of another dtype
+                continue
+            row, (here, there) = different
+            raise DataError(
+                argument,
+                f"has other {side}s than the training ratings: row {row} is {here!r}, there "
+                f"{there!r}",
+                "Build one Ratings of both, then split it: ratings.take(index).",
+                value=here,
+            )
 
     def take(self, index: Any) -> "Ratings":
         """Return the ratings at the positions `index`, in that order."""

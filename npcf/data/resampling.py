@@ -41,7 +41,7 @@ def leave_one_out(ratings: Ratings, rng: np.random.Generator) -> Split:
     Users with a single rating stay in training, so every user that validates also trains.
     """
     require_ratings("ratings", ratings)
-    order = require_rng("rng", rng).permutation(len(ratings))
+    order = require_rng("rng", rng).permutation(np.flatnonzero(_has_user(ratings)))
     _, first, count = np.unique(ratings.users[order], return_index=True, return_counts=True)
     chosen = order[first[count > 1]]
     if not len(chosen):
@@ -74,10 +74,16 @@ def by_time(ratings: Ratings, valid_pct: float = 0.2) -> Split:
 
 def by_user(ratings: Ratings, valid_pct: float, rng: np.random.Generator) -> Split:
     """Return the split in which all ratings of int(valid_pct * number of users) users validate."""
-    users = np.unique(require_ratings("ratings", ratings).users)
+    users = np.unique(require_ratings("ratings", ratings).users[_has_user(ratings)])
     n_valid = _share(valid_pct, len(users), "users")
     chosen = require_rng("rng", rng).permutation(users)[:n_valid]
     return _split(len(ratings), np.flatnonzero(np.isin(ratings.users, chosen)))
+
+
+def _has_user(ratings: Ratings) -> NDArray[np.bool_]:
+    """Which ratings name a user; those of `#na#` are of different people, and stay in training."""
+    known: NDArray[np.bool_] = ratings.users >= ratings.user_vocab.first_row
+    return known
 
 
 def _share(valid_pct: float, n: int, what: str) -> int:

@@ -18,7 +18,11 @@ def describe(ratings: Ratings) -> dict[str, Any]:
     require_ratings("ratings", ratings)
     if not len(ratings):
         raise DataError("ratings", "has no rows", "Give at least one rating.")
-    by_user, by_item = _counts(ratings.users), _counts(ratings.items)
+    by_user = _counts(ratings.users, ratings.user_vocab.first_row)
+    by_item = _counts(ratings.items, ratings.item_vocab.first_row)
+    if not (len(by_user) and len(by_item)):
+        problem = "name nobody that the vocabularies hold"
+        raise DataError("ratings", problem, "Describe the training ratings.")
     values, counts = np.unique(ratings.rating, return_counts=True)
     result: dict[str, Any] = {
         "ratings": len(ratings),
@@ -47,9 +51,9 @@ def describe(ratings: Ratings) -> dict[str, Any]:
     return result | {"odd": _odd(result)}
 
 
-def _counts(rows: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Return how often each row occurs, of those that do."""
-    counts = np.bincount(rows)
+def _counts(rows: NDArray[np.int32], first_row: int) -> NDArray[np.int64]:
+    """Return how often each row occurs, of those that do; `#na#` is nobody, however often."""
+    counts = np.bincount(rows)[first_row:]
     return counts[counts > 0]
 
 

@@ -1,16 +1,30 @@
-"""Ids of people's files <-> row numbers of our tables."""
+"""Ids of people's files <-> row numbers of our tables.
+
+An id is a whole number or text, and keeps its type: '196' is not 196.  All ids of one column are of
+one kind.  Everything else (floats, truth values, dates, bytes, tuples, None) is refused where it
+comes in: it could neither be saved nor be found again.
+"""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from npcf.errors import DataError, UnknownIdError, UsageError, require_choice
+from npcf.errors import (
+    DataError,
+    DTypeError,
+    ShapeError,
+    UnknownIdError,
+    UsageError,
+    require_choice,
+)
 
 NA = "#na#"
 CHUNK = 2**20  # ids looked up at a time: pandas' positions take 8 bytes each
+KINDS = {"integer": "whole", "string": "text", "empty": "empty"}
+TYPES = {"whole": "int", "text": "str"}
 
 
 class Vocabulary:
@@ -18,21 +32,20 @@ class Vocabulary:
 
     order="sorted", na_row=True (fastai): row 0 is `#na#`, then the ids in sorted order.
     order="appearance", na_row=False (fastai 0.7): the ids as they first occur, from row 0.
+    `argument` is how errors call the ids: the name of their column.
 
     Row `#na#` belongs to nobody: no rating names it, so only weight decay moves it.  It makes
     tables (n + 1, k), the shape fastai's trained models have.
     """
 
-    def __init__(self, ids: Iterable[Any], order: str = "sorted", na_row: bool = True):
+    def __init__(
+        self, ids: Iterable[Any], order: str = "sorted", na_row: bool = True, argument: Any = "ids"
+    ):
         self.order = require_choice("order", order, ("sorted", "appearance"))
         self.na_row = bool(na_row)
-        if not isinstance(ids, pd.Series | pd.Index | np.ndarray):
-            ids = list(ids)
-        distinct = pd.Index(pd.Series(ids).unique())
-        try:
-            self.ids = pd.Index(sorted(distinct)) if order == "sorted" else distinct
-        except TypeError as error:
-            raise DataError("ids", f"cannot be sorted ({error})", "Give them one type.") from None
+        column = _as_series(ids)
+        self.kind = require_one_kind(argument, column)
+        self.ids = _plain(pd.Index(column.unique()), self.kind, sort=order == "sorted")
 
     def __len__(self) -> int:
         return len(self.ids) + self.first_row
@@ -47,29 +60,169 @@ class Vocabulary:
         """The ids by row, `#na#` first if it has a row: what fastai calls `classes`."""
         return [NA] * self.first_row + list(self.ids)
 
+    def equals(self, other: "Vocabulary") -> bool:
+        """Whether every row belongs to the same id in `other`."""
+        return self is other or (self.na_row == other.na_row and self.ids.equals(other.ids))
+
     def rows(self, ids: Any, argument: str = "ids", unknown: str = "raise") -> NDArray[np.int32]:
         """Return the row of each of `ids`; '196' is not 196: ids keep their type.
 
         unknown="raise": UnknownIdError names the first unknown one; unknown="na": row 0.
         """
         require_choice("unknown", unknown, ("raise", "na"))
-        if unknown == "na" and not self.na_row:
-            raise UsageError("unknown", "there is no row #na#", "Use Vocabulary(ids, na_row=True).")
-        ids = pd.Series(ids)
-        rows = np.empty(len(ids), np.int32)
-        for start in range(0, len(ids), CHUNK):
-            part = slice(start, start + CHUNK)
-            rows[part] = self.ids.get_indexer(pd.Index(ids.iloc[part]))
+        ids = _as_series(ids)
+        if unknown == "na":
+            self.require_na_row()
+            self.require_kind(ids, argument)
+        rows = self._positions(ids)
         if unknown == "raise" and (rows < 0).any():
-            self._refuse(ids, int((rows < 0).argmax()), argument)
+            first = int((rows < 0).argmax())
+            value = ids.iloc[[first]].tolist()[0]  # a plain number prints as it was written
+            self.refuse(value, first, argument)
         rows += self.first_row
         return rows
 
-    def _refuse(self, ids: pd.Series, position: int, argument: str) -> None:
-        value = ids.iloc[[position]].tolist()[0]  # a plain number prints as it was written
+    def rows_or_none(self, ids: Any, argument: str = "ids") -> NDArray[np.int32]:
+        """Return the row of each of `ids`, -1 where it is unknown; DTypeError for other types."""
+        ids = _as_series(ids)
+        self.require_kind(ids, argument)
+        rows = self._positions(ids)
+        rows[rows >= 0] += self.first_row
+        return rows
+
+    def rows_of(self, other: "Vocabulary", argument: str = "ids") -> NDArray[np.int32]:
+        """Return, for each row of `other`, the row of the same id here; -1 where there is none.
+
+        How ratings under one vocabulary are read under another: `table[ratings.users]`.
+        """
+        nobody = np.full(other.first_row, -1, np.int32)
+        if self is other:
+            return np.concatenate([nobody, np.arange(self.first_row, len(self), dtype=np.int32)])
+        return np.concatenate([nobody, self.rows_or_none(other.ids, argument)])
+
+    def require_kind(self, ids: Any, argument: str = "ids") -> None:
+        """Raise DTypeError naming the first of `ids` that is of another type than the known."""
+        ids = _as_series(ids)
+        kind = kind_of(ids)
+        if kind in (self.kind, "empty") or self.kind == "empty":
+            return
+        position, value = _first_other(ids, self.kind)
+        cure = f"'196' is not 196: list(map({TYPES[self.kind]}, {argument})) converts them."
+        if _is_missing(value):
+            cure = "Leave it out."
+        where: int | None = None if "mixed" not in kind else position
+        got = f"ids are of type {kind_name(kind)}"
+        if where is not None:
+            got = f"{value!r} is of type {type(value).__name__}"
+        problem = f"{got}, the known ids of type {kind_name(self.kind)}"
+        raise DTypeError(argument, problem, cure, position=where, value=value)
+
+    def _positions(self, ids: pd.Series) -> NDArray[np.int32]:
+        found = np.empty(len(ids), np.int32)
+        for start in range(0, len(ids), CHUNK):
+            part = slice(start, start + CHUNK)
+            found[part] = self.ids.get_indexer(pd.Index(ids.iloc[part]))
+        return found
+
+    def require_na_row(self) -> None:
+        """Raise UsageError if there is no row for nobody, in which unknown ids could be put."""
+        if not self.na_row:
+            raise UsageError("unknown", "there is no row #na#", "Use Vocabulary(ids, na_row=True).")
+
+    def refuse(self, value: Any, position: int | None, argument: str) -> NoReturn:
+        """Raise UnknownIdError: the id `value` has no row."""
         cure = "There are none."
         if len(self.ids):
             first = self.ids[:1].tolist()[0]
             cure = f"Known ids are of type {type(first).__name__}, the first is {first!r}."
         problem = f"{value!r} is not among the {len(self.ids)} known ids"
         raise UnknownIdError(argument, problem, cure, position=position, value=value)
+
+
+def kind_of(ids: pd.Series) -> str:
+    """Return "whole", "text", "empty", or what else pandas says that the ids are."""
+    if not len(ids):
+        return "empty"
+    if isinstance(ids.dtype, pd.CategoricalDtype):
+        ids = ids.astype(ids.cat.categories.dtype)
+    found = pd.api.types.infer_dtype(ids, skipna=False)
+    if found == "string" and ids.isna().any():
+        return "missing"
+    return KINDS.get(found, found)
+
+
+def kind_name(kind: str) -> str:
+    """How messages call a kind."""
+    return {"whole": "integer", "text": "string"}.get(kind, kind)
+
+
+def require_one_kind(argument: Any, ids: pd.Series, cure: str = "") -> str:
+    """Return the kind of `ids`; DataError naming the first that is no id, or of another kind."""
+    kind = kind_of(ids)
+    if kind in KINDS.values():
+        return kind
+    position, value = _first_other(ids, "whole")
+    if position == 0:
+        position, value = _first_other(ids, "text")
+    if not cure:
+        column = f'"{argument}"' if isinstance(argument, str) else repr(argument)
+        cure = f"frame.astype({{{column}: str}}) makes them text."
+        if argument == "ids":
+            cure = "list(map(str, ids)) makes them text."
+        if isinstance(value, bytes):
+            cure = f'frame[{column}].str.decode("utf-8") makes them text.'
+            cure = cure if argument != "ids" else "[i.decode() for i in ids] makes them text."
+    got = type(value).__name__
+    problem = f"ids cannot be sorted and saved: {value!r} is of type {got}, which is no id"
+    if _is_missing(value):
+        problem, cure = "is missing", "Fill or drop those rows: frame.dropna()."
+    elif isinstance(value, str | int | np.integer) and not isinstance(value, bool):
+        first = type(ids.iloc[[0]].tolist()[0]).__name__
+        problem = f"ids cannot be sorted: {value!r} is of type {got}, the ids before it of {first}"
+    raise DataError(str(argument), problem, cure, position=position, value=value)
+
+
+def _is_missing(value: Any) -> bool:
+    return (
+        value is None
+        or value is pd.NA
+        or value is pd.NaT
+        or bool(np.isnan(value) if isinstance(value, float | np.floating) else False)
+    )
+
+
+def _as_series(ids: Any) -> pd.Series:
+    if isinstance(ids, pd.Series):
+        return ids
+    if getattr(ids, "ndim", 1) != 1 or not isinstance(ids, Iterable):
+        raise ShapeError("ids", f"must be a list of ids, got {ids!r}", "Write [id] for one id.")
+    if not isinstance(ids, pd.Index | np.ndarray | pd.api.extensions.ExtensionArray):
+        ids = list(ids)
+        if not pd.api.types.infer_dtype(ids, skipna=False) == "integer":
+            ids = pd.Series(ids, dtype=object) if ids else ids  # [1, None] must not become floats
+    return pd.Series(ids)
+
+
+def _first_other(ids: pd.Series, kind: str) -> tuple[int, Any]:
+    """Return position and value of the first id that is not of `kind`; the first if all are."""
+    wanted = {"whole": int | np.integer, "text": str}[kind]
+    first: tuple[int, Any] = 0, None
+    for position, value in enumerate(ids.array):
+        if position == 0:
+            first = 0, value
+        if isinstance(value, bool) or not isinstance(value, wanted):
+            first = position, value
+            break
+    position, value = first
+    return position, value.item() if isinstance(value, np.generic) else value
+
+
+def _plain(distinct: pd.Index, kind: str, *, sort: bool) -> pd.Index:
+    """Return the ids as plain int or str, whatever wrapped them: what can be saved as JSON."""
+    if kind == "whole" and distinct.dtype.kind in "iu":
+        values = distinct.to_numpy()
+        plain: pd.Index = pd.Index(np.sort(values) if sort else values)
+        return plain
+    ids: list[Any] = [str.__str__(i) if kind == "text" else int(i) for i in distinct]
+    plain = pd.Index(sorted(ids) if sort else ids)
+    return plain

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from npcf._types import FloatArray
+from npcf.data.vocabulary import require_one_kind
 from npcf.errors import DataError, ShapeError, UsageError
 
 EXACT = 2.0**53
@@ -39,6 +40,9 @@ def judge_pairs(pairs: Any) -> pd.DataFrame:
     if not len(frame):
         raise DataError("X", "has no rows: 0 sample(s), a minimum of 1 is required", "Give pairs.")
     columns = [_whole_numbers(frame.iloc[:, i], f"X[:, {i}]") for i in range(2)]
+    for i, column in enumerate(columns):
+        if column.dtype == object and not column.isna().any():
+            require_one_kind(f"X[:, {i}]", column, "Make them text: X = np.asarray(X).astype(str).")
     return pd.DataFrame(dict(zip(("user", "item"), columns, strict=True)))
 
 

@@ -114,6 +114,8 @@ class PerRatingSGD:
         require_ratings("ratings", ratings, arrays=True)
         if valid is not None:
             require_ratings("valid", valid, arrays=True)
+            if hasattr(valid, "require_rows_of") and hasattr(ratings, "user_vocab"):
+                valid.require_rows_of(ratings)
         self.rows, self.interrupted = [], False
         self._start(ratings)
         with deferred_interrupt() as interrupt:

@@ -26,6 +26,12 @@ def _judge(learner: Any, saved: Saved) -> None:
     """Raise DataError unless the run can go on with this learner's ratings and callbacks."""
     if "fit" not in saved.text:
         raise DataError("path", "was saved outside a fit", "There is nothing to resume.")
+    for side in ("user", "item"):
+        mine, its = getattr(learner.dls.valid, f"{side}_vocab"), getattr(saved, f"{side}_vocab")
+        its.require_kind(mine.ids, f"dls.{side}s")
+        if not mine.equals(its):
+            problem, cure = f"are ratings of other {side}s", "Resume with the run's own ratings."
+            raise DataError("dls", problem, cure)
     if saved.text["data"] != fingerprint(learner.dls):
         raise DataError(
             "dls",

@@ -18,7 +18,7 @@ class Implementation:
     """The functions of `module` that the protocol knows, as attributes; the others are absent."""
 
     def __init__(self, module: Any, name: str | None = None):
-        self.name = name or str(getattr(module, "__name__", module))
+        self.name = str(getattr(module, "__name__", module)) if name is None else name
         self.functions: dict[str, Callable[..., Any]] = {
             function: getattr(module, function)
             for function in getattr(module, "PROTOCOL", FUNCTIONS)
