@@ -154,8 +154,11 @@ def test_dtypes_and_places_of_tensors():
     np.testing.assert_array_equal(parameters["user_factors"], WANT["user_factors"])
 
 
-@pytest.mark.parametrize("state", [None, 3, [STATE], "model.pth", np.ones((2, 2)), FastaiModel],
-                         ids=str)  # fmt: skip
+NO_STATES = {"none": None, "number": 3, "list": [STATE], "path": "model.pth",
+             "array": np.ones((2, 2)), "class": FastaiModel}  # fmt: skip
+
+
+@pytest.mark.parametrize("state", NO_STATES.values(), ids=NO_STATES)
 def test_what_is_no_state_is_refused(state):
     with pytest.raises(UsageError, match="state: is .*state_dict"):
         convert(state, "npcf")
