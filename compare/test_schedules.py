@@ -1,10 +1,18 @@
-"""Schedules and splits against fastai's and torch's own code."""
+"""Schedules and splits against fastai's and torch's own code, and recorded ones."""
 
+import json
+import math
+from types import SimpleNamespace
+
+import mpmath
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from compare import torch_models as oracle
+from compare.limits import TRAJECTORY
+from compare.recorded import fixture
 from npcf.data import split_indices, torch_randperm
 from npcf.optim import (
     cosine,
@@ -14,7 +22,13 @@ from npcf.optim import (
     one_cycle_torch,
     step_decay,
 )
+from npcf.optim import one_cycle as one_cycle_module
 from npcf.verify import assert_same_bits
+
+RECORDINGS = sorted({name for name, _ in TRAJECTORY})
+# The one argument among the 1,250 of a recorded cycle at which the recording machine's cosine,
+# glibc's with fused multiply-add, is not the correctly rounded one.
+RECORDED_COSINE = {"0x1.2375994110d59p+1": "-0x1.4c45cfc8b3a06p-1"}
 
 
 @given(
@@ -32,6 +46,48 @@ def test_one_cycle_equals_fastais_to_the_bit(
     want = oracle.fastai_one_cycle(n_epochs, per_epoch, lr_max, div, div_final, pct, moms)
     for ours, theirs in zip(got, want, strict=True):
         assert_same_bits(ours, theirs)
+
+
+def recorded_cosine(x):
+    """The cosine of the machine that recorded, on any machine."""
+    if x.hex() in RECORDED_COSINE:
+        return float.fromhex(RECORDED_COSINE[x.hex()])
+    with mpmath.workprec(240):
+        return float(mpmath.cos(mpmath.mpf(x)))
+
+
+def recorded_cycle(name):
+    """Return (recorded lr and momentum, lr_max, the last rate that fastai noted)."""
+    with np.load(fixture(name), allow_pickle=False) as recording:
+        noted = json.loads(str(recording["hypers_json"]))["lr"]
+        lr_max = 5e-3 if name.startswith("adam") else 5.0
+        return (recording["lr"], recording["mom"]), lr_max, noted
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_schedule_equals_the_recorded_one_to_the_bit(name, monkeypatch):
+    """On every processor, given the cosine of the machine that recorded: the rest is the same."""
+    want, lr_max, noted = recorded_cycle(name)
+    cosine = SimpleNamespace(pi=math.pi, cos=recorded_cosine)
+    monkeypatch.setattr(one_cycle_module, "math", cosine)
+    got = one_cycle_fastai(len(want[0]), lr_max)
+    for ours, theirs in zip(got, want, strict=True):
+        assert_same_bits(ours, theirs)
+    assert noted == got[0][-1]
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_schedule_of_this_c_library_is_the_recorded_one_within_its_cosine_s_error(name):
+    """Two cosines, each less than a unit (2**-53 below 1) off, are less than 2**-52 apart.
+
+    1 + cos <= 2 rounds by 2**-53, so they are 2**-51 apart there, and 2**-52 |end - start| after
+    half the difference; the product rounds by 2**-53 |end - start|, the sum by 2**-53 max.  Each
+    twice: 3 * 2**-52 max in all.
+    """
+    want, lr_max, _ = recorded_cycle(name)
+    for ours, theirs in zip(one_cycle_fastai(len(want[0]), lr_max), want, strict=True):
+        apart = np.abs(ours - theirs)
+        assert apart.max() <= 3 * 2.0**-52 * theirs.max()
 
 
 @given(n=st.integers(1, 60), low=st.sampled_from([0.0, 1e-4]))

@@ -53,8 +53,10 @@ def cosine(n_steps: int, lr_max: float, lr_min: float = 0.0) -> Values:
     Source: Loshchilov & Hutter 2017; torch `CosineAnnealingLR(T_max=n_steps)` in closed form.
     """
     lr_max, lr_min = require_number("lr_max", lr_max), require_number("lr_min", lr_min)
-    t = np.arange(require_count("n_steps", n_steps))
-    values: Values = lr_min + (lr_max - lr_min) * (1 + np.cos(np.pi * t / n_steps)) / 2
+    n_steps = require_count("n_steps", n_steps)
+    # the C library's cosine, as in the other schedules: np.cos differs between processors
+    cosines = np.array([math.cos(math.pi * t / n_steps) for t in range(n_steps)])
+    values: Values = lr_min + (lr_max - lr_min) * (1 + cosines) / 2
     return values
 
 
