@@ -1,4 +1,4 @@
-"""`npcf doctor`: versions, machine, extras, and a small run of everything that must work."""
+"""`npcf doctor`: versions, machine, code paths, and a small run of everything that must work."""
 
 import argparse
 import importlib.metadata
@@ -12,6 +12,7 @@ import numpy as np
 
 import npcf
 from npcf import errors
+from npcf.commands.code_paths import code_paths
 from npcf.commands.common import add_verb, print_json
 
 LIBRARIES = ("numpy", "numba", "pandas", "tqdm", "pooch", "safetensors", "hypothesis", "torch",
@@ -30,7 +31,12 @@ def run(args: argparse.Namespace) -> int:
     if args.codes:
         print(error_codes(), end="")
         return 0
-    report = {"machine": _machine(), "libraries": _libraries(), "checks": _checks()}
+    report = {
+        "machine": _machine(),
+        "libraries": _libraries(),
+        "code paths": code_paths(),
+        "checks": _checks(),
+    }
     if args.json:
         print_json(report)
     else:
