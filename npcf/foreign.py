@@ -85,6 +85,8 @@ def read_array(argument: str, value: Any) -> NDArray[Any] | Refusal:
     if refusal is not None:
         return refusal
     try:
+        if hasattr(value, "detach") and hasattr(value, "cpu"):  # what behaves like a tensor
+            value = value.detach().cpu().numpy()
         result = np.asarray(value)
     except Exception as error:  # ragged lists, a device's array, whatever an __array__ raises
         reason = str(error).strip().partition("\n")[0]
@@ -168,7 +170,7 @@ def _unreadable(argument: str, value: Any) -> Refusal | None:
 
 def _has_array(value: Any) -> bool:
     """Whether NumPy makes more of the object than an array of one object."""
-    if isinstance(value, str | bytes) or hasattr(value, "__array__"):
+    if isinstance(value, str | bytes) or hasattr(value, "__array__") or hasattr(value, "detach"):
         return True
     if hasattr(value, "__array_interface__") or hasattr(value, "__array_struct__"):
         return True

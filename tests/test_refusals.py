@@ -287,7 +287,7 @@ FILES = [
     ("model of nothing", lambda tmp: saved(tmp, lambda c: b""), DataError, "damaged"),
     ("model cut short", lambda tmp: saved(tmp, lambda c: c[:-10]), DataError, "damaged"),
     ("model with one bit flipped", lambda tmp: saved(tmp, flip), DataError, "changed"),
-    ("model as a pickle", lambda tmp: saved(tmp, lambda c: b"\x80\x04K\x01."), DataError, "damaged"),
+    ("model as a pickle", lambda tmp: saved(tmp, lambda c: b"\x80\x04K\x01."), DataError, "pickle"),
     ("model too large", lambda tmp: saved(tmp, largest=10), DataError, "more than the allowed 10"),
     ("model into no folder", lambda tmp: training.SaveEvery(tmp / "no" / "run"), SettingError, "folder"),
     ("run of other ratings", lambda tmp: (learner().save(tmp / "run"), learner().resume(tmp / "run")),

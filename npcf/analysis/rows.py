@@ -1,6 +1,7 @@
 """From ids to rows, and from rows to predictions: what all questions to a model share."""
 
 import copy
+from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from npcf.errors import (
     require_number,
     require_pair,
 )
+from npcf.foreign import shown
 from npcf.models import PairModel
 
 UNKNOWN = ("raise", "mean", "na")
@@ -45,8 +47,10 @@ def predict_rows(
 def find_rows(vocab: Vocabulary, ids: Any, argument: str, unknown: str) -> NDArray[Any]:
     """Return the row of each id; an unknown one has row -1 ("mean") or 0 ("na"), or raises."""
     require_choice("unknown", unknown, UNKNOWN)
-    if _n_dimensions(ids) != 1:
-        raise ShapeError(argument, f"must be a list of ids, got {ids!r}", "Write [id] for one id.")
+    if not isinstance(ids, Mapping | Set) and _n_dimensions(ids) != 1:
+        raise ShapeError(
+            argument, f"must be a list of ids, got {shown(ids)}", "Write [id] for one id."
+        )
     if unknown == "mean":
         return vocab.rows_or_none(ids, argument)
     vocab.require_kind(ids, argument)
@@ -56,7 +60,7 @@ def find_rows(vocab: Vocabulary, ids: Any, argument: str, unknown: str) -> NDArr
 def _n_dimensions(ids: Any) -> int:
     try:
         return int(np.ndim(ids))
-    except ValueError:  # a list that holds lists among others; its first wrong id is named later
+    except Exception:  # a list that holds lists among others; its first wrong id is named later
         return 1
 
 

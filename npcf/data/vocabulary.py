@@ -5,7 +5,7 @@ one kind.  Everything else (floats, truth values, dates, bytes, tuples, None) is
 comes in: it could neither be saved nor be found again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from typing import Any, NoReturn
 
 import numpy as np
@@ -18,8 +18,10 @@ from npcf.errors import (
     ShapeError,
     UnknownIdError,
     UsageError,
+    as_array,
     require_choice,
 )
+from npcf.foreign import shown
 
 NA = "#na#"
 CHUNK = 2**20  # ids looked up at a time: pandas' positions take 8 bytes each
@@ -43,7 +45,7 @@ class Vocabulary:
     ):
         self.order = require_choice("order", order, ("sorted", "appearance"))
         self.na_row = bool(na_row)
-        column = _as_series(ids)
+        column = _as_series(ids, argument)
         self.kind = require_one_kind(argument, column)
         self.ids = _plain(pd.Index(column.unique()), self.kind, sort=order == "sorted")
 
@@ -70,7 +72,7 @@ class Vocabulary:
         unknown="raise": UnknownIdError names the first unknown one; unknown="na": row 0.
         """
         require_choice("unknown", unknown, ("raise", "na"))
-        ids = _as_series(ids)
+        ids = _as_series(ids, argument)
         if unknown == "na":
             self.require_na_row()
             self.require_kind(ids, argument)
@@ -84,7 +86,7 @@ class Vocabulary:
 
     def rows_or_none(self, ids: Any, argument: str = "ids") -> NDArray[np.int32]:
         """Return the row of each of `ids`, -1 where it is unknown; DTypeError for other types."""
-        ids = _as_series(ids)
+        ids = _as_series(ids, argument)
         self.require_kind(ids, argument)
         rows = self._positions(ids)
         rows[rows >= 0] += self.first_row
@@ -102,7 +104,7 @@ class Vocabulary:
 
     def require_kind(self, ids: Any, argument: str = "ids") -> None:
         """Raise DTypeError naming the first of `ids` that is of another type than the known."""
-        ids = _as_series(ids)
+        ids = _as_series(ids, argument)
         kind = kind_of(ids)
         if kind in (self.kind, "empty") or self.kind == "empty":
             return
@@ -191,11 +193,22 @@ def _is_missing(value: Any) -> bool:
     )
 
 
-def _as_series(ids: Any) -> pd.Series:
+def _as_series(ids: Any, argument: Any) -> pd.Series:
     if isinstance(ids, pd.Series):
         return ids
-    if getattr(ids, "ndim", 1) != 1 or not isinstance(ids, Iterable):
-        raise ShapeError("ids", f"must be a list of ids, got {ids!r}", "Write [id] for one id.")
+    if isinstance(ids, Mapping | Set):  # a set has no order, and a dict would be its keys
+        problem = f"must be a list of ids, got {shown(ids)}"
+        raise UsageError(str(argument), problem, f"Write list({argument}).", value=ids)
+    single = isinstance(ids, str | bytes) or not isinstance(ids, Iterable)
+    if single or getattr(ids, "ndim", 1) == 0:
+        problem = f"must be a list of ids, got {shown(ids)}"
+        raise ShapeError(str(argument), problem, "Write [id] for one id.", value=ids)
+    if getattr(ids, "ndim", 1) != 1:
+        problem = f"must be a list of ids, got {shown(ids)}"
+        cure = "Take one column of it, and the ids of the other side from another."
+        raise ShapeError(str(argument), problem, cure, value=ids)
+    if isinstance(ids, np.ma.MaskedArray):
+        ids = as_array(str(argument), ids)
     if not isinstance(ids, pd.Index | np.ndarray | pd.api.extensions.ExtensionArray):
         ids = list(ids)
         if not pd.api.types.infer_dtype(ids, skipna=False) == "integer":

@@ -12,8 +12,10 @@ create_params the book's two classes.  An Embedding's bias is (n, 1), an indexed
 same memory with or without a unit axis, so converting there and back gives the same bits, in the
 same dtype.  A model without biases has the two tables of factors only.
 
-A state is a mapping from names to arrays.  torch tensors may be handed over as they are: they are
-read through their own `detach`, `cpu` and `numpy`; torch itself is not imported.
+A state is a mapping from names to arrays, a torch module, or either in one of the usual wrappings
+(`npcf.interop.wrappings`).  torch tensors may be handed over as they are: they are detached and
+copied to the CPU, and bfloat16 becomes float32, which holds the same numbers; torch itself is not
+imported.
 """
 
 from collections.abc import Mapping
@@ -26,9 +28,11 @@ from npcf.errors import (
     DTypeError,
     ShapeError,
     UsageError,
+    no_numbers,
     require_choice,
     require_floats,
 )
+from npcf.interop.wrappings import unwrapped
 
 
 class Layout(NamedTuple):
@@ -61,16 +65,32 @@ LAYOUTS = {
 }
 
 
+ROOTS = sorted({layout.user_factors for layout in LAYOUTS.values()})
+
+
 def detect_layout(state: Mapping[str, Any]) -> str:
     """Return the name of the layout whose keys `state` has, all four or the two of factors.
 
     Raises UsageError naming what is missing or what is too much.
     """
-    have = set(state)
+    return _layout_of(unwrapped(state, ROOTS, lambda keys: _whole(keys) is not None))
+
+
+def _whole(have: set[str]) -> str | None:
+    """Return the layout that has exactly these keys, or None."""
     for name, layout in LAYOUTS.items():
         keys = list(layout.keys.values())
         if have in (set(keys), set(keys[:2])):
             return name
+    return None
+
+
+def _layout_of(state: Mapping[str, Any]) -> str:
+    """Return the layout of a mapping that is not wrapped, or raise."""
+    have = set(map(str, state))
+    whole = _whole(have)
+    if whole is not None:
+        return whole
     nearest = max(LAYOUTS, key=lambda name: len(have & set(LAYOUTS[name].keys.values())))
     wanted = set(LAYOUTS[nearest].keys.values())
     if not have & wanted:
@@ -91,10 +111,12 @@ def detect_layout(state: Mapping[str, Any]) -> str:
 def convert(state: Mapping[str, Any], to: str) -> Params:
     """Return the tables of `state`, whose layout is detected, as new arrays in the layout `to`.
 
-    Values and dtype are untouched.  Raises ShapeError, DTypeError or UsageError, naming the key.
+    Values and dtype are untouched, but that bfloat16 is widened.
+    Raises ShapeError, DTypeError or UsageError, naming the key.
     """
     target = LAYOUTS[require_choice("to", to, LAYOUTS)]
-    source = LAYOUTS[detect_layout(state)]
+    state = unwrapped(state, ROOTS, lambda keys: _whole(keys) is not None)
+    source = LAYOUTS[_layout_of(state)]
     result = {}
     for name, key in source.keys.items():
         if key in state:
@@ -108,11 +130,9 @@ def convert(state: Mapping[str, Any], to: str) -> Params:
 
 def _as_array(key: str, table: Any) -> FloatArray:
     """Return a copy of an array, or of a tensor, as a C-ordered ndarray of real floats."""
-    if hasattr(table, "detach"):
-        table = table.detach().cpu().numpy()
     array = require_floats(f"state[{key!r}]", table)
     if array.dtype.kind != "f":
-        raise DTypeError(f"state[{key!r}]", "holds complex numbers", "Tables are real.")
+        raise no_numbers(f"state[{key!r}]", array, "holds complex numbers", "float64")
     return np.array(array, order="C", subok=False)
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from npcf.errors import DataError, UsageError
 from npcf.files import replace_file, require_replaceable
+from npcf.training.other_files import recognise
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -72,9 +73,11 @@ def read(path: str | Path, largest: int = LARGEST) -> tuple[dict[str, Any], Arra
         metadata = json.loads(data[8 : 8 + length])["__metadata__"]
         content, digest = metadata[TEXT], metadata[DIGEST]
     except Exception as error:  # safetensors, JSON and UTF-8 each raise their own
-        raise DataError(
-            "path", f"{path} is damaged or was not written by npcf ({error})", "Use another copy."
-        ) from None
+        other = recognise(path, data)
+        if other is not None:
+            raise DataError("path", f"{path} {other.problem}", other.cure) from None
+        problem = f"{path} is damaged or was not written by npcf ({error})"
+        raise DataError("path", problem, "Use another copy.") from None
     if _digest(content, arrays) != digest:
         raise DataError("path", f"{path} has changed since it was written", "Use another copy.")
     try:
