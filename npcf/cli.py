@@ -1,39 +1,61 @@
-"""`npcf VERB`: thin; every line of work is somebody else's."""
+"""`npcf VERB`: the entry point; the verbs are in `npcf.commands`."""
 
 import argparse
-import os
 import sys
-import tomllib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from npcf.commands import VERBS
+from npcf.commands import config, streams
 from npcf.commands.parser import Parser
+from npcf.commands.signals import INTERRUPTED, as_interrupts
 from npcf.errors import NpcfError, SettingError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb; return the exit code: 0 done, 1 failed, 2 wrong usage."""
+    """Run one verb; return the exit code.
+
+    0 done, 1 failed, 2 wrong usage, 128 + n ended by signal n (130: Ctrl-C, 143: SIGTERM).
+    """
+    with streams.prepared() as output, as_interrupts() as signal_code:
+        try:
+            code = _exit_code(lambda: _run(argv))
+        except SystemExit as stop:  # argparse: help was asked for, or the usage is wrong
+            raise SystemExit(stop.code or _exit_code(output.finish)) from None
+        finished = _exit_code(output.finish)
+        return signal_code() if INTERRUPTED in (code, finished) else code or finished
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    parser = _parser()
+    args = parser.parse_args(argv)
+    files = [path for path in (args.config, args.verb_config) if path is not None]
+    if files:
+        for path in files:
+            config.set_defaults(parser, path)
+        args = parser.parse_args(argv)
+    return int(args.run(args))
+
+
+def _exit_code(work: Callable[[], int | None]) -> int:
+    """Do `work`; return its exit code, or that of what it raised, told in one line."""
     try:
-        args = _parser().parse_args(_with_config(list(sys.argv[1:] if argv is None else argv)))
-        code = int(args.run(args))
-        sys.stdout.flush()
-        return code
+        return work() or 0
     except NpcfError as error:
-        print(f"npcf: {error}", file=sys.stderr)
-        return 2 if isinstance(error, SettingError) else 1
+        problem, code = str(error), 2 if isinstance(error, SettingError) else 1
     except BrokenPipeError:  # the reader of a pipe has left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:  # a disk that is full, a folder that may not be written
-        print(f"npcf: {error}", file=sys.stderr)
-        return 1
+        problem, code = str(error), 1
+    except MemoryError as error:
+        problem, code = f"not enough memory ({error})", 1
     except KeyboardInterrupt:
-        print("npcf: interrupted", file=sys.stderr)
-        return 1
+        problem, code = "interrupted", INTERRUPTED
+    print(f"npcf: {problem}", file=sys.stderr)
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
+    from npcf.commands.verbs import VERBS  # inside, so that Ctrl-C while they load is one line
+
     parser = Parser(
         prog="npcf",
         description="Collaborative filtering with every gradient written out by hand.",
@@ -44,48 +66,6 @@ def _parser() -> argparse.ArgumentParser:
     for verb in VERBS:
         verb.add(verbs)
     return parser
-
-
-def _with_config(argv: list[str]) -> list[str]:
-    """Return `argv` with the options of --config FILE behind the verb, where later ones win.
-
-    A file with `[train]` and `lr = 0.01` stands for `npcf train --lr 0.01`.
-    """
-    if "--config" not in argv[:-1]:
-        return argv
-    place = argv.index("--config")
-    path, rest = argv[place + 1], argv[:place] + argv[place + 2 :]
-    names = [verb.__name__.rsplit(".", 1)[-1] for verb in VERBS]
-    verb = next((word for word in rest if word in names), None)
-    if verb is None:
-        return argv
-    behind = rest.index(verb) + 1
-    return rest[:behind] + _options(_read_config(path).get(verb, {}), verb) + rest[behind:]
-
-
-def _read_config(path: str) -> dict[str, Any]:
-    try:
-        with open(path, "rb") as file:
-            return tomllib.load(file)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingError(
-            "--config", f"{path} cannot be read ({error})", "Give a TOML file."
-        ) from None
-
-
-def _options(table: Any, verb: str) -> list[str]:
-    """Return the words of the command line that a table stands for."""
-    if not isinstance(table, dict):
-        raise SettingError("--config", f"{verb} is no table", f"Write [{verb}] and options below.")
-    words: list[str] = []
-    for name, value in table.items():
-        option = f"--{name.replace('_', '-')}"
-        if value is True:
-            words.append(option)
-        elif value is not False:
-            values = value if isinstance(value, list) else [value]
-            words += [option, *map(str, values)]
-    return words
 
 
 if __name__ == "__main__":

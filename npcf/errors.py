@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 FLOAT_DTYPES = tuple(map(np.dtype, (np.float32, np.float64, np.complex64, np.complex128)))
 
+LARGEST_COUNT = 2**63 - 1  # what an index can hold
+
 
 class NpcfError(Exception):
     """Base of all errors raised by npcf: `argument`, `position`, `value`, `cure`, `code`."""
@@ -296,8 +298,8 @@ def require_pair(argument: str, value: Any) -> tuple[Any, Any]:
     return first, second
 
 
-def require_count(argument: str, value: Any, low: int = 1) -> int:
-    """Return `value` as an int >= low, or raise."""
+def require_count(argument: str, value: Any, low: int = 1, high: float = LARGEST_COUNT) -> int:
+    """Return `value` as an int in [low, high], or raise."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
         raise SettingError(
             argument,
@@ -305,6 +307,9 @@ def require_count(argument: str, value: Any, low: int = 1) -> int:
             f"Give an int, {low} or more.",
             value=value,
         )
+    if value > high:
+        problem = f"must be at most {high}, got {shown(value)}"
+        raise SettingError(argument, problem, "Give a smaller number.", value=value)
     return int(value)
 
 

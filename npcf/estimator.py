@@ -185,5 +185,5 @@ def _generator(random_state: Any) -> np.random.Generator:
     if isinstance(random_state, np.random.Generator):
         return random_state
     if random_state is not None:
-        random_state = require_count("random_state", random_state, 0)
+        random_state = require_count("random_state", random_state, 0, np.inf)
     return np.random.default_rng(random_state)

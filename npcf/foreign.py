@@ -53,7 +53,10 @@ def kind_of(value: Any) -> str:
 def shown(value: Any) -> str:
     """Return the object as a message shows it: written out if it is short, else its kind."""
     if isinstance(value, int | float | complex | str | bytes | np.generic | list | tuple | dict):
-        words = repr(value)
+        try:
+            words = repr(value)
+        except ValueError:  # Python prints no whole number of more than 4,300 digits
+            return "a number too long to print"
         if len(words) <= SHORT and "\n" not in words:
             return words
     return kind_of(value)

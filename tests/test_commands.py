@@ -117,23 +117,6 @@ def test_train_resumes_to_the_same_numbers(work, capsys):
     assert resumed["top"] == whole["top"]
 
 
-def test_config_file_gives_defaults_that_the_command_line_overrides(tmp_path, capsys):
-    config = tmp_path / "npcf.toml"
-    config.write_text("[train]\nepochs = 1\nfactors = 3\ny_range = [0.5, 5]\njson = true\n")
-    assert main(["--config", str(config), "train", "--factors", "2"]) == 0
-    settings = json.loads(capsys.readouterr().out)["settings"]
-    assert (settings["epochs"], settings["factors"], settings["y_range"]) == (1, 2, [0.5, 5.0])
-    config.write_text("train = 3\n")
-    assert main(["--config", str(config), "train"]) == 2
-    assert "no table" in capsys.readouterr().err
-    config.write_text("[train\n")
-    assert main(["--config", str(config), "train"]) == 2
-    config.write_text("[train]\nrate = 1\n")
-    with pytest.raises(SystemExit) as raised:
-        main(["--config", str(config), "train"])
-    assert raised.value.code == 2
-
-
 @pytest.mark.parametrize("verb", ["", *VERBS, "data fetch", "data show"])
 def test_help_fits_80_columns_and_shows_an_example(verb):
     command = [sys.executable, "-m", "npcf.cli", *verb.split(), "--help"]
@@ -152,7 +135,7 @@ def test_a_pipe_whose_reader_leaves_is_quiet(work):
 
 BAD = [
     (["predict", "/no/model"], 1, "there is no file /no/model"),
-    (["predict", "{work}/ratings.csv"], 1, "damaged or was not written by npcf"),
+    (["predict", "{work}/ratings.csv"], 1, "is a table of text. The model comes first"),
     (["predict", "{work}/model", "/no/pairs.csv"], 1, "cannot be read"),
     (["predict", "{work}/model", "{work}/pairs.csv", "--clip", "5", "1"], 2, "clip"),
     (["recommend", "{work}/model", "12345"], 1, "12345 is not among the 40 known ids"),

@@ -6,7 +6,9 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -435,27 +437,27 @@ for path in sys.argv[1:]:
 
 @POSIX
 @ROOT
-def test_people_without_the_right_to_write(tmp_path):
+def test_people_without_the_right_to_write():
     """A closed folder, a folder of others, a protected file, a file of others in a sticky one."""
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
-    closed, shared, own = tmp_path / "closed", tmp_path / "shared", tmp_path / "own"
-    for folder, mode in ((closed, 0o700), (shared, 0o1777), (own, 0o300)):
-        folder.mkdir()
-        folder.chmod(mode)
-    (shared / "theirs").write_bytes(b"x")
-    (shared / "theirs").chmod(0o666)
-    (own / "protected").write_bytes(b"x")
-    (own / "protected").chmod(0o444)
-    for path in (own, own / "protected"):
-        os.chown(path, 65534, 65534)
-    paths = [closed / "m", tmp_path / "m", shared / "theirs", own / "protected", shared / "m",
-             own / "m"]  # fmt: skip
-    command = [sys.executable, "-c", NOBODY, *map(str, paths)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.stderr == ""
-    lines = done.stdout.splitlines()
+    with tempfile.TemporaryDirectory() as name:
+        top = Path(name)
+        top.chmod(0o755)
+        closed, shared, own = top / "closed", top / "shared", top / "own"
+        for folder, mode in ((closed, 0o700), (shared, 0o1777), (own, 0o300)):
+            folder.mkdir()
+            folder.chmod(mode)
+        (shared / "theirs").write_bytes(b"x")
+        (shared / "theirs").chmod(0o666)
+        (own / "protected").write_bytes(b"x")
+        (own / "protected").chmod(0o444)
+        for path in (own, own / "protected"):
+            os.chown(path, 65534, 65534)
+        paths = [closed / "m", top / "m", shared / "theirs", own / "protected", shared / "m",
+                 own / "m"]  # fmt: skip
+        command = [sys.executable, "-c", NOBODY, *map(str, paths)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.stderr == ""
+        lines = done.stdout.splitlines()
     for line, words in zip(lines, ["Permission denied", "cannot be written to (Permission denied)",
                                    "is write-protected", "is write-protected", "saved", "saved"],
                            strict=True):  # fmt: skip

@@ -6,10 +6,11 @@ import math
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from npcf.errors import UnknownIdError
+from npcf.errors import SettingError, UnknownIdError
 
 
 def add_verb(verbs: Any, name: str, summary: str, example: str, run: Any) -> Any:
@@ -21,9 +22,23 @@ def add_verb(verbs: Any, name: str, summary: str, example: str, run: Any) -> Any
         epilog=f"example: {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
+    parser.add_argument("--config", dest="verb_config", metavar="FILE", help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
     return parser
+
+
+def is_given(args: argparse.Namespace, name: str) -> bool:
+    """Whether an option is on the command line, or in the file of options."""
+    return getattr(args, name) is not None and getattr(args, name) is not False
+
+
+def require_effect(args: argparse.Namespace, names: Iterable[str], has: bool, where: str) -> None:
+    """Raise SettingError if one of the options `names` is given although it has no effect."""
+    for name in names:
+        if not has and is_given(args, name):
+            option = f"--{name.replace('_', '-')}"
+            raise SettingError(option, f"has no effect {where}", "Leave it out.")
 
 
 def read_ratings(path: str, item: str = "id") -> Any:

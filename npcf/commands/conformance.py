@@ -4,7 +4,7 @@ import argparse
 import fnmatch
 from typing import Any
 
-from npcf.commands.common import add_verb, print_json
+from npcf.commands.common import add_verb, print_json, require_effect
 from npcf.errors import SettingError, UsageError, require_count
 
 
@@ -15,32 +15,34 @@ def add(verbs: Any) -> None:
     parser.add_argument("module", nargs="?", help="dotted name of a module of plain functions")
     parser.add_argument("--list", action="store_true", help="list the laws and stop")
     parser.add_argument("--protocol", action="store_true", help="print the functions to write")
-    parser.add_argument("--max-examples", type=int, default=200, help="inputs a law (200)")
-    parser.add_argument("--laws", metavar="PATTERN", default="*",
+    parser.add_argument("--max-examples", type=int, help="inputs a law (200)")
+    parser.add_argument("--laws", metavar="PATTERN",
                         help="only laws of this name or part; * and ? are wild cards")  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, help="which inputs are drawn (0)")
+    parser.add_argument("--seed", type=int, help="which inputs are drawn (0)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the report; 1 if a law is broken."""
+    _judge_effects(args)
     suite = _suite()
     if args.protocol:
         from npcf.verify.conformance import protocol
 
         print(protocol.__doc__, end="")
         return 0
-    laws = _chosen(suite.LAWS.values(), args.laws)
+    laws = _chosen(suite.LAWS.values(), "*" if args.laws is None else args.laws)
     if args.list:
         _print_list(laws, args.json)
         return 0
     if args.module is None:
         raise SettingError("module", "is missing", "Name a module, or --list, or --protocol.")
     implementation = suite.Implementation.imported(args.module)
-    require_count("--max-examples", args.max_examples)
+    n_examples = 200 if args.max_examples is None else args.max_examples
+    require_count("--max-examples", n_examples)
     from npcf.training.progress import with_progress
     from npcf.verify.conformance import report
 
-    found = suite.run(implementation, laws, args.max_examples, random_seed=args.seed)
+    found = suite.run(implementation, laws, n_examples, random_seed=args.seed or 0)
     outcomes = list(with_progress(found, len(laws), "laws", None))
 
     if args.json:
@@ -48,6 +50,16 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(report.as_markdown(args.module, outcomes), end="")
     return int(any(outcome.status == "broken" for outcome in outcomes))
+
+
+def _judge_effects(args: argparse.Namespace) -> None:
+    """Raise SettingError at an option that --protocol or --list would not look at."""
+    runs = ("max_examples", "seed")
+    require_effect(args, (*runs, "laws", "list", "json"), not args.protocol, "with --protocol")
+    require_effect(args, runs, not args.list, "with --list")
+    if args.module is not None and (args.list or args.protocol):
+        option = "--protocol" if args.protocol else "--list"
+        raise SettingError("module", f"is not looked at with {option}", "Leave it out.")
 
 
 def _suite() -> Any:

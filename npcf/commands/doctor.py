@@ -13,7 +13,7 @@ import numpy as np
 import npcf
 from npcf import errors
 from npcf.commands.code_paths import code_paths
-from npcf.commands.common import add_verb, print_json
+from npcf.commands.common import add_verb, print_json, require_effect
 
 LIBRARIES = ("numpy", "numba", "pandas", "tqdm", "pooch", "safetensors", "hypothesis", "torch",
              "scikit-learn")  # fmt: skip
@@ -28,6 +28,7 @@ def add(verbs: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the report; 1 if a check fails."""
+    require_effect(args, ("json",), not args.codes, "with --codes, which is a page of text")
     if args.codes:
         print(error_codes(), end="")
         return 0

@@ -14,10 +14,17 @@ class Parser(argparse.ArgumentParser):
 
     words: Sequence[str] = ()
 
+    def __init__(self, **options: Any):
+        super().__init__(**{"allow_abbrev": False} | options)  # --conf is not --config
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse as ever; remember the words, for `error` knows those of its message alone."""
         self.words = sys.argv[1:] if args is None else list(args)
         return super().parse_known_args(args, namespace)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print, and let a failure be heard: argparse's own keeps quiet about a full disk."""
+        print(message, end="", file=file or sys.stderr)
 
     def error(self, message: str) -> NoReturn:
         """Print usage, the message and the nearest known word; exit with code 2."""

@@ -3,24 +3,15 @@
 import argparse
 from typing import Any
 
-from npcf.errors import UsageError
-
 PRINTED = "{:>5}  {:>11.6f}  {:>10.6f}  {:>8.5f}  {:>6.2f}s"
 HEADER = f"{'epoch':>5}  {'train_rmse*':>11}  {'valid_rmse':>10}  {'lr':>8}  {'time':>7}"
 FOOTNOTE = "* of each rating before its step, while the model moved"
-
-
-def wanted(args: argparse.Namespace) -> bool:
-    """Whether these options ask for it."""
-    return args.preset is not None or (args.rows == "touched" and args.bs == 1)
 
 
 def train(args: argparse.Namespace, dls: Any, say: Any) -> tuple[Any, Any]:
     """Train and report; return (trainer, a learner that holds the model)."""
     from npcf.training import Learner, PerRatingSGD
 
-    if args.checkpoint or args.resume:
-        raise UsageError("--checkpoint", "is for mini-batches", "Use --save: a run is short.")
     given = {"n_factors": args.factors, "lr": args.lr, "wd": args.wd, "seed": args.seed}
     if args.y_range is not None:
         given["y_range"] = tuple(args.y_range)

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from npcf.commands.common import add_verb, load_predictor, print_json
+from npcf.commands.streams import write_utf8
 from npcf.errors import DataError
 
 
@@ -29,6 +30,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(result.to_dict("records"))
     else:
+        write_utf8()
         result.to_csv(sys.stdout, index=False)
     return 0
 

@@ -3,7 +3,14 @@
 import argparse
 from typing import Any
 
-from npcf.commands.common import add_verb, load_predictor, print_table, read_ratings, typed_id
+from npcf.commands.common import (
+    add_verb,
+    load_predictor,
+    print_table,
+    read_ratings,
+    require_effect,
+    typed_id,
+)
 
 
 def add(verbs: Any) -> None:
@@ -14,15 +21,17 @@ def add(verbs: Any) -> None:
     parser.add_argument("users", nargs="*", help="user ids (default: all)")
     parser.add_argument("-n", type=int, default=10, help="items a user (default: 10)")
     parser.add_argument("--seen", metavar="PATH", help="ratings whose items are left out")
-    parser.add_argument("--item", choices=("id", "title"), default="id", help="what an item is")
+    parser.add_argument("--item", choices=("id", "title"),
+                        help="what an item of --seen is (default: id)")  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the recommendations."""
     from npcf.analysis import recommend_all
 
+    require_effect(args, ("item",), args.seen is not None, "without --seen")
     predictor = load_predictor(args.model)
     users = [typed_id(text, predictor.user_vocab, "users") for text in args.users] or None
-    seen = read_ratings(args.seen, args.item) if args.seen else None
+    seen = None if args.seen is None else read_ratings(args.seen, args.item or "id")
     print_table(recommend_all(predictor, users, args.n, seen), args.json)
     return 0

@@ -130,7 +130,7 @@ class CollabDataLoaders:
         drop_last: bool,
     ) -> "CollabDataLoaders":
         require_choice("vocabulary", vocabulary, ("all", "train"))
-        seed = None if seed is None else require_count("seed", seed, 0)
+        seed = None if seed is None else require_count("seed", seed, 0, np.inf)
         rng = np.random.default_rng(seed) if rng is None else require_rng("rng", rng)
         split_seed = int(rng.integers(2**32)) if seed is None else seed
         train, valid = split_indices(len(ratings), valid_pct, split_seed)

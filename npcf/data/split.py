@@ -14,7 +14,7 @@ def torch_randperm(n: int, seed: int) -> NDArray[np.int64]:
     torch shuffles from the front (Fisher-Yates): r[i] <-> r[i + draw % (n - i)] for i = 0 … n - 2,
     with one raw 32-bit output of MT19937 a swap, seeded by its authors' init_genrand.
     """
-    n, seed = require_count("n", n, 0), require_count("seed", seed, 0)
+    n, seed = require_count("n", n, 0), require_count("seed", seed, 0, np.inf)
     if n >= MOST or seed >= 2**32:
         raise SettingError("n", f"n < {MOST} and seed < 2**32 needed", "Split by other means.")
     # Only the legacy seeding is init_genrand; over the full range randint returns raw outputs.

@@ -31,6 +31,7 @@ from npcf.training.restoring import restore
 from npcf.training.validation_ranking import RankingMetric
 
 EVALUATION_CHUNK = 8192  # ratings predicted at a time, so that memory does not grow with the data
+MOST_STEPS = 2**31 - 1  # of one fit: the rate of each step is worked out beforehand
 
 Metric = Callable[[FloatArray, FloatArray], float] | RankingMetric
 
@@ -202,7 +203,8 @@ class Learner:
         return self._run()
 
     def _count_steps(self, n_epoch: int) -> int:
-        return require_count("n_epoch", n_epoch) * len(self.dls.train)
+        most = MOST_STEPS // len(self.dls.train)
+        return require_count("n_epoch", n_epoch, high=most) * len(self.dls.train)
 
     def _start(self, n_epoch: int, lr: Any, mom: Any, wd: Any) -> pd.DataFrame:
         if self.opt is None:

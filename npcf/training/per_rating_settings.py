@@ -60,7 +60,7 @@ PRESET_EPOCHS = {"ml-100k": 45}
 def judged(s: Settings) -> Settings:
     """Return the settings, or raise SettingError at the first that cannot be."""
     require_count("n_factors", s.n_factors)
-    require_count("seed", s.seed, 0)
+    require_count("seed", s.seed, 0, np.inf)
     require_choice("loss", s.loss, ("mse", "cross_entropy"))
     for name in ("lr", "init", "decay_counts"):
         require_number(name, getattr(s, name))

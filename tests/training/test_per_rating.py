@@ -144,8 +144,8 @@ def test_the_command_trains_saves_and_repeats_itself(tmp_path, capsys):
     assert "only rows of the batch move" in capsys.readouterr().out or os.environ.get(
         "NUMBA_DISABLE_JIT"
     )
-    assert main(["train", *options, "--checkpoint", str(path)]) == 1
-    assert "mini-batches" in capsys.readouterr().err
+    assert main(["train", *options, "--checkpoint", str(path)]) == 2
+    assert "no effect where one rating is one step" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not compiles(), reason="a minute of plain Python")

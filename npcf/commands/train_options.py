@@ -1,0 +1,134 @@
+"""The options of `npcf train`: declared, filled in, and refused where they would have no effect."""
+
+import argparse
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from npcf import models
+from npcf.commands.common import is_given, require_effect
+from npcf.commands.config import values_of
+from npcf.errors import SettingError, require_choice, require_count
+
+MODELS = {"embedding": models.DotProductBiasEmb, "create_params": models.DotProductBiasCP}
+SCHEDULES = {"one_cycle": "fit_one_cycle", "flat_cos": "fit_flat_cos", "constant": "fit"}
+DEFAULTS: dict[str, Any] = {
+    "item": "id", "model": "embedding", "sampling": "permutation", "schedule": "one_cycle",
+    "factors": 50, "epochs": 5, "lr": 5e-3, "wd": 0.1, "bs": 64, "rows": "all", "threads": 1,
+    "y_range": (0.0, 5.5), "seed": 0, "split_seed": 42, "every": 1000,
+}  # fmt: skip
+OF_THE_PRESET = ("factors", "lr", "wd", "y_range")  # not filled in
+MINI_BATCHES = ("model", "sampling", "schedule", "backend", "checkpoint", "resume", "every")
+# What may differ when a run goes on: where things lie, and who computes.  The rest is restored.
+FREE = ("data", "backend", "save", "checkpoint", "every", "resume", "json")
+
+
+def add_options(add: Any) -> None:
+    """Declare them; None stands for "not given", so that a default is told from a wish."""
+    add("--data", metavar="PATH", help="MovieLens folder or zip, csv, or - (default: planted)")
+    add("--item", choices=("id", "title"), help="what an item is (default: id)")
+    add("--model", choices=tuple(MODELS), help="form of the tables (default: embedding)")
+    add("--sampling", choices=("permutation", "replacement"),
+        help="each rating once an epoch, or as fastai draws (default: permutation)")  # fmt: skip
+    add("--schedule", choices=tuple(SCHEDULES), help="of the learning rate (default: one_cycle)")
+    add("--factors", type=int, metavar="K", help="(default: 50)")
+    add("--epochs", type=int, metavar="N", help="(default: 5)")
+    add("--lr", type=float, help="peak learning rate (default: 5e-3)")
+    add("--wd", type=float, help="weight decay, decoupled with Adam (default: 0.1)")
+    add("--bs", type=int, help="ratings a batch (default: 64)")
+    add("--rows", choices=("all", "touched"),
+        help="all: Adam; touched: SGD of the rows in the batch (default: all)")  # fmt: skip
+    add("--threads", type=int, metavar="N",
+        help="for --bs 1 --rows touched; the bits are the same (default: 1)")  # fmt: skip
+    add("--preset", metavar="NAME", help="settings by name, one rating a step: ml-100k")
+    add("--y-range", type=float, nargs=2, metavar=("LO", "HI"),
+        help="range of predictions (default: 0 5.5)")  # fmt: skip
+    add("--backend", choices=("numba", "numpy"),
+        help="compiled, or the reference (default: compiled)")  # fmt: skip
+    add("--seed", type=int, help="of tables and batches (default: 0)")
+    add("--split-seed", type=int, metavar="SEED", help="(default: 42, as fastai)")
+    add("--save", metavar="PATH", help="write the trained model to PATH")
+    add("--checkpoint", metavar="PATH", help="write the run to PATH while it goes on")
+    add("--every", type=int, metavar="N", help="steps between (default: 1000)")
+    add("--resume", action="store_true",
+        help="go on with the run in --checkpoint, with the options it was begun with")  # fmt: skip
+
+
+def per_rating_wanted(args: argparse.Namespace) -> bool:
+    """Whether one rating is one step."""
+    return args.preset is not None or (args.rows == "touched" and args.bs == 1)
+
+
+def settle(args: argparse.Namespace) -> None:
+    """Judge the options, and fill in those that were not given: before anything is read."""
+    _judge_effects(args)
+    if args.resume:
+        _take_over(args)
+    _judge_targets(args)
+    defaults = dict(DEFAULTS)
+    if args.preset is not None:
+        from npcf.training.per_rating_settings import PRESET_EPOCHS, presets
+
+        require_choice("--preset", args.preset, presets)
+        defaults["epochs"] = PRESET_EPOCHS.get(args.preset, 20)
+        for name in OF_THE_PRESET:
+            del defaults[name]
+    for name, value in defaults.items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+    for name in ("factors", "epochs", "bs", "threads", "every"):
+        if getattr(args, name) is not None:
+            require_count(f"--{name}", getattr(args, name))
+
+
+def notes(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that a run is begun with, to be saved with it."""
+    known = {action.dest for action in args.parser._actions}
+    hidden = {"help", "verb_config", "preset", "threads", *FREE} - {"data", "backend"}
+    return {name: getattr(args, name) for name in sorted(known - hidden) if is_given(args, name)}
+
+
+def _judge_effects(args: argparse.Namespace) -> None:
+    """Raise SettingError at the first option that nobody would look at."""
+    per_rating = per_rating_wanted(args)
+    if args.preset is not None:
+        fits = args.rows != "all" and args.bs in (None, 1)
+        require_effect(args, ("rows", "bs"), fits, "with --preset: one rating is one step")
+    require_effect(args, MINI_BATCHES, not per_rating, "where one rating is one step")
+    require_effect(args, ("threads",), per_rating, "without --bs 1 --rows touched, or --preset")
+    require_effect(args, ("every", "resume"), is_given(args, "checkpoint"), "without --checkpoint")
+    require_effect(args, ("item",), is_given(args, "data"), "without --data")
+
+
+def _judge_targets(args: argparse.Namespace) -> None:
+    """Raise unless what is to be saved can be, as far as can be known now."""
+    from npcf.training.container import require_writable
+
+    for name in ("save", "checkpoint"):
+        path = getattr(args, name)
+        if path is None:
+            continue
+        target = require_writable(f"--{name}", path)
+        for other in (args.data, args.config, args.verb_config):
+            if other is not None and os.path.exists(other) and os.path.exists(target):
+                if os.path.samefile(other, target):
+                    problem = f"{path} is a file that this command reads"
+                    raise SettingError(f"--{name}", problem, "Choose another name.", value=path)
+
+
+def _take_over(args: argparse.Namespace) -> None:
+    """Take the options of the saved run; one that is given must not contradict them."""
+    from npcf.training import load
+
+    saved = load(args.checkpoint).text.get("notes", {})
+    if not isinstance(saved, Mapping):
+        saved = {}
+    where = f"the options in {args.checkpoint}"
+    for name, value in values_of(args.parser, saved, where).items():
+        given = getattr(args, name)
+        if not is_given(args, name):
+            setattr(args, name, value)
+        elif name not in FREE and given != value:
+            option = f"--{name.replace('_', '-')}"
+            problem = f"is {given}, but the run in {args.checkpoint} was begun with {value}"
+            raise SettingError(option, problem, "Leave it out, or begin anew.", value=given)
