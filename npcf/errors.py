@@ -154,6 +154,20 @@ def require_floats(argument: str, array: Any, ndim: int | None = None) -> FloatA
     return result
 
 
+def require_real(argument: str, value: Any, ndim: int | None = None) -> NDArray[Any]:
+    """Return `value` as an ndarray of integers or real floats, or raise."""
+    result = as_array(argument, value)
+    if result.dtype.kind not in "iuf":
+        problem = f"dtype {result.dtype} is not a real number"
+        raise no_numbers(argument, result, problem, "float64")
+    if ndim is not None and result.ndim != ndim:
+        problem = f"needs {ndim} dimension(s), got shape {result.shape}"
+        raise ShapeError(
+            argument, problem, "Reshape it, or look whether two arguments changed places."
+        )
+    return result
+
+
 def require_ids(argument: str, ids: Any, n_rows: int, first: int = 0) -> IdArray:
     """Return `ids` as row numbers of a table with `n_rows` rows, or raise.
 
@@ -422,22 +436,25 @@ def require_trainable(params: Mapping[str, Any]) -> None:
     require_tables("params", params)
     for name, table in params.items():
         if not isinstance(table, np.ndarray) or table.dtype.kind != "f":
-            raise DTypeError(
-                f"params[{name!r}]", "is not an array of real floats", "Use float32 or float64."
-            )
+            cure = f"Convert it: np.array(params[{name!r}], dtype=np.float32)."
+            raise DTypeError(f"params[{name!r}]", "is not an array of real floats", cure)
+        if isinstance(table, np.matrix | np.ma.MaskedArray):
+            problem, cure = f"is {kind_of(table)}", f"Take its array: np.array(params[{name!r}])."
+            raise DTypeError(f"params[{name!r}]", problem, cure)
         require_floats(f"params[{name!r}]", table)
         if not table.flags.writeable:
             raise UsageError(f"params[{name!r}]", "is read-only", "Pass a copy: table.copy().")
 
 
-def require_grads(grads: Mapping[str, Any], params: Mapping[str, Any]) -> None:
-    """Raise unless `grads` has the keys, shapes and dtypes of `params`; before anything moves."""
+def require_grads(grads: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, FloatArray]:
+    """Return `grads` as arrays with the keys, shapes and dtypes of `params`, or raise."""
     require_tables("grads", grads)
     for name in sorted(params.keys() ^ grads.keys()):
         side = "has no gradient for" if name in params else "names an unknown parameter"
         raise UsageError("grads", f"{side} {name!r}", f"The parameters are {', '.join(params)}.")
+    arrays = {}
     for name, table in params.items():
-        grad = as_array(f"grads[{name!r}]", grads[name])
+        grad = arrays[name] = as_array(f"grads[{name!r}]", grads[name])
         if grad.shape != table.shape:
             raise ShapeError(
                 f"grads[{name!r}]",
@@ -450,3 +467,4 @@ def require_grads(grads: Mapping[str, Any], params: Mapping[str, Any]) -> None:
                 f"dtype {grad.dtype} is not the parameter's dtype {table.dtype}",
                 f"Cast it: grad.astype(np.{table.dtype}).",
             )
+    return arrays

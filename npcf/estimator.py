@@ -28,6 +28,7 @@ from npcf.errors import (
     ShapeError,
     require_choice,
     require_count,
+    require_real,
     spell_checked,
 )
 from npcf.interop.sklearn_inputs import judge_pairs, judge_ratings, not_fitted, text_names
@@ -103,9 +104,13 @@ class CollabRegressor:
         If all ratings are equal: 1 if every prediction is right, else 0, as in scikit-learn.
         """
         rating, pred = judge_ratings(y), self.predict(X).astype(np.float64)
-        weight = np.ones_like(rating) if sample_weight is None else np.asarray(sample_weight)
-        if not rating.shape == pred.shape == weight.shape:
-            raise ShapeError("y", f"shape {rating.shape} for {pred.shape}", "One rating a pair.")
+        weight = np.ones_like(rating)
+        if sample_weight is not None:
+            weight = require_real("sample_weight", sample_weight)
+        for name, array in (("y", rating), ("sample_weight", weight)):
+            if array.shape != pred.shape:
+                problem = f"shape {array.shape} for {len(pred)} pairs"
+                raise ShapeError(name, problem, "Give one number for each pair.")
         left = float((weight * (rating - pred) ** 2).sum())
         spread = float((weight * (rating - np.average(rating, weights=weight)) ** 2).sum())
         if spread == 0:

@@ -43,6 +43,7 @@ from npcf.errors import (
     require_choice,
     require_count,
     require_number,
+    require_real,
 )
 
 MOST_STEPS = 200
@@ -143,8 +144,7 @@ def _judge_ratings(ratings: Any, n: int) -> FloatArray:
         )
     if not n:
         raise DataError("ratings", "is empty", "Give at least one rating.")
-    if values.dtype.kind not in "iuf":
-        raise DataError("ratings", f"has dtype {values.dtype}, not numbers", "Give numbers.")
+    require_real("ratings", values)
     bad = ~np.isfinite(values)
     if bad.any():
         position = int(bad.argmax())

@@ -8,7 +8,17 @@ from numpy.typing import NDArray
 
 from npcf.data.kinds import require_ratings
 from npcf.data.ratings import Ratings
-from npcf.errors import require_choice, require_count, require_members, require_rng, spell_checked
+from npcf.errors import (
+    ShapeError,
+    as_array,
+    require_choice,
+    require_count,
+    require_ids,
+    require_members,
+    require_real,
+    require_rng,
+    spell_checked,
+)
 
 
 class Batch(NamedTuple):
@@ -29,10 +39,18 @@ class Batch(NamedTuple):
         return self.rating[:, None]
 
 
-def require_batch(batch: Any) -> Any:
-    """Return `batch` if it has ids and ratings, or raise."""
+def require_batch(batch: Any) -> Batch:
+    """Return ids and ratings of `batch` as arrays (B,), or raise."""
     cure = "Pass npcf.data.Batch(users, items, rating), three arrays (B,)."
-    return require_members("batch", batch, Batch._fields, cure)
+    require_members("batch", batch, Batch._fields, cure)
+    users, items = as_array("users", batch.users), as_array("items", batch.items)
+    rating = require_real("rating", batch.rating)
+    for name, ids in (("users", users), ("items", items)):
+        require_ids(name, ids, np.iinfo(np.int64).max)
+        if ids.ndim != 1 or ids.shape != users.shape:
+            problem = f"shape {ids.shape} is not (B,), or not that of users {users.shape}"
+            raise ShapeError(name, problem, cure)
+    return Batch(users, items, rating)
 
 
 class Epoch(NamedTuple):

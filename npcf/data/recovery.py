@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npcf._types import Params
-from npcf.errors import SettingError, ShapeError, UsageError, require_floats
+from npcf.errors import SettingError, ShapeError, UsageError, require_real
 
 CHUNK = 2**18  # pairs scored at a time
 
@@ -85,7 +85,7 @@ def _table(name: str, table: Any, truth: Params, params: Mapping[str, Any]) -> N
     if ("user_bias" in params) != ("item_bias" in params):
         raise UsageError("params", "has one bias of two", "Give both biases or none.")
     want = truth[name]
-    values = require_floats(f"params[{name!r}]", table).astype(np.float64)
+    values = require_real(f"params[{name!r}]", table).astype(np.float64)
     if values.ndim == want.ndim + 1 and values.shape[-1] == 1:
         values = values[..., 0]  # a bias table (rows, 1)
     if values.ndim != want.ndim or len(values) != len(want):

@@ -12,7 +12,8 @@ import pandas as pd
 
 from npcf._types import FloatArray
 from npcf.data.vocabulary import require_one_kind
-from npcf.errors import DataError, ShapeError, UsageError
+from npcf.errors import DataError, ShapeError, UsageError, as_array, no_numbers
+from npcf.foreign import first_object
 
 EXACT = 2.0**53
 
@@ -82,15 +83,14 @@ def judge_ratings(y: Any) -> FloatArray:
     """Return y as (n,) float64, or raise."""
     if y is None:
         raise DataError("y", "requires y to be passed, but the target y is None", "Give ratings.")
-    values = np.asarray(y)
+    values = as_array("y", y)
     if values.ndim != 1:
         raise ShapeError("y", f"must be (n,), got {values.shape}", "y.ravel() makes a column flat.")
     if values.dtype.kind == "c":
         raise DataError("y", "Complex data not supported", "Ratings are real numbers.")
-    try:
-        numbers: FloatArray = values.astype(np.float64)
-    except (TypeError, ValueError):
-        raise DataError("y", f"has dtype {values.dtype}, not numbers", "Give numbers.") from None
+    if values.dtype.kind not in "iufbO" or (values.dtype.kind == "O" and first_object(values)[1]):
+        raise no_numbers("y", values, f"has dtype {values.dtype}, not numbers", "float64")
+    numbers: FloatArray = values.astype(np.float64)
     bad = ~np.isfinite(numbers)
     if bad.any():
         position = int(bad.argmax())

@@ -122,12 +122,12 @@ def require_model(argument: str, model: Any) -> Any:
     return require_members(argument, model, ("params", "forward", "backward"), cure)
 
 
-def split_pairs(x: Any) -> tuple[Any, Any]:
+def split_pairs(x: Any, argument: str = "x") -> tuple[Any, Any]:
     """Return the two columns of `x` (B, 2): user ids (B,), item ids (B,)."""
-    x = as_array("x", x)
+    x = as_array(argument, x)
     if x.ndim != 2 or x.shape[1] != 2:
         raise ShapeError(
-            "x",
+            argument,
             f"must be (B, 2), a user id and an item id a row, got {x.shape}",
             "np.stack([users, items], axis=1) makes it.",
         )

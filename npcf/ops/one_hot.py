@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npcf._types import FloatArray
-from npcf.errors import require_floats, require_gradient, require_ids
+from npcf.errors import as_array, require_floats, require_gradient, require_ids
 from npcf.ops.caches import cached_floats, require_cache
 
 
@@ -48,6 +48,7 @@ def one_hot_forward(weight: FloatArray, ids: Any) -> tuple[FloatArray, OneHotCac
 def one_hot_backward(d_out: FloatArray, cache: OneHotCache) -> FloatArray:
     """Map d_out (B, K) to d_weight (N, K) = H.T @ d_out."""
     matrix = cached_floats("cache.one_hot", require_cache(cache, OneHotCache).one_hot, ndim=2)
-    d_out = require_gradient(d_out, (len(matrix), *np.shape(d_out)[-1:]), matrix.dtype)
+    d_out = as_array("d_out", d_out)
+    d_out = require_gradient(d_out, (len(matrix), *d_out.shape[-1:]), matrix.dtype)
     d_weight: FloatArray = matrix.T @ d_out
     return d_weight

@@ -13,9 +13,9 @@ from npcf._types import FloatArray
 from npcf.data import CollabDataLoaders
 from npcf.data.batches import require_batch
 from npcf.data.kinds import require_loaders
-from npcf.errors import DivergenceError, as_array, require_count, spell_checked
+from npcf.errors import DivergenceError, require_count, spell_checked
 from npcf.models import PairModel
-from npcf.models.pair_model import require_model
+from npcf.models.pair_model import require_model, split_pairs
 from npcf.optim import constant, fastai_adam, flat_cosine, one_cycle_fastai
 from npcf.training import checkpoint, container
 from npcf.training.arguments import require_options
@@ -157,7 +157,7 @@ class Learner:
         They have the bits of `model(pairs)`: the reference computes them, unless a module was
         given as `backend`.  One pass forward is bound by memory, and gains nothing compiled.
         """
-        pairs = as_array("pairs", pairs)
+        pairs = np.stack(split_pairs(pairs, "pairs"), axis=1)
         backend = self.backend if isinstance(self.backend, ModuleType) else ops
         chunks = range(0, max(len(pairs), 1), EVALUATION_CHUNK)
         parts = [
@@ -168,7 +168,7 @@ class Learner:
 
     def step(self, batch: Any) -> float:
         """Take one optimiser step on `batch`; return its loss before the step."""
-        require_batch(batch)
+        batch = require_batch(batch)
         pairs, backend = np.stack([batch.users, batch.items], axis=1), self.operations
         pred, cache = self.model.forward(pairs, backend=backend)
         loss, loss_cache = self.loss_func.forward(pred, batch.rating, backend=backend)

@@ -3,14 +3,11 @@
 import numpy as np
 
 from npcf._types import FloatArray
-from npcf.errors import EmptyBatchError, as_array, no_numbers, require_same_shape
+from npcf.errors import EmptyBatchError, require_real, require_same_shape
 
 
 def _errors(pred: FloatArray, rating: FloatArray) -> FloatArray:
-    pred, rating = as_array("pred", pred), as_array("rating", rating)
-    for name, array in (("pred", pred), ("rating", rating)):
-        if array.dtype.kind not in "iuf":
-            raise no_numbers(name, array, f"dtype {array.dtype} is not a real number", "float64")
+    pred, rating = require_real("pred", pred), require_real("rating", rating)
     require_same_shape(pred=pred, rating=rating)
     if pred.size == 0:
         raise EmptyBatchError("pred", "an empty set has no mean error", "Give at least one rating.")

@@ -12,6 +12,7 @@ import numpy as np
 
 from npcf import ops
 from npcf._types import FloatArray, Params
+from npcf.data.batches import require_batch
 from npcf.errors import DivergenceError
 from npcf.models import PairModel
 from npcf.verify.allowances import CENTRAL_STEP, COMPLEX_STEP, OVERFLOW, allowances
@@ -73,6 +74,7 @@ def check_model(
 def _probe(model: PairModel, batch: Any) -> Probe:
     probe = copy.copy(model)
     probe.params = {name: table.astype(np.float64) for name, table in model.params.items()}
+    batch = require_batch(batch)
     pairs = np.stack([batch.users, batch.items], axis=1).astype(np.int64)
     named = {"user": np.unique(pairs[:, 0]), "item": np.unique(pairs[:, 1])}
     rows = {name: named[name.split("_")[0]] for name in probe.params}

@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from npcf._types import FloatArray
-from npcf.errors import DivergenceError, DTypeError, ShapeError, UsageError, require_floats
+from npcf.errors import (
+    DivergenceError,
+    DTypeError,
+    ShapeError,
+    UsageError,
+    as_array,
+    require_floats,
+)
 
 
 def as_vjp(
@@ -57,7 +64,7 @@ class Subject:
 
     def out(self, x: FloatArray) -> FloatArray:
         """Return f at x, flattened: (M,), of the dtype that f returns."""
-        result = np.asarray(self._f(*self._at(x)))
+        result = as_array("f", self._f(*self._at(x)))
         if result.shape != self.shape:
             raise ShapeError(
                 "f", f"returned {result.shape} after {self.shape}", "It must not change shape."
@@ -88,11 +95,13 @@ class Subject:
                 f"returned {len(grads)} gradients for {len(self._floats)} float inputs",
                 "Return one for each, in their order; None for what has no gradient.",
             )
-        for grad, (name, shape) in zip(grads, self.arrays, strict=True):
-            if np.shape(grad) != shape or np.asarray(grad).dtype.kind not in "iuf":
+        names = [f"vjp's gradient of {name}" for name, _ in self.arrays]
+        grads = [as_array(name, grad) for name, grad in zip(names, grads, strict=True)]
+        for grad, name, (_, shape) in zip(grads, names, self.arrays, strict=True):
+            if grad.shape != shape or grad.dtype.kind not in "iuf":
                 raise ShapeError(
-                    f"vjp's gradient of {name}",
-                    f"is {np.asarray(grad).dtype} {np.shape(grad)}, and the input {shape}",
+                    name,
+                    f"is {grad.dtype} {grad.shape}, and the input {shape}",
                     "A gradient has the shape of its input.",
                 )
         return np.concatenate([np.asarray(grad, np.float64).ravel() for grad in grads])
@@ -109,7 +118,7 @@ class Subject:
     def _first_call(self) -> FloatArray:
         """Return f at the inputs, having looked at all that can be wrong with f."""
         given = self._at(self.x)
-        result = np.asarray(self._f(*given))
+        result = as_array("f", self._f(*given))
         for i, (before, after) in enumerate(zip(self._inputs, given, strict=True)):
             if not np.array_equal(before, after, equal_nan=before.dtype.kind == "f"):
                 raise UsageError(f"inputs[{i}]", "was changed by f", "f must leave it as it is.")
@@ -130,7 +139,7 @@ class Subject:
 
 def _judge(i: int, value: Any) -> Any:
     """Return one input as an array: float64, or integers as they are."""
-    array = np.asarray(value)
+    array = as_array(f"inputs[{i}]", value)
     if array.dtype.kind in "iub":
         return array
     array = require_floats(f"inputs[{i}]", array)
