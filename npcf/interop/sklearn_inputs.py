@@ -12,8 +12,8 @@ import pandas as pd
 
 from npcf._types import FloatArray
 from npcf.data.vocabulary import require_one_kind
-from npcf.errors import DataError, ShapeError, UsageError, as_array, no_numbers
-from npcf.foreign import first_object
+from npcf.errors import DataError, ShapeError, UsageError, as_array
+from npcf.foreign import dtype_cure, first_object
 
 EXACT = 2.0**53
 
@@ -89,7 +89,8 @@ def judge_ratings(y: Any) -> FloatArray:
     if values.dtype.kind == "c":
         raise DataError("y", "Complex data not supported", "Ratings are real numbers.")
     if values.dtype.kind not in "iufbO" or (values.dtype.kind == "O" and first_object(values)[1]):
-        raise no_numbers("y", values, f"has dtype {values.dtype}, not numbers", "float64")
+        cure = dtype_cure("y", values, "float64")
+        raise DataError("y", f"has dtype {values.dtype}, not numbers", cure)
     numbers: FloatArray = values.astype(np.float64)
     bad = ~np.isfinite(numbers)
     if bad.any():
