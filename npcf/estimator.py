@@ -109,7 +109,7 @@ class CollabRegressor:
             weight = require_real("sample_weight", sample_weight)
         for name, array in (("y", rating), ("sample_weight", weight)):
             if array.shape != pred.shape:
-                problem = f"shape {array.shape} for {len(pred)} pairs"
+                problem = f"shape {array.shape} for {pred.shape}"
                 raise ShapeError(name, problem, "Give one number for each pair.")
         left = float((weight * (rating - pred) ** 2).sum())
         spread = float((weight * (rating - np.average(rating, weights=weight)) ** 2).sum())
