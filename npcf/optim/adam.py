@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from npcf._atomic import Change, assign
 from npcf._types import Grads, Params
-from npcf.errors import require_grads, require_number, require_pair, spell_checked
+from npcf.errors import require_count, require_number, require_pair, spell_checked
 from npcf.optim.optimizer import Optimizer, PerParameter, Touched
 
 
@@ -54,7 +55,6 @@ class Adam(Optimizer):
         self.lr: Any = lr
         self.weight_decay: Any = weight_decay
         self.betas, self.eps, self.decoupled = betas, eps, decoupled
-        self.t = 0
         self.m, self.v = self._zeros(), self._zeros()
         self._judge_settings()
 
@@ -67,17 +67,25 @@ class Adam(Optimizer):
     def momentum(self, value: float) -> None:
         self.betas = (float(value), self.betas[1])  # a NumPy float64 would promote float32
 
-    def step(self, grads: Grads, touched: Touched | None = None) -> None:
-        """Update every parameter in place from `grads`, which has the keys of `params`."""
-        self._judge_settings()
-        require_grads(grads, self.params)
+    @property
+    def t(self) -> int:
+        """How many steps have been taken."""
+        return int(self.counts["t"][0])
+
+    @t.setter
+    def t(self, value: int) -> None:
+        self.counts["t"][0] = require_count("t", value, 0)
+
+    def changes(self, grads: Grads, touched: Touched | None = None) -> list[Change]:
+        """Return what one step with `grads`, which has the keys of `params`, assigns."""
+        self._judge(grads)
         lrs, decays = self._numbers("lr"), self._numbers("weight_decay")
-        beta1, beta2 = self.betas
-        self.t += 1
-        m_scale, v_scale = 1 / (1 - beta1**self.t), 1 / (1 - beta2**self.t)
-        for name, w in self.params.items():
-            g, m, v = grads[name], self.m[name], self.v[name]
-            lr, wd = lrs[name], decays[name]
+        (beta1, beta2), t = self.betas, self.t + 1
+        m_scale, v_scale = 1 / (1 - beta1**t), 1 / (1 - beta2**t)
+        changes = [assign(self.counts["t"], 0, t)]
+        for name in self.params:
+            w, m, v = (self._copy(changes, state, name) for state in ("params", "m", "v"))
+            g, lr, wd = grads[name], lrs[name], decays[name]
             if self.decoupled and wd:
                 w *= 1 - lr * wd
             elif wd:
@@ -87,6 +95,7 @@ class Adam(Optimizer):
             v *= beta2
             v += (1 - beta2) * g * g
             w -= lr * m_scale * m / (np.sqrt(v_scale * v) + self.eps)
+        return changes
 
     def _judge_settings(self) -> None:
         for name in ("lr", "weight_decay"):

@@ -10,12 +10,14 @@ gradient and most of them are zero; "touched_rows" are the rows that a batch nam
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from itertools import combinations
 from types import EllipsisType
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from npcf._atomic import Change, assign, in_one_go
 from npcf._types import FloatArray, Grads, IdArray, Params
 from npcf.errors import (
     DTypeError,
@@ -23,6 +25,7 @@ from npcf.errors import (
     ShapeError,
     UsageError,
     require_count,
+    require_grads,
     require_ids,
     require_number,
     require_trainable,
@@ -36,6 +39,13 @@ Touched = Mapping[str, Any]  # parameter name -> row numbers, in any order, repe
 Rows = EllipsisType | IdArray  # an index: everything, or distinct rows
 
 
+class _Spare(dict[tuple[str, str], Any]):
+    """Memory for the next step, which copies and pickles leave behind."""
+
+    def __reduce__(self) -> Any:
+        return type(self), ()
+
+
 class Optimizer(ABC):
     """Holds `params`, and gives and takes back the state that a checkpoint must keep.
 
@@ -44,6 +54,10 @@ class Optimizer(ABC):
     `LAZY_STATES` are there for all parameters, or, before the first step that needs them, for
     none.  Settings and state arrays put into a fresh optimiser over copies of the parameters
     continue with the same bits.
+
+    A rule is a subclass with `changes`: what one step would assign.  `step` makes all of these
+    changes at once, so that parameters, state and counts are always those of the same step,
+    whatever interrupts it.
     """
 
     SETTINGS: ClassVar[tuple[str, ...]] = ("lr", "weight_decay")
@@ -55,13 +69,19 @@ class Optimizer(ABC):
     def __init__(self, params: Params):
         require_trainable(params)
         self.params = params
+        self.counts = {name: np.zeros(1, np.int64) for name in self.COUNTS}
+        self._spare = _Spare()
 
-    @abstractmethod
     def step(self, grads: Grads, touched: Touched | None = None) -> None:
         """Update the parameters in place from `grads`, which has the keys of `params`.
 
         `touched` maps each name to the rows of the batch; with rows="all_rows" it is not read.
         """
+        in_one_go(*self.changes(grads, touched))
+
+    @abstractmethod
+    def changes(self, grads: Grads, touched: Touched | None = None) -> list[Change]:
+        """Return what one step assigns; nothing has changed yet."""
 
     def state_arrays(self) -> Arrays:
         """Return the state by flat names; the arrays are the optimiser's own, not copies."""
@@ -81,11 +101,65 @@ class Optimizer(ABC):
         }
         _judge_state(arrays, wanted, self.COUNTS)
         counts = {name: require_count(name, arrays[name][()], 0) for name in self.COUNTS}
-        for name, count in counts.items():
-            setattr(self, name, count)
+        changes = [assign(self.counts[name], 0, count) for name, count in counts.items()]
         for state in (*self.STATES, *self.LAZY_STATES):
             held = [name for name in self.params if f"{state}/{name}" in wanted]
-            setattr(self, state, {name: np.array(arrays[f"{state}/{name}"]) for name in held})
+            copies = {name: np.array(arrays[f"{state}/{name}"]) for name in held}
+            changes.append(assign(vars(self), state, copies))
+        in_one_go(*changes)
+
+    def take_settings(self, other: "Optimizer") -> list[Change]:
+        """Return the changes after which this optimiser has the settings of `other`, its copy.
+
+        Settings that are the same object in both are left alone.
+        """
+        mine, others = vars(self), vars(other)
+        changed = [s for s in self.SETTINGS if s in others and others[s] is not mine.get(s)]
+        return [assign(mine, name, others[name]) for name in changed]
+
+    def judge_arrays(self) -> None:
+        """Raise unless parameters and states are arrays that belong together.
+
+        ShapeError names a state that is not shaped as its parameter, as after new users have come.
+        Reads what the mappings hold, and brings nothing up to date.
+        """
+        params = _held("opt.params", self.params)
+        require_trainable(params)
+        require_apart(params)
+        for state in (*self.STATES, *self.LAZY_STATES):
+            arrays = _held(f"opt.{state}", getattr(self, state))
+            if arrays or state in self.STATES:
+                require_state(f"opt.{state}", arrays, params)
+
+    def _judge(self, grads: Grads) -> None:
+        """Raise unless a step can be taken with these gradients."""
+        self._judge_settings()
+        self.judge_arrays()
+        require_grads(grads, self.params)
+
+    @abstractmethod
+    def _judge_settings(self) -> Any:
+        """Raise unless every setting is in its range."""
+
+    def _copy(self, changes: list[Change], state: str, name: str, rows: Rows = ...) -> FloatArray:
+        """Return a copy of rows of an array to work in; `changes` gets what puts it back.
+
+        A state that is not there yet is zero.  Memory is kept for the next step.
+        """
+        arrays, key = getattr(self, state), (state, name)
+        if name not in arrays:
+            copy = np.zeros_like(self.params[name])
+            changes.append(assign(arrays, name, copy))
+        elif rows is not ...:
+            copy = arrays[name][rows]
+            changes.append(assign(arrays[name], rows, copy))
+        else:
+            array, copy = arrays[name], self._spare.pop(key, None)
+            if copy is None or copy.shape != array.shape or copy.dtype != array.dtype:
+                copy = np.empty(array.shape, array.dtype)
+            copy[...] = array
+            changes += [assign(array, ..., copy), assign(self._spare, key, copy)]
+        return copy
 
     def _zeros(self) -> Params:
         return {name: np.zeros_like(table) for name, table in self.params.items()}
@@ -135,10 +209,39 @@ def moving_rows(rows: str, touched: Touched | None, params: Params) -> dict[str,
     }
 
 
-def put(table: FloatArray, rows: Rows, values: FloatArray) -> None:
-    """Write `values` back; with all rows they are a view of `table`, and there already."""
-    if rows is not ...:
-        table[rows] = values
+def require_state(
+    argument: str, arrays: Mapping[str, Any], params: Mapping[str, FloatArray]
+) -> None:
+    """Raise unless `arrays` has an array like its own for each parameter."""
+    cure = "Make a new optimiser over the tables as they are; a Learner does so if opt is None."
+    for name in sorted(params.keys() ^ arrays.keys()):
+        side = "has nothing for" if name in params else "names an unknown parameter"
+        raise UsageError(argument, f"{side} {name!r}", cure)
+    for name, table in params.items():
+        array, named = arrays[name], f"{argument}[{name!r}]"
+        if not isinstance(array, np.ndarray) or array.dtype != table.dtype:
+            raise DTypeError(named, f"is not an array of {table.dtype}, as its parameter", cure)
+        if array.shape != table.shape:
+            problem = f"shape {array.shape} is not {table.shape}, that of its parameter"
+            raise ShapeError(named, problem, cure)
+        if not array.flags.writeable:
+            raise UsageError(named, "is read-only", "Pass a copy: array.copy().")
+
+
+def require_apart(arrays: Mapping[str, FloatArray]) -> None:
+    """Raise unless each array has memory of its own: of two updates of one number one is lost."""
+    for (first, a), (second, b) in combinations(arrays.items(), 2):
+        if np.may_share_memory(a, b) and np.shares_memory(a, b):
+            problem = f"shares memory with params[{first!r}]"
+            raise UsageError(f"params[{second!r}]", problem, "Give each parameter an array.")
+
+
+def _held(argument: str, arrays: Any) -> Mapping[str, Any]:
+    """Return what a mapping holds, whatever reading from it does, or raise if it is none."""
+    if not isinstance(arrays, Mapping):
+        problem = f"is a {type(arrays).__name__}, not a mapping of names to arrays"
+        raise UsageError(argument, problem, "Make a new optimiser over the tables.")
+    return dict(dict.items(arrays)) if isinstance(arrays, dict) else arrays
 
 
 def _judge_state(

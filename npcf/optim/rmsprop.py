@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from npcf._atomic import Change
 from npcf._types import FloatArray, Grads, Params
-from npcf.errors import require_grads, require_number, spell_checked
+from npcf.errors import require_number, spell_checked
 from npcf.optim.optimizer import Optimizer, PerParameter, Touched
 
 
@@ -58,37 +59,35 @@ class RMSProp(Optimizer):
         self.buffers: Params = {}  # empty until the first step with momentum
         self._judge_settings()
 
-    def step(self, grads: Grads, touched: Touched | None = None) -> None:
-        """Update every parameter in place from `grads`, which has the keys of `params`."""
-        self._judge_settings()
-        require_grads(grads, self.params)
+    def changes(self, grads: Grads, touched: Touched | None = None) -> list[Change]:
+        """Return what one step with `grads`, which has the keys of `params`, assigns."""
+        self._judge(grads)
         lrs, decays = self._numbers("lr"), self._numbers("weight_decay")
-        if self.centered and not self.averages:
-            self.averages = self._zeros()
-        if self.momentum and not self.buffers:
-            self.buffers = self._zeros()
-        for name, w in self.params.items():
-            g, lr, wd = grads[name], lrs[name], decays[name]
+        changes: list[Change] = []
+        for name in self.params:
+            w, lr, wd = self._copy(changes, "params", name), lrs[name], decays[name]
+            g = grads[name]
             if self.decoupled and wd:
                 w *= 1 - lr * wd
             elif wd:
                 g = g + wd * w
-            g = g / (np.sqrt(self._mean_square(name, g)) + self.eps)
+            g = g / (np.sqrt(self._mean_square(changes, name, g)) + self.eps)
             if self.momentum:
-                buf = self.buffers[name]
+                buf = self._copy(changes, "buffers", name)
                 buf *= self.momentum
                 buf += g
                 g = buf
             w -= lr * g
+        return changes
 
-    def _mean_square(self, name: str, g: FloatArray) -> FloatArray:
+    def _mean_square(self, changes: list[Change], name: str, g: FloatArray) -> FloatArray:
         """Move the running averages; return that of g**2, or the variance around that of g."""
-        v = self.v[name]
+        v = self._copy(changes, "v", name)
         v *= self.alpha
         v += (1 - self.alpha) * g * g
         if not self.centered:
             return v
-        a = self.averages[name]
+        a = self._copy(changes, "averages", name)
         a *= self.alpha
         a += (1 - self.alpha) * g
         variance: FloatArray = np.maximum(v - a * a, 0)

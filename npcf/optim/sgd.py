@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from npcf._atomic import Change
 from npcf._types import FloatArray, Grads, Params
-from npcf.errors import SettingError, require_choice, require_grads, require_number, spell_checked
+from npcf.errors import SettingError, require_choice, require_number, spell_checked
 from npcf.optim.optimizer import (
     ROWS,
     Optimizer,
@@ -13,7 +14,6 @@ from npcf.optim.optimizer import (
     Rows,
     Touched,
     moving_rows,
-    put,
 )
 
 
@@ -77,35 +77,36 @@ class SGD(Optimizer):
         self.buffers: Params = {}  # empty until the first step with momentum
         self._judge_settings()
 
-    def step(self, grads: Grads, touched: Touched | None = None) -> None:
-        """Update in place from `grads`, which has the keys of `params`; `touched` has the rows."""
-        self._judge_settings()
-        require_grads(grads, self.params)
+    def changes(self, grads: Grads, touched: Touched | None = None) -> list[Change]:
+        """Return what one step with `grads`, which has the keys of `params`, assigns."""
+        self._judge(grads)
         lrs, decays = self._numbers("lr"), self._numbers("weight_decay")
         moving = moving_rows(self.rows, touched, self.params)
-        for name, table in self.params.items():
+        changes: list[Change] = []
+        for name in self.params:
             rows, lr, wd = moving[name], lrs[name], decays[name]
-            w, g = table[rows], np.asarray(grads[name])[rows]
+            w, g = self._copy(changes, "params", name, rows), np.asarray(grads[name])[rows]
             if self.decoupled and wd:
                 w *= 1 - lr * wd
             elif wd:
                 g = g + wd * w
             if self.momentum:
-                g = self._with_momentum(name, rows, g)
+                g = self._with_momentum(changes, name, rows, g)
             w -= lr * g
-            put(table, rows, w)
+        return changes
 
-    def _with_momentum(self, name: str, rows: Rows, g: FloatArray) -> FloatArray:
+    def _with_momentum(
+        self, changes: list[Change], name: str, rows: Rows, g: FloatArray
+    ) -> FloatArray:
         """Move the buffer, and return what takes the gradient's place."""
-        if name not in self.buffers:
-            self.buffers[name] = np.zeros_like(self.params[name])
-            self.buffers[name][rows] = g
-            buf = self.buffers[name][rows]
+        first = name not in self.buffers
+        buf = self._copy(changes, "buffers", name, rows)
+        if first:
+            buf[rows] = g
+            buf = buf[rows]
         else:
-            buf = self.buffers[name][rows]
             buf *= self.momentum
             buf += (1 - self.dampening) * g
-            put(self.buffers[name], rows, buf)
         return g + self.momentum * buf if self.nesterov else buf
 
     def _judge_settings(self) -> None:

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from npcf._atomic import Change, assign
 from npcf._types import Grads, Params
-from npcf.errors import SettingError, require_grads, require_number, spell_checked
+from npcf.errors import SettingError, require_count, require_number, spell_checked
 from npcf.optim.adam import judge_betas
-from npcf.optim.optimizer import Optimizer, PerParameter, Touched, moving_rows, put
+from npcf.optim.optimizer import Optimizer, PerParameter, Touched, moving_rows
 
 
 class SparseAdam(Optimizer):
@@ -47,7 +48,6 @@ class SparseAdam(Optimizer):
         super().__init__(params)
         self.lr: Any = lr
         self.betas, self.eps = betas, eps
-        self.t = 0
         self.m, self.v = self._zeros(), self._zeros()
         self._judge_settings()
 
@@ -75,22 +75,31 @@ class SparseAdam(Optimizer):
                 value=value,
             )
 
-    def step(self, grads: Grads, touched: Touched | None = None) -> None:
-        """Update the rows that `touched` names, in place, from `grads`."""
+    @property
+    def t(self) -> int:
+        """How many steps have been taken."""
+        return int(self.counts["t"][0])
+
+    @t.setter
+    def t(self, value: int) -> None:
+        self.counts["t"][0] = require_count("t", value, 0)
+
+    def changes(self, grads: Grads, touched: Touched | None = None) -> list[Change]:
+        """Return what one step with `grads` assigns to the rows that `touched` names."""
         lrs = self._judge_settings()
-        require_grads(grads, self.params)
+        self._judge(grads)
         moving = moving_rows(self.rows, touched, self.params)
-        beta1, beta2 = self.betas
-        self.t += 1
-        correction = math.sqrt(1 - beta2**self.t) / (1 - beta1**self.t)
-        for name, table in self.params.items():
+        (beta1, beta2), t = self.betas, self.t + 1
+        correction = math.sqrt(1 - beta2**t) / (1 - beta1**t)
+        changes = [assign(self.counts["t"], 0, t)]
+        for name in self.params:
             rows, step_size = moving[name], lrs[name] * correction
-            g, m, v = np.asarray(grads[name])[rows], self.m[name][rows], self.v[name][rows]
+            w, m, v = (self._copy(changes, state, name, rows) for state in ("params", "m", "v"))
+            g = np.asarray(grads[name])[rows]
             m += (1 - beta1) * (g - m)
             v += (1 - beta2) * (g * g - v)
-            put(self.m[name], rows, m)
-            put(self.v[name], rows, v)
-            put(table, rows, table[rows] - step_size * (m / (np.sqrt(v) + self.eps)))
+            w -= step_size * (m / (np.sqrt(v) + self.eps))
+        return changes
 
     def _judge_settings(self) -> dict[str, float]:
         lrs = self._numbers("lr")
