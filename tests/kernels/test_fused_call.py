@@ -105,7 +105,7 @@ def test_an_interrupted_flush_goes_on_where_it_was(monkeypatch):
     monkeypatch.setattr(room, "FLUSH_SLICE", 40)
     fused = trainer_for(opt, deferred=True)
     fused.run(*arguments)
-    calls, loop = [], fused.call._loop
+    calls, loop = [], fused.call._call
 
     def interrupted(*given):
         calls.append(given)
@@ -113,7 +113,7 @@ def test_an_interrupted_flush_goes_on_where_it_was(monkeypatch):
             raise KeyboardInterrupt
         return loop(*given)
 
-    fused.call._loop = interrupted
+    fused.call._call = interrupted
     with pytest.raises(KeyboardInterrupt):
         fused.flush()
     assert fused.pending == 20

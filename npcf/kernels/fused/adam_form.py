@@ -1,14 +1,15 @@
 """`npcf.optim.Adam` as compiled loops take it: numbers for each step, and what absent rows miss."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
 import numpy as np
 
+from npcf._atomic import Change
 from npcf._types import FloatArray, Params
 from npcf.kernels.fused.adam import ADAM_NUMBERS, AdamTable, adam_steps
-from npcf.kernels.fused.form import NAMES, Form, Run, enlarged, tables_of
+from npcf.kernels.fused.form import NAMES, Form, Run, enlarged
 from npcf.kernels.fused.moment_tables import TERMS, Spans, empty_spans, extend, grown_spans
 
 LEAST_EPS = {np.dtype(np.float32): 1e-20, np.dtype(np.float64): 1e-150}
@@ -20,8 +21,9 @@ class AdamForm(Form):
     longest = 2**16  # in a longer one, B1 over a long range would lose digits
     steps = adam_steps
 
-    def __init__(self, optimizer: Any):
-        super().__init__(optimizer)
+    def __init__(self, optimizer: Any, bound: Any):
+        super().__init__(optimizer, bound)
+        self.eps = float(optimizer.eps)
         self.moments = np.empty((len(NAMES), 0, TERMS[self.dtype]))
         self.spans: Spans = empty_spans(0, self._beta2, self.dtype)
         self._corrected: tuple[Run, tuple[FloatArray, FloatArray]] | None = None
@@ -64,24 +66,30 @@ class AdamForm(Form):
         }
         return np.stack(np.broadcast_arrays(*(columns[c] for c in ADAM_NUMBERS)), axis=1)
 
-    def prepare(self, run: Run) -> None:
+    def prepare(self, run: Run) -> list[Change]:
         """Keep eps, which holds until rows that wait have made up; m and v are there already."""
         self.eps = float(self.optimizer.eps)
+        return []
 
-    def finish(self, run: Run, taken: int) -> None:
-        """Count the steps."""
-        self.optimizer.t += taken
+    @property
+    def counter(self) -> Any:
+        """Adam counts for the bias correction."""
+        return self.bound.counts["t"]
 
-    def tables(self, gradients: Mapping[str, FloatArray], numbers: Params | None) -> list[Any]:
+    def tables(
+        self,
+        views: Mapping[str, Params],
+        gradients: Sequence[FloatArray],
+        numbers: Params | None,
+    ) -> list[Any]:
         """Return four AdamTables."""
-        m, v = tables_of(self.optimizer.m), tables_of(self.optimizer.v)
         none = np.empty((0, len(ADAM_NUMBERS)), self.dtype)
         return [
             AdamTable(
-                table,
-                m[name],
-                v[name],
-                gradients[name],
+                views["params"][name],
+                views["m"][name],
+                views["v"][name],
+                gradient,
                 none if numbers is None else numbers[name],
                 self.dtype.type(self.eps),
                 1 / max(self.eps, LEAST_EPS[self.dtype]),
@@ -90,18 +98,10 @@ class AdamForm(Form):
                 self.moments[first],
                 p >= 2 and first == self.alike[p - 2],
             )
-            for p, ((name, table), first) in enumerate(
-                zip(self.params.items(), self.alike, strict=True)
+            for p, (name, gradient, first) in enumerate(
+                zip(NAMES, gradients, self.alike, strict=True)
             )
         ]
-
-    def waiting(self, marks: Any, now: int) -> Any:
-        """W of a row waits even for the step of its mark, unless the mark is not positive."""
-        return np.where(marks > 0, marks - 1, -marks) < now
-
-    def settled(self, now: int) -> int:
-        """Say that w has made step `now`."""
-        return -now
 
     def shared(self) -> tuple[Any, ...]:
         """Return the spans."""
@@ -128,12 +128,12 @@ class AdamForm(Form):
             self._corrected = run, (1 / (1 - m_left), 1 / (1 - v_left))
         return self._corrected[1]
 
-    def _grow(self, steps: int) -> bool:
-        grown = super()._grow(steps)
+    def _grow(self, steps: int) -> None:
+        super()._grow(steps)
         if self.moments.shape[1] < self.capacity + 1:
-            self.moments = enlarged(
-                self.moments, (len(NAMES), self.capacity + 1, TERMS[self.dtype])
-            )
-            self.moments[:, 0] = 0
+            shape = (len(NAMES), self.capacity + 1, TERMS[self.dtype])
+            moments = enlarged(self.moments, shape)
+            moments[:, 0] = 0
+            self.moments = moments
+        if self.spans.inside.size < self.capacity + 1:
             self.spans = grown_spans(self.spans, self.capacity, self._beta2, self.dtype)
-        return grown

@@ -35,8 +35,8 @@ class Side(NamedTuple):
     factors: Array  # (N, K)
     bias: Array  # (N, 1)
     marks: Array  # (N, 2) int32
-    rows: Array  # (B,) the distinct rows of the batch
-    since: Array  # (B,) the step of which each distinct row was last part
+    rows: Array  # (B or more,) the distinct rows of the batch
+    since: Array  # (B or more,) the step of which each distinct row was last part
     slots: Array  # (B,) the number of each rating's row among the distinct ones
     d_factors: Array  # (B + 1, K) gradients of the distinct rows; the last row stays zero
     d_bias: Array  # (B + 1, 1)
@@ -79,9 +79,32 @@ def number_rows(side, ids, step):
 
 
 @part
+def list_rows(side, first, last):
+    """List the rows first .. last - 1 as if a batch named them, and return how many."""
+    for n in range(last - first):
+        side.rows[n], side.since[n] = first + n, side.marks[first + n, STEP]
+    return last - first
+
+
+@part
+def mark_rows(side, n_rows, step):
+    """Mark the rows that are listed."""
+    for n in range(n_rows):
+        side.marks[side.rows[n], STEP] = step
+
+
+@part
+def copy_table(new, old):
+    """Copy one table into another."""
+    for row in range(new.shape[0]):
+        for k in range(new.shape[1]):
+            new[row, k] = old[row, k]
+
+
+@part
 def slot_of(side, row, step):
     """Return the number of a row among those of the batch, or that of the gradient of zeros."""
-    return side.marks[row, SLOT] if side.marks[row, STEP] == step else side.rows.size
+    return side.marks[row, SLOT] if side.marks[row, STEP] == step else side.d_bias.shape[0] - 1
 
 
 @part

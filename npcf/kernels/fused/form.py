@@ -4,12 +4,14 @@ A *run* is a stretch of steps with the rates and momenta in force at each.  The 
 steps since all rows were last up to date: what a deferred row may have to make up for.
 """
 
+import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from npcf._atomic import Change
 from npcf._types import FloatArray, Params
 from npcf.kernels._jit import Loop
 
@@ -42,18 +44,37 @@ class Run(NamedTuple):
 
 
 class Form(ABC):
-    """One optimiser's update rule, for compiled loops; works on the optimiser's own arrays."""
+    """One optimiser's update rule, for compiled loops; works on the optimiser's own arrays.
+
+    It knows the optimiser, but does not keep it alive: the optimiser's mappings need the form in
+    order to be read, and memory that is held in a circle is not given back when its user goes.
+    """
 
     longest: ClassVar[int]  # history
     steps: ClassVar[Loop]
 
-    def __init__(self, optimizer: Any):
-        self.optimizer = optimizer
-        self.params = tables_of(optimizer.params)
+    def __init__(self, optimizer: Any, bound: Any):
+        self._optimizer = weakref.ref(optimizer)
+        self.bind(bound)
         self.dtype = self.params["user_factors"].dtype
         self.alike = tuple(range(len(NAMES)))  # `Run.alike`, of the history
         self.capacity = 0
         self.shrink, self.regrow = np.ones((2, len(NAMES), 1))  # and its inverse
+
+    def bind(self, bound: Any) -> None:
+        """Take up the arrays in `bound`, `npcf.kernels.fused.arrays.Bound`; no row may wait."""
+        self.bound, self.views = bound, bound.views
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimiser."""
+        return self._optimizer()
+
+    @property
+    def params(self) -> Params:
+        """Views (N, K) of the parameters, in the order of NAMES."""
+        tables: Params = self.views["params"]
+        return tables
 
     @abstractmethod
     def settings(self, run: Run) -> tuple[Any, ...]:
@@ -77,24 +98,22 @@ class Form(ABC):
         return {name: found[p] for name, p in zip(NAMES, run.alike, strict=True)}
 
     @abstractmethod
-    def prepare(self, run: Run) -> None:
-        """Make sure that the optimiser has the state arrays which `run` needs."""
+    def prepare(self, run: Run) -> list[Change]:
+        """Make what `run` needs; return what has to be changed as soon as a step was taken."""
+
+    @property
+    @abstractmethod
+    def counter(self) -> Any:
+        """Where the optimiser counts its steps, (1,) int64."""
 
     @abstractmethod
-    def finish(self, run: Run, taken: int) -> None:
-        """Note that the first `taken` steps of `run` were taken."""
-
-    @abstractmethod
-    def tables(self, gradients: Mapping[str, FloatArray], numbers: Params | None) -> list[Any]:
+    def tables(
+        self,
+        views: Mapping[str, Params],
+        gradients: Sequence[FloatArray],
+        numbers: Params | None,
+    ) -> list[Any]:
         """Return what the loops know of each parameter, in the order of NAMES."""
-
-    def waiting(self, marks: Any, now: int) -> Any:
-        """Return which rows of these marks, int32, still have to make up for steps up to `now`."""
-        return marks < now
-
-    def settled(self, now: int) -> int:
-        """Return the mark of a row that has made up for all steps up to `now`."""
-        return now
 
     def shared(self) -> tuple[Any, ...]:
         """Return further arguments of the loops."""
@@ -127,23 +146,20 @@ class Form(ABC):
         products: FloatArray = np.cumprod(np.append(self.shrink[p, history], shrinking))
         return products[1:]
 
-    def _grow(self, steps: int) -> bool:
-        """Make room for that many steps in the history; return whether that was necessary."""
+    def _grow(self, steps: int) -> None:
+        """Make room for that many steps in the history.  Stopped anywhere, it is done anew."""
         if steps <= self.capacity:
-            return False
-        self.capacity = max(1024, 2 ** int(steps - 1).bit_length())
-        shape = (len(NAMES), self.capacity + 1)
-        self.shrink, self.regrow = enlarged(self.shrink, shape), enlarged(self.regrow, shape)
-        return True
+            return
+        capacity = max(1024, 2 ** int(steps - 1).bit_length())
+        shape = (len(NAMES), capacity + 1)
+        shrink, regrow = enlarged(self.shrink, shape), enlarged(self.regrow, shape)
+        self.shrink, self.regrow, self.capacity = shrink, regrow, capacity
 
 
-def tables_of(arrays: Mapping[str, FloatArray]) -> Params:
-    """Return views (N, K) of what a mapping holds, itself, whatever reading from it does."""
-    held: Any = [dict.__getitem__(arrays, name) for name in NAMES]  # type: ignore[index]
-    return {
-        name: table.reshape(len(table), table.shape[1] if table.ndim == 2 else 1)
-        for name, table in zip(NAMES, held, strict=True)
-    }
+def table_view(table: FloatArray) -> FloatArray:
+    """Return an array (N, K) or (N,) as (N, K): the same memory, a plain array."""
+    array = np.asarray(table)
+    return array.reshape(len(array), array.shape[1] if array.ndim == 2 else 1)
 
 
 def enlarged(array: FloatArray, shape: tuple[int, ...]) -> FloatArray:

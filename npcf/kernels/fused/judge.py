@@ -1,5 +1,6 @@
 """Everything that compiled steps are given, judged once: no compiled code sees an unjudged id."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -7,16 +8,19 @@ import numpy as np
 
 from npcf._types import FloatArray, YRange
 from npcf.errors import (
+    DTypeError,
     EmptyBatchError,
     SettingError,
     ShapeError,
-    require_floats,
+    UsageError,
     require_ids,
     require_number,
     require_pair,
 )
+from npcf.kernels.fused.arrays import judge_counter
 from npcf.kernels.fused.batch import Head, Ratings
-from npcf.kernels.fused.form import NAMES, Run
+from npcf.kernels.fused.counts import zeros
+from npcf.kernels.fused.form import NAMES, Form, Run
 
 
 class Schedule(NamedTuple):
@@ -31,12 +35,15 @@ class Schedule(NamedTuple):
         lrs = {name: lr[here] for name, lr in self.run.lrs.items()}
         return self.run._replace(lrs=lrs, moms=self.run.moms[here])
 
+    def rate(self, s: int) -> Any:
+        """Return the rate of step `s`."""
+        if isinstance(self.lrs, dict):
+            return {name: float(lr[s]) for name, lr in self.lrs.items()}
+        return float(self.lrs[s])
+
     def set(self, optimizer: Any, s: int) -> None:
         """Set the optimiser as for step `s`."""
-        if isinstance(self.lrs, dict):
-            optimizer.lr = {name: float(lr[s]) for name, lr in self.lrs.items()}
-        else:
-            optimizer.lr = float(self.lrs[s])
+        optimizer.lr = self.rate(s)
         if self.moms is not None:
             optimizer.momentum = float(self.moms[s])
 
@@ -44,10 +51,15 @@ class Schedule(NamedTuple):
 def judged_ratings(
     users: Any, items: Any, rating: Any, starts: Any, sizes: Sequence[int], dtype: Any
 ) -> Ratings:
-    """Return the mini-batches as the loops take them, or raise."""
-    users = np.ascontiguousarray(require_ids("users", users, sizes[0]))
-    items = np.ascontiguousarray(require_ids("items", items, sizes[1]))
-    rating = np.ascontiguousarray(rating, dtype)
+    """Return the mini-batches as the loops take them, or raise.
+
+    All arrays are copies: whoever holds the ones that were given may change them at any time.
+    """
+    users, items = (
+        require_ids(name, np.array(ids, order="C"), size)
+        for name, ids, size in zip(("users", "items"), (users, items), sizes, strict=True)
+    )
+    rating = _real("rating", rating).astype(dtype, order="C")
     for name, array in (("items", items), ("rating", rating)):
         if users.ndim != 1 or array.shape != users.shape:
             raise ShapeError(
@@ -55,7 +67,7 @@ def judged_ratings(
                 f"shape {array.shape} does not match users of shape {users.shape}",
                 "There is one user, one item and one rating for each pair: (n,).",
             )
-    starts = np.ascontiguousarray(require_ids("starts", starts, users.size + 1))
+    starts = require_ids("starts", np.array(starts, order="C"), users.size + 1)
     if starts.ndim != 1 or starts.size == 0:
         raise ShapeError("starts", f"must be (n_steps + 1,), got {starts.shape}", "End it with n.")
     if (np.diff(starts) <= 0).any():
@@ -63,8 +75,36 @@ def judged_ratings(
     return Ratings(users, items, rating, starts, np.empty(np.diff(starts).max(initial=0), dtype))
 
 
+def judged_losses(losses: Any, n_steps: int, form: Form) -> FloatArray | None:
+    """Return where the caller wants the losses, or raise unless all of them can be put there."""
+    if losses is None:
+        return None
+    if not isinstance(losses, np.ndarray) or losses.dtype not in (np.float64, form.dtype):
+        problem = f"is not an array of float64 or {form.dtype}"
+        raise DTypeError("losses", problem, "Use np.full(n_steps, np.nan).")
+    if losses.shape != (n_steps,):
+        problem = f"shape {losses.shape} is not ({n_steps},)"
+        raise ShapeError("losses", problem, "There is one loss for each mini-batch.")
+    if not (losses.flags.writeable and losses.flags.c_contiguous and losses.flags.aligned):
+        problem = "is not a contiguous array that can be written to"
+        raise UsageError("losses", problem, "Use np.full(n_steps, np.nan).")
+    used = [array for views in form.views.values() for array in views.values()]
+    if any(np.may_share_memory(losses, array) for array in used):
+        problem = "shares memory with the optimiser's arrays"
+        raise UsageError("losses", problem, "Use np.full(n_steps, np.nan).")
+    return np.asarray(losses)
+
+
+def judged_counter(counter: Any) -> Any:
+    """Return where the caller's steps are counted, or raise."""
+    if counter is None:
+        return zeros()
+    judge_counter("counter", counter)
+    return np.asarray(counter)
+
+
 def judged_schedule(optimizer: Any, lrs: Any, moms: Any, n_steps: int) -> Schedule:
-    """Return the schedule; or raise, with the optimiser as it was."""
+    """Return the schedule, or raise."""
     given: Any
     if isinstance(lrs, Mapping):
         given = {name: _series(f"lrs[{name!r}]", lr, n_steps) for name, lr in lrs.items()}
@@ -73,14 +113,14 @@ def judged_schedule(optimizer: Any, lrs: Any, moms: Any, n_steps: int) -> Schedu
     momenta = None if moms is None else _series("moms", moms, n_steps)
     here = np.full(n_steps, float(optimizer.momentum)) if momenta is None else momenta
     schedule = Schedule(given, momenta, Run({}, here, {}, ()))
-    before = optimizer.lr, optimizer.momentum
-    try:
-        for s in (0, here.argmin(), here.argmax()) if n_steps else ():
-            schedule.set(optimizer, int(s))
-            optimizer._judge_settings()
-    except Exception:
-        optimizer.lr, optimizer.momentum = before
-        raise
+    tried = copy.copy(optimizer)
+    tried._judge_settings()
+    if isinstance(given, dict):
+        tried.lr = dict.fromkeys(given, 0.0)
+        tried._numbers("lr")  # names
+    for s in (0, here.argmin(), here.argmax()) if n_steps else ():
+        schedule.set(tried, int(s))
+        tried._judge_settings()
     decays = optimizer._numbers("weight_decay")
     series = given if isinstance(given, dict) else {"default": given}
     kinds = [(name if name in series else "default", decays[name]) for name in NAMES]
@@ -107,10 +147,22 @@ def judged_head(y_range: YRange, mean: float, dtype: Any) -> Head:
 
 def _series(argument: str, values: Any, n_steps: int) -> FloatArray:
     """Return one non-negative finite number for each step, float64."""
-    series = require_floats(argument, np.array(values, np.float64), ndim=1)
+    series: FloatArray = _real(argument, values).astype(np.float64)
     if series.shape != (n_steps,):
         problem = f"shape {series.shape} is not ({n_steps},)"
         raise ShapeError(argument, problem, "There is one number for each mini-batch.")
     if not (np.isfinite(series) & (series >= 0)).all():
         raise SettingError(argument, "has entries that are not finite numbers >= 0", "Check them.")
     return series
+
+
+def _real(argument: str, values: Any) -> Any:
+    """Return an array of real numbers of any dtype, or raise."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        array = np.array(values, dtype=object)
+    if array.dtype.kind not in "fiu":
+        problem = f"must be real numbers, got dtype {array.dtype}"
+        raise DTypeError(argument, problem, "Give floats or integers.")
+    return array

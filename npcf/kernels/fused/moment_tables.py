@@ -73,7 +73,12 @@ class Spans(NamedTuple):
 
 @jit
 def extend(spans, moments, shrink, which, rates, beta1, v_scale, before):
-    """Append steps to the tables of parameters `which` (P,): rates (P, n); beta1, v_scale (n,)."""
+    """Append steps to the tables of parameters `which` (P,): rates (P, n); beta1, v_scale (n,).
+
+    Steps beyond `before` that were appended earlier, and then not taken, are overwritten.
+    """
+    spans.count[0] = spans.span_of[before] + 1 if before else 0
+    spans.start[spans.count[0]] = NEVER
     for i in range(beta1.size):
         h, span = before + i + 1, spans.count[0] - 1
         if span < 0 or leaves_span(spans, span, h, beta1[i], v_scale[i]):

@@ -4,14 +4,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from npcf._types import Params
-from npcf.kernels.fused.batch import STEP, Side
+from npcf._types import FloatArray
+from npcf.kernels.fused.batch import Side
+from npcf.kernels.fused.counts import Late
 from npcf.kernels.fused.form import NAMES, Form
 
 FLUSH_SLICE = 2**22  # numbers brought up to date in one call
+LISTED = 1024  # rows brought up to date at a time, at least
 
 Sides = tuple[Side, Side]
-Late = tuple[int, int]  # how many rows of each side wait for their update
 
 
 class Room:
@@ -21,49 +22,44 @@ class Room:
         self.form = form
         self.held: Sides | None = None
 
-    def sides(self, batch: int) -> Sides:
-        """Return both sides with room for `batch` ratings."""
-        params, old = self.form.params, self.held
-        size = batch if old is None else max(batch, old[0].rows.size)
-        sides = []
-        for i, (factors, bias) in enumerate(zip(NAMES[:2], NAMES[2:], strict=True)):
-            tables = (params[factors], params[bias])
-            if old is not None and old[i].rows.size == size:
-                side = old[i]._replace(factors=tables[0], bias=tables[1])
-            else:
-                marks = np.zeros((len(tables[0]), 2), np.int32) if old is None else old[i].marks
-                gradients = [np.zeros((size + 1, t.shape[1]), self.form.dtype) for t in tables]
-                side = Side(*tables, marks, *np.zeros((3, size), np.int64), *gradients)
-            sides.append(side)
-        self.held = (sides[0], sides[1])
+    def sides(self, batch: int = 0) -> Sides:
+        """Return both sides with room for `batch` ratings, their marks as they are."""
+        held = self.held
+        if held is not None and held[0].slots.size >= batch:
+            return held
+        users, items = (self._side(i, max(batch, 1)) for i in range(2))
+        self.held = users, items
         return self.held
 
-    def gradients(self) -> Params:
-        """Return the room for gradients by the names of parameters."""
-        users, items = self.sides(0)
-        gradients = (users.d_factors, items.d_factors, users.d_bias, items.d_bias)
-        return dict(zip(NAMES, gradients, strict=True))
+    @property
+    def gradients(self) -> list[FloatArray]:
+        """The room for gradients, in the order of NAMES."""
+        users, items = self.sides()
+        return [users.d_factors, items.d_factors, users.d_bias, items.d_bias]
 
-    def clear_marks(self) -> None:
-        """Mark all rows as part of no step."""
-        for side in self.held or ():
-            side.marks[:, STEP] = 0
+    def forget(self) -> None:
+        """Give up the memory that was made for other tables, and their marks."""
+        self.held = None
 
-    def waiting(self, now: int) -> Iterator[tuple[Sides, Late]]:
-        """List, a slice at a time, the rows that have to make up for steps up to `now`.
-
-        Once the next slice is asked for, the rows of the last count as up to date.
-        """
-        both = self.sides(0)
-        for i, side in enumerate(both):
+    def slices(self) -> Iterator[Late]:
+        """Cut all rows of both sides into parts that are brought up to date in one call each."""
+        users, items = self.sides()
+        for side in (users, items):
             n_rows, width = side.factors.shape
             step = max(1, FLUSH_SLICE // max(width, 1))
             for first in range(0, n_rows, step):
-                marks = side.marks[first : first + step, STEP]
-                late = np.flatnonzero(self.form.waiting(marks, now))
-                listed = side._replace(rows=first + late, since=marks[late].astype(np.int64))
-                if i == 0:
-                    yield (listed, both[1]), (late.size, 0)
-                else:
-                    yield (both[0], listed), (0, late.size)
-                marks[late] = self.form.settled(now)
+                part, none = (first, min(first + step, n_rows)), (0, 0)
+                yield Late(False, part, none) if side is users else Late(False, none, part)
+
+    def _side(self, i: int, size: int) -> Side:
+        factors, bias = (self.form.params[names[i]] for names in (NAMES[:2], NAMES[2:]))
+        if self.held is None:
+            marks = np.zeros((len(factors), 2), np.int32)
+        else:
+            marks = self.held[i].marks
+        rows, since = np.zeros((2, max(size, LISTED)), np.int64)
+        slots = np.zeros(size, np.int64)
+        d_factors, d_bias = (
+            np.zeros((size + 1, table.shape[1]), self.form.dtype) for table in (factors, bias)
+        )
+        return Side(factors, bias, marks, rows, since, slots, d_factors, d_bias)

@@ -23,9 +23,13 @@ from npcf.kernels._jit import jit_both, stage
 from npcf.kernels.fused.batch import (
     add_gradients,
     batch_of,
+    copy_table,
+    list_rows,
+    mark_rows,
     number_rows,
     slot_of,
 )
+from npcf.kernels.fused.counts import DIVERGED, MADE, MARKED, PENDING, VERSION, count
 from npcf.kernels.fused.lanes import rowwise, where_set
 from npcf.kernels.fused.prefetch import ask_for_factors, ask_for_marks
 from npcf.kernels.fused.step_products import product
@@ -98,18 +102,49 @@ def make_up_rows(table, side, n_rows, now):
             times((table.w[row],), (table.shrink[now] * table.regrow[since],))
 
 
-@jit_both
-def sgd_steps(losses, ratings, head, sides, user_tables, item_tables, mode, before, late):
-    """Take a step for each batch; return how many were taken: a loss not finite ends it.
+@stage
+def copy_tables(tables, originals):
+    """Copy both tables of a side, with their buffers."""
+    for k in range(2):
+        copy_table(tables[k].w, originals[k].w)
+        copy_table(tables[k].buffer, originals[k].buffer)
 
-    `before` is the number of steps since all rows were last up to date, or marks were cleared.
-    First of all the `late` = (users, items) rows that the sides list are brought up to that step.
+
+@stage
+def make_up_late(tables, side, late, now, copies):
+    """Bring the rows first .. last - 1 of a side up to step `now`; copies leave the marks alone."""
+    for first in range(late[0], late[1], side.rows.size):
+        n_rows = list_rows(side, first, min(first + side.rows.size, late[1]))
+        for table in tables:
+            make_up_rows(table, side, n_rows, now)
+        if not copies:
+            mark_rows(side, n_rows, now)
+
+
+@jit_both
+def sgd_steps(
+    losses, ratings, head, sides, user_tables, item_tables, originals, mode, counts, version, late
+):
+    """Take a step for each batch and count it; return whether none was taken.
+
+    A loss that is not finite ends it before its step; another version of the history, before all.
+    First of all the rows in `late` are brought up to the last step, in the tables, or in copies of
+    the originals.
     """
+    if counts.history[VERSION] != version:
+        return True
+    counts.run[MADE] = 1
     users, items = sides
-    for table in user_tables:
-        make_up_rows(table, users, late[0], before)
-    for table in item_tables:
-        make_up_rows(table, items, late[1], before)
+    pending = counts.history[PENDING]
+    before, taken = pending + counts.history[MARKED], 0
+    if late.copies:
+        copy_tables(user_tables, originals[0])
+        copy_tables(item_tables, originals[1])
+    if pending:
+        make_up_late(user_tables, users, late.users, pending, late.copies)
+        make_up_late(item_tables, items, late.items, pending, late.copies)
+    if losses.size == 0:
+        return True
     for s in range(losses.size):
         batch, now = batch_of(ratings, s), before + s + 1
         if s + 1 < losses.size:
@@ -126,9 +161,13 @@ def sgd_steps(losses, ratings, head, sides, user_tables, item_tables, mode, befo
                 make_up_rows(table, items, n_items, now - 1)
         losses[s] = add_gradients(users, items, batch, head)
         if not np.isfinite(losses[s]):
-            return s
+            mark_rows(users, n_users, now - 1)
+            mark_rows(items, n_items, now - 1)
+            counts.run[DIVERGED] = 1
+            break
         for table in user_tables:
             move_rows(table, users, n_users, s, now, mode)
         for table in item_tables:
             move_rows(table, items, n_items, s, now, mode)
-    return losses.size
+        taken += 1
+    return count(counts, taken, mode == DEFERRED)

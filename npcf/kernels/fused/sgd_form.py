@@ -1,12 +1,14 @@
 """`npcf.optim.SGD` as compiled loops take it: numbers for each step, and what absent rows miss."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from npcf._atomic import Change
 from npcf._types import FloatArray, Params
-from npcf.kernels.fused.form import NAMES, Form, Run, enlarged, tables_of
+from npcf.kernels.fused.counts import zeros
+from npcf.kernels.fused.form import NAMES, Form, Run, enlarged, table_view
 from npcf.kernels.fused.sgd import SGD_NUMBERS, SGDTable, sgd_steps
 from npcf.kernels.fused.step_products import append, empty_tree
 
@@ -17,15 +19,16 @@ class SGDForm(Form):
     longest = 2**20
     steps = sgd_steps
 
-    def __init__(self, optimizer: Any):
-        super().__init__(optimizer)
+    def __init__(self, optimizer: Any, bound: Any):
+        super().__init__(optimizer, bound)
         self.trees = np.empty((len(NAMES), 1, 0, 4))
         self._made = False  # whether the buffers were made for the present run
+        self._uncounted = zeros()
 
     @property
     def has_buffers(self) -> bool:
-        """Whether the optimiser keeps momentum."""
-        return bool(self.optimizer.buffers)
+        """Whether the optimiser keeps momentum, or will as soon as a step is taken."""
+        return bool(self.views.get("buffers"))
 
     def settings(self, run: Run) -> tuple[Any, ...]:
         """Return whether there are buffers; all else is in the numbers of each step."""
@@ -59,35 +62,42 @@ class SGDForm(Form):
         }
         return np.stack(np.broadcast_arrays(*(columns[c] for c in SGD_NUMBERS), lr)[:-1], axis=1)
 
-    def prepare(self, run: Run) -> None:
-        """Make buffers of zeros before the first step with momentum."""
-        self._made = bool(run.moms.any()) and not self.has_buffers
-        if self._made:
-            for name in NAMES:
-                table = dict.__getitem__(self.optimizer.params, name)
-                dict.__setitem__(self.optimizer.buffers, name, np.zeros_like(table))
+    def prepare(self, run: Run) -> list[Change]:
+        """Make buffers of zeros for the first step with momentum; with it, the optimiser's own."""
+        opt = self.optimizer
+        self._made = bool(run.moms.any()) and not opt.buffers
+        if not self._made:
+            return []
+        made = {name: np.zeros_like(table) for name, table in dict.items(opt.params)}
+        self.bound.add("buffers", made)
+        self.views["buffers"] = {name: table_view(made[name]) for name in NAMES}
+        return [(dict.update, opt.buffers, made)]
 
-    def finish(self, run: Run, taken: int) -> None:
-        """Take the buffers away again if no step with momentum was taken."""
-        if self._made and not run.moms[:taken].any():
-            self.optimizer.buffers.clear()
-        self._made = False
+    @property
+    def counter(self) -> Any:
+        """SGD's rule does not count."""
+        return self._uncounted
 
-    def tables(self, gradients: Mapping[str, FloatArray], numbers: Params | None) -> list[Any]:
+    def tables(
+        self,
+        views: Mapping[str, Params],
+        gradients: Sequence[FloatArray],
+        numbers: Params | None,
+    ) -> list[Any]:
         """Return four SGDTables."""
-        buffers = tables_of(self.optimizer.buffers) if self.has_buffers else {}
+        tables, buffers = views["params"], views.get("buffers", {})
         none = np.empty((0, len(SGD_NUMBERS)), self.dtype)
         return [
             SGDTable(
-                table,
-                buffers.get(name, table[:0]),
-                gradients[name],
+                tables[name],
+                buffers.get(name, tables[name][:0]),
+                gradient,
                 none if numbers is None else numbers[name],
                 self.shrink[first],
                 self.regrow[first],
                 self.trees[first],
             )
-            for (name, table), first in zip(self.params.items(), self.alike, strict=True)
+            for name, gradient, first in zip(NAMES, gradients, self.alike, strict=True)
         ]
 
     def extend(self, run: Run, history: int) -> None:
@@ -103,12 +113,11 @@ class SGDForm(Form):
             return min(run.n_steps, self.longest - history)
         return super().room(run, history)
 
-    def _grow(self, steps: int) -> bool:
-        grown = super()._grow(steps)
+    def _grow(self, steps: int) -> None:
+        super()._grow(steps)
         if self.has_buffers and self.trees.shape[2] < self.capacity:
             like = empty_tree(self.capacity)
             self.trees = enlarged(self.trees, (len(NAMES), *like.shape))
-        return grown
 
 
 def _matrices(numbers: FloatArray) -> FloatArray:

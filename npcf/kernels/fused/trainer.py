@@ -5,18 +5,32 @@ any step one may change between `Fused.run` and the reference's forward, backwar
 `optimizer.step`: both work on the same arrays, and counts and settings live in the optimiser alone.
 """
 
+import copy
 from collections.abc import Callable, Mapping
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from npcf._atomic import Change, in_one_go
 from npcf._types import FloatArray, YRange
-from npcf.errors import DivergenceError, SettingError
+from npcf.errors import (
+    DivergenceError,
+    DTypeError,
+    SettingError,
+    UsageError,
+    require_count,
+)
 from npcf.kernels.fused.adam_form import AdamForm
-from npcf.kernels.fused.call import Call, Job
-from npcf.kernels.fused.form import NAMES, Form, Run, tables_of
-from npcf.kernels.fused.judge import judged_head, judged_ratings, judged_schedule
+from npcf.kernels.fused.arrays import Bound, judge_shapes, obstacle
+from npcf.kernels.fused.call import Call, Job, Runner
+from npcf.kernels.fused.form import NAMES, Form, Run
+from npcf.kernels.fused.judge import (
+    judged_counter,
+    judged_head,
+    judged_losses,
+    judged_ratings,
+    judged_schedule,
+)
 from npcf.kernels.fused.live import LiveTables
 from npcf.kernels.fused.sgd import DEFERRED, DENSE, TOUCHED
 from npcf.kernels.fused.sgd_form import SGDForm
@@ -52,18 +66,15 @@ def trainer_for(
     the sizes of tables and batches decide: `batch_size`, or the largest batch of a run if that is
     larger.  `fast` licenses other orders of addition, and fused multiply-adds; without it every
     operation is the reference's, in its order.
+    Raises ShapeError where tables do not belong together, or a state is not shaped as its table.
     """
     kind = type(optimizer)
     form = FORMS.get(f"{kind.__module__}.{kind.__qualname__}")
-    if form is None or set(dict.keys(optimizer.params)) != set(NAMES):
+    if form is None or obstacle(optimizer):
         return None
-    tables = dict(dict.items(optimizer.params)).values()
-    whole = all(table.flags.c_contiguous and table.flags.writeable for table in tables)
-    if not whole or len({table.dtype for table in tables}) > 1:
-        return None
-    fused = Fused(form(optimizer), y_range, mean, deferred, fast)
-    fused.batch_size = batch_size
-    return fused
+    return Fused(
+        form, optimizer, y_range, mean, deferred=deferred, fast=fast, batch_size=batch_size
+    )
 
 
 class Fused:
@@ -73,14 +84,37 @@ class Fused:
     False, they were moved at once, or do not move.  `pending` is the number of steps for which
     rows may be waiting; `flush` brings all of them up to date.  The optimiser's `params` and states
     become `LiveTables`, which flush before they are read; `attach` does so for a model's.
+
+    Whatever interrupts a run, a signal handler that raises or an exception sent by another thread,
+    everything is as after a whole step: weights, states, the optimiser's counts and rate.  A thread
+    that reads while another one takes steps is given copies, and changes nothing.
     """
 
-    def __init__(self, form: Form, y_range: YRange, mean: float, deferred: bool | None, fast: bool):
-        self.form, self.deferred, self.optimizer = form, deferred, form.optimizer
-        self.call = Call(form, judged_head(y_range, mean, form.dtype), fast)
-        self.deferring, self.batch_size = False, 0
+    def __init__(
+        self,
+        form: type[Form],
+        optimizer: Any,
+        y_range: YRange,
+        mean: float,
+        *,
+        deferred: bool | None = None,
+        fast: bool = False,
+        batch_size: int = 0,
+    ):
+        judge_shapes(optimizer)
+        self.optimizer, self.deferred = optimizer, deferred
+        self.form = form(optimizer, Bound(optimizer))
+        self.call = Call(self.form, judged_head(y_range, mean, self.form.dtype), bool(fast))
+        self.deferring, self.batch_size = False, require_count("batch_size", batch_size, 0)
         self._settings: tuple[Any, ...] = ()
+        self._made_by = (form, optimizer, y_range, mean)
         self.attach()
+
+    def __reduce__(self) -> Any:
+        """Copy and pickle as a new trainer of the optimiser's copy."""
+        self.flush()
+        options = {"deferred": self.deferred, "fast": self.call.fast, "batch_size": self.batch_size}
+        return _made_anew, (self._made_by, options)
 
     @property
     def pending(self) -> int:
@@ -98,6 +132,7 @@ class Fused:
         *,
         losses: FloatArray | None = None,
         between: Callable[[int], Any] | None = None,
+        counter: Any = None,
     ) -> FloatArray:
         """Take one step for each mini-batch; return the loss before each, (n_steps,).
 
@@ -106,46 +141,75 @@ class Fused:
         (n_steps,) or None, which leaves the optimiser's momentum.  Afterwards the optimiser has
         the last step's rate and momentum, as after as many of its own steps.
 
-        `losses`, if given, is filled.  `between(n)` is called after every slice of about a tenth
-        of a second with the number of steps taken; if it returns true, no further ones are.
-        Everything is judged before any parameter moves.  Raises DivergenceError at the first loss
-        that is not finite, the parameters being those before that step.
+        `losses` (n_steps,), if given, is filled: with each step if it is float64, else after each
+        slice.  `counter` (1,) int64, if given, is increased by the steps in the instant in which
+        they are taken.  `between(n)` is called after every slice of about a tenth of a second with
+        the number of steps taken; if it returns true, no further ones are.
+        Everything is judged before any parameter moves, and copied where somebody could change it
+        meanwhile; arrays that the optimiser is given between two slices are judged then.
+        Raises DivergenceError at the first loss that is not finite, the parameters being those
+        before that step.
         """
+        runner = self.call.enter()  # as long as this name lives
         self.refresh_bindings()
-        sizes = [len(self.form.params[name]) for name in NAMES[:2]]
-        ratings = judged_ratings(users, items, rating, starts, sizes, self.form.dtype)
+        ratings = judged_ratings(users, items, rating, starts, self._sizes(), self.form.dtype)
         schedule = judged_schedule(self.optimizer, lrs, moms, ratings.starts.size - 1)
-        losses = np.empty(schedule.run.n_steps, self.form.dtype) if losses is None else losses
-        job = Job(ratings, schedule, losses, between)
-        taken, ends = 0, job.ends()
-        stretches = [schedule.part(slice(*pair)) for pair in pairwise([0, *ends])]
-        modes = [self._mode(stretch, job.batch) for stretch in stretches]
-        for last, mode in zip(ends, modes, strict=True):
-            taken, stopped = self._stretch(job, taken, last, mode)
-            if stopped:
-                break
-        return losses[:taken]
+        if between is not None and not callable(between):
+            raise UsageError("between", "cannot be called", "Give a function of one number.")
+        given = judged_losses(losses, schedule.run.n_steps, self.form)
+        noted = np.full(schedule.run.n_steps, np.nan)
+        if given is None:
+            given = noted if self.form.dtype == np.float64 else noted.astype(self.form.dtype)
+        job = Job(ratings, schedule, noted, judged_counter(counter))
+        if given.dtype == np.float64:
+            job.losses = given
+        try:
+            self._run(job, between)
+        finally:
+            if given is not job.losses:
+                given[: job.taken] = noted[: job.taken]
+            del runner
+        return given[: job.taken]
 
     def flush(self) -> None:
         """Bring every row up to date."""
-        if self.pending:
-            self.call.flush()
+        self.call.flush()
+
+    def hold(self) -> Runner:
+        """Let this thread be the one that takes steps; others are given copies of the tables.
+
+        Lasts as long as the answer is kept; without it, as long as a `run`.
+        """
+        return self.call.enter()
 
     def attach(self, *models: Any) -> None:
         """Let the optimiser's mappings, and `params` of each model, flush before they are read."""
         live: dict[int, LiveTables] = {}  # what was one mapping stays one
-        holders = [(self.optimizer, name) for name in ("params", "m", "v", "buffers")]
+        states = ("params", *self.optimizer.STATES, *self.optimizer.LAZY_STATES)
+        holders = [(self.optimizer, name) for name in states]
         for holder, name in [*holders, *((model, "params") for model in models)]:
             tables = getattr(holder, name, None)
-            if tables is not None and getattr(tables, "refresh", None) != self.flush:
-                live.setdefault(id(tables), LiveTables(tables, self.flush))
+            if not isinstance(tables, dict):
+                raise UsageError(name, "is not a dict of arrays", "Attach models of npcf.models.")
+            if getattr(tables, "refresh", None) != self.call.flush:
+                live.setdefault(id(tables), LiveTables(tables, self.call.flush, self.call.copies))
                 setattr(holder, name, live[id(tables)])
 
     def refresh_bindings(self) -> None:
         """Take up arrays and mappings that the optimiser was given since the last run."""
-        if not self.pending:
-            self.form.params = tables_of(self.optimizer.params)
-            self.attach()
+        if not self.form.bound.holds(self.optimizer):
+            self.flush()  # what waits, waits in the arrays of before
+            problem = obstacle(self.optimizer)
+            if problem:
+                raise UsageError(*problem)
+            judge_shapes(self.optimizer)
+            bound = Bound(self.optimizer)
+            dtype = bound.sources["params"]["user_factors"].dtype
+            if dtype != self.form.dtype:
+                was = f"has dtype {dtype}, and had {self.form.dtype} when the trainer was made"
+                raise DTypeError("params", was, "Make another one: trainer_for(optimizer).")
+            self.call.bind(bound)
+        self.attach()
 
     def describe(self) -> str:
         """Return in a few words whose steps these are, and what happens to rows not in a batch."""
@@ -156,21 +220,47 @@ class Fused:
         way = "fast" if self.call.fast else "strict"
         return f"{kind}, {self.form.dtype}, {way}; {absent}"
 
-    def _stretch(self, job: Job, taken: int, last: int, mode: int) -> tuple[int, bool]:
-        """Take steps up to `last` in slices; return how many were taken, and if told to stop."""
-        self.call.expect(job, mode)
-        while taken < last:
-            stop = min(last, taken + self.call.pace.steps(SLICE))
-            stop = taken + self._enter(mode, job.schedule.part(slice(taken, stop)))
-            taken += self.call.steps(job, slice(taken, stop), mode)
-            job.schedule.set(self.optimizer, min(taken, stop - 1))
-            if taken < stop:
-                self.flush()
-                problem = f"is {job.losses[taken]} at lr {self.optimizer.lr}"
-                raise DivergenceError("loss", problem, "Lower lr, or look at the ratings.")
-            if job.between is not None and job.between(taken):
-                return taken, True
-        return taken, False
+    def _run(self, job: Job, between: Callable[[int], Any] | None) -> None:
+        """Take the steps of `job`, one stretch after another."""
+        stretches = list(job.stretches())
+        modes = [self._mode(job.schedule.part(slice(*ends)), job.batch) for ends in stretches]
+        for (_, last), mode in zip(stretches, modes, strict=True):
+            self.call.expect(job, mode)
+            while job.taken < last:
+                told_to_stop = self._slice(job, last, mode, between)
+                if told_to_stop:
+                    return
+
+    def _slice(self, job: Job, last: int, mode: int, between: Callable[[int], Any] | None) -> bool:
+        """Take steps for a tenth of a second, none beyond `last`; return whether told to stop."""
+        first = job.taken
+        if not self.form.bound.holds(self.optimizer):
+            self.refresh_bindings()
+            job.judge_again(self._sizes())
+        stop = min(last, first + self.call.pace.steps(SLICE))
+        stop = first + self._enter(mode, job.schedule.part(slice(first, stop)))
+        self.call.steps(job, stop, mode, self._rates(job, stop))
+        if job.diverged:
+            if job.taken > first:
+                in_one_go(*self._rates(job, job.taken))
+            self.flush()
+            problem = f"is {job.losses[job.taken]} at lr {job.schedule.rate(job.taken)}"
+            raise DivergenceError("loss", problem, "Lower lr, or look at the ratings.")
+        if between is None or job.taken == first:  # none: somebody has read the tables meanwhile
+            return False
+        stopped = bool(between(job.taken))
+        self.optimizer._judge_settings()
+        return stopped
+
+    def _rates(self, job: Job, taken: int) -> list[Change]:
+        """Return the changes after which the optimiser has the rate of the last of these steps."""
+        other = copy.copy(self.optimizer)
+        job.schedule.set(other, taken - 1)
+        changes: list[Change] = self.optimizer.take_settings(other)
+        return changes
+
+    def _sizes(self) -> list[int]:
+        return [len(self.form.params[name]) for name in NAMES[:2]]
 
     def _mode(self, run: Run, batch: int) -> int:
         """Decide which rows move when; by size, unless told."""
@@ -204,3 +294,7 @@ class Fused:
             self.flush()
             room = self.form.room(run, self.pending)
         return room
+
+
+def _made_anew(made_by: tuple[Any, ...], options: dict[str, Any]) -> Fused:
+    return Fused(*made_by, **options)
