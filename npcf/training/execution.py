@@ -14,8 +14,9 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from npcf import ops
-from npcf.errors import SettingError
+from npcf.errors import SettingError, UsageError
 from npcf.models import PairModel
+from npcf.optim import Optimizer
 from npcf.training.losses import MSELossFlat
 
 Backend = ModuleType | str | None
@@ -30,6 +31,10 @@ class Execution(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.reason})"
+
+    def __reduce__(self) -> Any:
+        """Copy and pickle the words alone: the next fit chooses anew."""
+        return type(self), (self.name, None, self.reason)
 
 
 def operations(backend: Backend) -> ModuleType:
@@ -50,8 +55,19 @@ def operations(backend: Backend) -> ModuleType:
     return kernels if backend == "numba" or kernels.compiles() else ops
 
 
+def choice(learner: Any) -> tuple[Any, ...]:
+    """Return what `choose` looks at; when it is no longer equal, one has to choose anew."""
+    model, opt = learner.model, learner.opt
+    tables = [*_tables(model), *_tables(opt)]
+    head = getattr(model, "y_range", None), getattr(model, "mean", None)
+    asked = learner.backend, learner.deferred, learner.fast
+    return (*head, *asked, _own(learner), *map(id, (model, opt, learner.loss_func, *tables)))
+
+
 def choose(learner: Any) -> Execution:
     """Return what shall take the learner's steps."""
+    if learner.opt is None:
+        raise UsageError("opt", "is None in the middle of a fit", "Set it to None between fits.")
     name = {"npcf.ops": "reference", "npcf.kernels": "compiled"}.get(
         learner.operations.__name__, learner.operations.__name__
     )
@@ -79,11 +95,26 @@ def _own(learner: Any) -> str | None:
         return f"the model {type(model).__name__}"
     if not model.has_bias:
         return f"{type(model).__name__}, which has no biases"
-    if _replaced(opt, type(opt), "step") or _replaced(learner, _learner_class(), "step"):
+    if _replaced(opt, type(opt), "step") or _replaced(
+        learner, _learner_class(), "step", "gradients"
+    ):
         return "a step of one's own"
-    if any(dict.get(model.params, n) is not dict.get(opt.params, n) for n in model.params):
+    if any(a is not b for a, b in zip(_tables(model), _tables(opt), strict=False)):
         return "an optimiser of other tables than the model's"
     return None
+
+
+def own_step(learner: Any) -> bool:
+    """Whether a step is anything else than npcf's own gradients and npcf's own update."""
+    ours = isinstance(learner.opt, Optimizer) and not _replaced(learner.opt, Optimizer, "step")
+    return not ours or _replaced(learner, _learner_class(), "step", "gradients")
+
+
+def _tables(holder: Any) -> list[Any]:
+    """Return the tables of a model or an optimiser, whatever reading them does, by name."""
+    tables = getattr(holder, "params", {})
+    held = dict.items(tables) if isinstance(tables, dict) else tables.items()
+    return [table for _, table in sorted(held)]
 
 
 def _fused(learner: Any) -> Any:

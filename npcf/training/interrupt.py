@@ -26,11 +26,22 @@ def deferred_interrupt() -> Iterator[Interrupt]:
     Signals reach the main thread only, so elsewhere this changes nothing.
     """
     interrupt = Interrupt()
-    if threading.current_thread() is not threading.main_thread():
+    previous = signal.getsignal(signal.SIGINT)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or previous is None:  # None: somebody's own, not set from Python
         yield interrupt
         return
-    previous = signal.signal(signal.SIGINT, interrupt._note)
     try:
+        signal.signal(signal.SIGINT, interrupt._note)
         yield interrupt
     finally:
-        signal.signal(signal.SIGINT, previous)
+        _put_back(previous)
+
+
+def _put_back(handler: Any) -> None:
+    """Set the handler of SIGINT, also if another signal's handler raises just now."""
+    try:
+        signal.signal(signal.SIGINT, handler)
+    except BaseException:
+        signal.signal(signal.SIGINT, handler)
+        raise

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from npcf import ops
-from npcf._types import FloatArray
+from npcf._types import FloatArray, Params
 from npcf.data import CollabDataLoaders
 from npcf.data.batches import require_batch
 from npcf.data.kinds import require_loaders
-from npcf.errors import DivergenceError, require_count, spell_checked
+from npcf.errors import require_count, spell_checked
 from npcf.models import PairModel
 from npcf.models.pair_model import require_model, split_pairs
 from npcf.optim import constant, fastai_adam, flat_cosine, one_cycle_fastai
@@ -24,7 +24,7 @@ from npcf.training.execution import Backend, Execution, operations
 from npcf.training.fit_state import FitState
 from npcf.training.history import EpochRow, history_frame, steps_frame
 from npcf.training.loop import run
-from npcf.training.losses import MSELossFlat
+from npcf.training.losses import MSELossFlat, diverged
 from npcf.training.lr_find import LRFind, lr_find
 from npcf.training.metrics import rmse
 from npcf.training.restoring import restore
@@ -168,19 +168,25 @@ class Learner:
 
     def step(self, batch: Any) -> float:
         """Take one optimiser step on `batch`; return its loss before the step."""
+        loss, grads, touched = self.gradients(batch, self.opt)
+        self.opt.step(grads, touched)
+        return loss
+
+    def gradients(self, batch: Any, opt: Any) -> tuple[float, Params, dict[str, Any]]:
+        """Return the loss on `batch`, the gradient of each parameter, and the rows that it names.
+
+        Raises DivergenceError, which names the rate of `opt`, if the loss is not finite.
+        """
         batch = require_batch(batch)
         pairs, backend = np.stack([batch.users, batch.items], axis=1), self.operations
         pred, cache = self.model.forward(pairs, backend=backend)
         loss, loss_cache = self.loss_func.forward(pred, batch.rating, backend=backend)
         if not np.isfinite(loss):
-            raise DivergenceError(
-                "loss", f"is {loss} at lr {self.opt.lr}", "Lower lr, or look at the ratings."
-            )
+            raise diverged(loss, opt.lr)
         d_pred = self.loss_func.backward(1.0, loss_cache, backend=backend)
         grads = self.model.backward(d_pred, cache)
         touched = {n: batch.users if n.startswith("user") else batch.items for n in grads}
-        self.opt.step(grads, touched)
-        return float(loss)
+        return float(loss), grads, touched
 
     def save(self, path: str | Path) -> None:
         """Write model, vocabularies, optimiser and where the fit stands to `path`, in one move.

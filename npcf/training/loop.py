@@ -3,16 +3,30 @@
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from npcf._atomic import assign, in_one_go
+from npcf._types import Params
+from npcf.errors import ShapeError
 from npcf.training.callbacks import Callback, StopTraining
-from npcf.training.execution import choose
+from npcf.training.execution import choice, choose
 from npcf.training.fit_state import FitState
 from npcf.training.history import FOOTNOTE, EpochRow, header, log
 from npcf.training.interrupt import Interrupt, deferred_interrupt
+from npcf.training.losses import diverged
 from npcf.training.metrics import rmse
 from npcf.training.progress import progress_bar
 from npcf.training.steps import fused, one_by_one
+
+
+class Chosen(NamedTuple):
+    """What takes the steps, and why."""
+
+    what: tuple[Any, ...]  # `execution.choice`
+    words: str
+    hold: Any  # this thread takes the steps as long as it is kept: `Fused.hold`
 
 
 def run(learner: Any) -> None:
@@ -20,33 +34,53 @@ def run(learner: Any) -> None:
     state, report = learner.fit_state, _reporter(learner)
     learner.interrupted = False
     _call(learner, "before_fit")
-    learner.execution = choose(learner)
-    log.info("steps: %s", learner.execution)
+    chosen = _choose(learner)
     with deferred_interrupt() as interrupt:
         while not state.done and not learner.interrupted:
             start = time.perf_counter()
-            _finish_epoch(learner, state, interrupt)
+            chosen = _finish_epoch(learner, state, interrupt, chosen)
             if interrupt.asked:
                 _note_interrupt(learner, state)
             else:
                 row = _row(learner, state, time.perf_counter() - start)
-                learner.rows.append(row)
+                _next_epoch(learner, state, row)
                 report(row)
-                _next_epoch(learner, state)
+                _after_epoch(learner, state)
     _call(learner, "after_interrupt" if learner.interrupted else "after_fit")
 
 
-def _finish_epoch(learner: Any, state: FitState, interrupt: Interrupt) -> None:
+def _choose(learner: Any, before: Chosen | None = None) -> Chosen:
+    """Choose what takes the steps, anew if something that decides it has changed."""
+    what = choice(learner)
+    if before is not None and before.what == what:
+        return before
+    learner.execution = choose(learner)
+    if before is None or str(learner.execution) != before.words:
+        log.info("steps: %s", learner.execution)
+    fused = learner.execution.fused
+    # attaching has put other mappings over the same tables
+    return Chosen(choice(learner), str(learner.execution), None if fused is None else fused.hold())
+
+
+def _finish_epoch(learner: Any, state: FitState, interrupt: Interrupt, chosen: Chosen) -> Chosen:
     """Take the steps that this epoch still lacks, or until Ctrl-C."""
-    train = learner.dls.train
+    train, n_batches = learner.dls.train, state.steps_per_epoch
+    if len(train) != n_batches:
+        raise ShapeError(
+            "dls",
+            f"has {len(train)} batches an epoch, this fit began with {n_batches}",
+            "Change ratings and bs between fits.",
+        )
     train.rng.bit_generator.state = state.rng_state
-    epoch, n_batches = train.epoch(), len(train)
-    take = one_by_one if learner.execution.fused is None else fused
+    epoch = train.epoch()
     with progress_bar(n_batches, f"epoch {state.epoch}", learner.progress) as reached:
         while state.batch < n_batches and not interrupt.asked:
+            chosen = _choose(learner, chosen)
+            take = one_by_one if learner.execution.fused is None else fused
             n_steps = min(n_batches - state.batch, _steps_to_hook(learner.callbacks, state.step))
             take(learner, epoch, n_steps, lambda: interrupt.asked, reached)
             _call(learner, "after_step")
+    return chosen
 
 
 def _steps_to_hook(callbacks: Sequence[Any], step: int) -> int:
@@ -64,27 +98,48 @@ def _steps_to_hook(callbacks: Sequence[Any], step: int) -> int:
 
 
 def _row(learner: Any, state: FitState, seconds: float) -> EpochRow:
-    """Validate, and return the epoch's row."""
+    """Validate, and return the epoch's row; raise DivergenceError if the last step has ruined it.
+
+    Steps look at the loss before them, and nobody looks at what the last one has done.
+    """
     pred, rating = learner.predict(learner.dls.valid.pairs), learner.dls.valid.rating
-    error = rmse(pred, rating)
+    error, lr = rmse(pred, rating), float(state.lr[state.step - 1])
+    if not np.isfinite(error):
+        raise diverged(f"{error**2} on the validation ratings", lr)
+    if not _finite(learner.model.params):
+        raise diverged(f"not finite for rows that step {state.step} has moved", lr)
     valid_loss, train_loss = error**2, state.smoother.smoothed
     metrics = {}
     for name, metric in learner.metrics.items():
         value = metric.measure(learner) if hasattr(metric, "measure") else metric(pred, rating)
         metrics[name] = float(value)
-    gap, lr = valid_loss - train_loss, float(state.lr[state.step - 1])
+    gap = valid_loss - train_loss
     return EpochRow(state.epoch, train_loss, valid_loss, gap, error, lr, seconds, metrics)
 
 
-def _next_epoch(learner: Any, state: FitState) -> None:
-    """Turn to the next epoch, unless a callback has had enough."""
-    state.epoch, state.batch = state.epoch + 1, 0
-    state.rng_state = dict(learner.dls.train.rng.bit_generator.state)
+def _finite(tables: Params) -> bool:
+    """Whether all numbers are finite; minimum and maximum need no memory, and NaN is both."""
+    ends = [f(table) for table in tables.values() if table.size for f in (np.min, np.max)]
+    return bool(np.isfinite(ends).all())
+
+
+def _next_epoch(learner: Any, state: FitState, row: EpochRow) -> None:
+    """Turn to the next epoch, this one's row being written: both in one go, or neither."""
+    rng_state = dict(learner.dls.train.rng.bit_generator.state)
+    in_one_go(
+        assign(vars(learner), "rows", [*learner.rows, row]),
+        assign(vars(state), "epoch", state.epoch + 1),
+        assign(vars(state), "rng_state", rng_state),
+    )
+
+
+def _after_epoch(learner: Any, state: FitState) -> None:
+    """Ask the callbacks whether somebody has had enough."""
     try:
         _call(learner, "after_epoch")
     except StopTraining as reason:
         log.info("stopped after epoch %d: %s", learner.rows[-1].epoch, reason)
-        state.epoch = state.n_epoch
+        state.stopped = True
 
 
 def _note_interrupt(learner: Any, state: FitState) -> None:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from npcf import ops
 from npcf._types import FloatArray
+from npcf.errors import DivergenceError
 
 
 class FlatCache(NamedTuple):
@@ -33,3 +34,8 @@ class MSELossFlat:
         """Map d_loss to d_pred, the shape of pred."""
         d_pred: FloatArray = backend.mse_backward(d_loss, cache.mse).reshape(cache.shape)
         return d_pred
+
+
+def diverged(loss: Any, lr: Any) -> DivergenceError:
+    """Return the error to raise at a loss that is not finite."""
+    return DivergenceError("loss", f"is {loss} at lr {lr}", "Lower lr, or look at the ratings.")
