@@ -1,6 +1,8 @@
-"""Hypothesis profiles: `dev` takes seconds, `ci` is the test command's, `long` most of an hour.
+"""Profiles of Hypothesis: `check` and `dev` are small, `ci` is `make test`'s, `long` takes an hour.
 
 How often the laws are tried in a long run is in `tests/laws.py`; this is for all other tests.
+
+`check` skips what is marked `slow`, with the mark's reason; all others run it.
 
 $NPCF_SHARD = 2/4 runs the second of four parts of whatever was collected.
 """
@@ -8,6 +10,7 @@ $NPCF_SHARD = 2/4 runs the second of four parts of whatever was collected.
 import os
 import zlib
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 COMMON = {
@@ -15,12 +18,14 @@ COMMON = {
     "print_blob": True,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
 }
+settings.register_profile("check", max_examples=10, **COMMON)
 settings.register_profile("dev", max_examples=25, **COMMON)
 settings.register_profile("ci", max_examples=200, derandomize=True, **COMMON)
 settings.register_profile(
     "long", max_examples=int(os.environ.get("NPCF_EXAMPLES", "500")), **COMMON
 )
-settings.load_profile(os.environ.get("NPCF_PROFILE", "ci"))
+PROFILE = os.environ.get("NPCF_PROFILE", "ci")
+settings.load_profile(PROFILE)
 
 
 def pytest_collection_modifyitems(config, items):
@@ -31,3 +36,8 @@ def pytest_collection_modifyitems(config, items):
         items=[item for item, kept in zip(items, inside, strict=True) if not kept]
     )
     items[:] = [item for item, kept in zip(items, inside, strict=True) if kept]
+    if PROFILE == "check":
+        for item in items:
+            mark = item.get_closest_marker("slow")
+            if mark is not None:
+                item.add_marker(pytest.mark.skip(reason=f"slow, left to make test: {mark.args[0]}"))

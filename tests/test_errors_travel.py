@@ -81,6 +81,7 @@ def test_an_error_in_a_worker_process_is_raised_here():
     assert (raised.argument, raised.position, raised.value) == ("ids", 1, 5)
 
 
+@pytest.mark.slow("two processes that import scikit-learn")
 def test_a_grid_search_on_two_processes_says_what_is_wrong():
     pairs, stars = [[7, "a"], [7, "b"], [8, "b"], [8, "a"]] * 5, [5, 4, 1, 2] * 5
     search = GridSearchCV(

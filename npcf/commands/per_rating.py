@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-PRINTED = "{:>5}  {:>11.6f}  {:>10.6f}  {:>8.5f}  {:>6.2f}s"
+PRINTED = "{:>5}  {:>11.6f}  {:>10.6f}  {:>8.5f}  {}"
 HEADER = f"{'epoch':>5}  {'train_rmse*':>11}  {'valid_rmse':>10}  {'lr':>8}  {'time':>7}"
 FOOTNOTE = "* of each rating before its step, while the model moved"
 
@@ -11,6 +11,7 @@ FOOTNOTE = "* of each rating before its step, while the model moved"
 def train(args: argparse.Namespace, dls: Any, say: Any) -> tuple[Any, Any]:
     """Train and report; return (trainer, a learner that holds the model)."""
     from npcf.training import Learner, PerRatingSGD
+    from npcf.training.stopwatch import epoch_time
 
     given = {"n_factors": args.factors, "lr": args.lr, "wd": args.wd, "seed": args.seed}
     if args.y_range is not None:
@@ -24,7 +25,7 @@ def train(args: argparse.Namespace, dls: Any, say: Any) -> tuple[Any, Any]:
         valid=dls.valid,
         threads=args.threads,
         progress=False if args.json else None,
-        on_epoch=lambda row: say(PRINTED.format(*row)),
+        on_epoch=lambda row: say(PRINTED.format(*row[:4], epoch_time(*row[4:]))),
     )
     threads = f"{args.threads} thread{'s' * (args.threads > 1)}"
     say(f"{FOOTNOTE}\nsteps: one for each rating, only its rows move; compiled, {threads}\n")

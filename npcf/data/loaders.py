@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from npcf import _notebook
 from npcf.data.batches import Batch, Batches
 from npcf.data.csv_files import read_csv_by_position
 from npcf.data.kinds import require_frame, require_ratings
@@ -171,6 +172,28 @@ class CollabDataLoaders:
         """Return (xb, yb) as fastai does: ids (B, 2) and ratings (B, 1) of a first batch."""
         batch = self.first_batch()
         return batch.x, batch.y
+
+    def show_batch(self, max_n: int = 10) -> None:
+        """Show `max_n` ratings of a first batch with their ids and titles, as fastai does.
+
+        A table in a notebook, printed elsewhere.  The generator of batches is left as it was.
+        """
+        max_n, rng = require_count("max_n", max_n), self.train.rng
+        state = rng.bit_generator.state
+        users, items, rating = (column[:max_n] for column in self.first_batch())
+        rng.bit_generator.state = state
+        shown = replace(
+            self.train.ratings, users=users, items=items, rating=rating, timestamps=None
+        )
+        (_notebook.display() or print)(shown.head(max_n))
+
+    def __repr__(self) -> str:
+        sizes = f"{len(self.train.ratings):,} training ratings, {len(self.valid):,} to validate"
+        return f"{type(self).__name__}({sizes}, bs={self.train.bs})"
+
+    def _repr_html_(self) -> str:
+        first: str = self.train.ratings._repr_html_()
+        return _notebook.paragraph(repr(self)) + first
 
 
 def _know_only(ratings: Ratings, train: NDArray[np.int64]) -> Ratings:

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
 
+from npcf import _notebook
 from npcf.data.columns import find_columns, require_columns
 from npcf.data.kinds import require_frame
 from npcf.data.vocabulary import CHUNK, NA, Vocabulary
@@ -101,6 +103,28 @@ class Ratings:
 
     def __len__(self) -> int:
         return len(self.rating)
+
+    def __repr__(self) -> str:
+        sizes = f"{len(self.user_vocab.ids):,} users, {len(self.item_vocab.ids):,} items"
+        return f"{type(self).__name__}({len(self):,} ratings, {sizes})"
+
+    def _repr_html_(self) -> str:
+        frame = self.head()
+        align = "".join("r" if is_numeric_dtype(dtype) else "l" for dtype in frame.dtypes)
+        rows = frame.to_numpy(object).tolist()
+        table = _notebook.table([*map(str, frame)], rows, align=align)
+        return _notebook.paragraph(f"{self!r}; the first:") + table
+
+    def head(self, n: int = 5) -> pd.DataFrame:
+        """Return the first `n` ratings with ids in place of rows, and titles where they differ."""
+        users = [self.user_vocab.label(row) for row in self.users[:n]]
+        items = [self.item_vocab.label(row) for row in self.items[:n]]
+        titles = [self.titles[row] for row in self.items[:n]]
+        user, item, rating = self.columns
+        columns: dict[str, Any] = {user: users, item: items}
+        if titles != list(map(str, items)):
+            columns.setdefault("title", titles)
+        return pd.DataFrame(columns | {rating: self.rating[:n]})
 
     @property
     def n_users(self) -> int:

@@ -66,6 +66,10 @@ class Vocabulary:
         """Whether every row belongs to the same id in `other`."""
         return self is other or (self.na_row == other.na_row and self.ids.equals(other.ids))
 
+    def label(self, row: int) -> Any:
+        """Return the id of one row; `#na#` for the row that stands for none."""
+        return self.ids[int(row) - self.first_row] if row >= self.first_row else NA
+
     def rows(self, ids: Any, argument: str = "ids", unknown: str = "raise") -> NDArray[np.int32]:
         """Return the row of each of `ids`; '196' is not 196: ids keep their type.
 

@@ -3,7 +3,8 @@
 With this line in place of `from fastai.collab import *` and `from fastai.tabular.all import *`, the
 cells of "Comparing PyTorch Embeddings with Custom Embeddings" run as they stand.  Only the two
 model classes come from here, because their gradients are written by hand: fastai's `Module` would
-derive them.  `torch.zeros` and `nn.Parameter` are as much of torch as `create_params` needs.
+derive them.  `torch.zeros` and `nn.Parameter` are as much of torch as `create_params` needs; `np`,
+`pd` and `Path` come along as they do from fastai.
 """
 
 from pathlib import Path
@@ -61,6 +62,7 @@ __all__ = [
     "TwoTableDotProduct",
     "create_params",
     "nn",
+    "np",
     "pd",
     "torch",
 ]

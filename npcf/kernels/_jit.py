@@ -19,11 +19,15 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 import numba
+from numba.core import event
 from numba.extending import register_jitable
 
 from npcf.kernels._kept import keep
 
 FAST = {"contract", "reassoc", "nsz"}
+
+COMPILING = event.TimingListener()  # adds up; Numba compiles in one thread at a time
+event.register("numba:compile", COMPILING)
 
 
 class Loop(NamedTuple):
@@ -58,6 +62,11 @@ def jit_threads(function: Callable[..., Any]) -> Any:
 def compiles() -> bool:
     """Whether Numba compiles at all; with NUMBA_DISABLE_JIT it runs loops as plain Python."""
     return not numba.config.DISABLE_JIT  # type: ignore[attr-defined]
+
+
+def compile_seconds() -> float:
+    """Return how long Numba has compiled in this process; what is found on disk takes none."""
+    return float(COMPILING.duration) if COMPILING.done else 0.0
 
 
 def part(function: Callable[..., Any]) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from npcf import ops
+from npcf import _notebook, ops
 from npcf._types import FloatArray, Grads, Params, YRange
 from npcf.errors import (
     SettingError,
@@ -67,6 +67,23 @@ class PairModel:
             name: table[:, 0] if name.endswith("bias") and table.ndim == 2 else table
             for name, table in self.params.items()
         }
+
+    def __repr__(self) -> str:
+        n_users, n_factors = self.params["user_factors"].shape
+        sizes = f"{n_users}, {len(self.params['item_factors'])}, n_factors={n_factors}"
+        spread = f", y_range={self.y_range}" if self.has_bias else ""
+        return f"{type(self).__name__}({sizes}{spread})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (name, " × ".join(map(str, table.shape)), table.dtype, f"{table.size:,}")
+            for name, table in self.params.items()
+        ]
+        total = sum(table.size for table in self.params.values())
+        header = "table", "shape", "dtype", "numbers"
+        return _notebook.paragraph(f"{self!r}: {total:,} numbers") + _notebook.table(
+            header, rows, align="lrlr"
+        )
 
     def __call__(self, x: Any, conts: Any = None) -> FloatArray:
         """Return the predictions for the pairs `x` (B, 2)."""

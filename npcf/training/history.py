@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from npcf import _notebook
+from npcf.training.stopwatch import duration, epoch_time
+
 log = logging.getLogger("npcf")  # warnings reach standard error even where nobody set up logging
 
 FOOTNOTE = "* smoothed over batches while the weights moved; valid_loss is the mean after the epoch"
@@ -31,8 +34,9 @@ class EpochRow(NamedTuple):
     gap: float
     rmse: float
     lr: float  # at the last step of the epoch
-    seconds: float
+    seconds: float  # of its steps, without validation; compiling included
     metrics: dict[str, float]
+    compile_seconds: float = 0.0  # of these; the first call of a compiled loop compiles it
 
     def __str__(self) -> str:
         fixed = (
@@ -40,7 +44,39 @@ class EpochRow(NamedTuple):
             f"{self.gap:>8.4f}  {self.rmse:>8.4f}"
         )
         metrics = (f"{value:>{max(8, len(name))}.4f}" for name, value in self.metrics.items())
-        return "  ".join([fixed, *metrics, f"{self.seconds:>6.2f}s"])
+        return "  ".join([fixed, *metrics, epoch_time(self.seconds, self.compile_seconds)])
+
+
+class EpochTable:
+    """The rows as one reads them: as text when printed, as HTML in a notebook."""
+
+    def __init__(self, rows: list[EpochRow], metrics: Iterable[str] = ()):
+        self.rows, self.metrics = rows, list(metrics)
+
+    def __repr__(self) -> str:
+        return "\n".join([header(self.metrics), *map(str, self.rows), FOOTNOTE])
+
+    def _repr_html_(self) -> str:
+        names = ["epoch", "train_loss*", "valid_loss", "gap", "rmse", *self.metrics, "time"]
+        cells = [
+            (
+                row.epoch,
+                f"{row.train_loss_smoothed:.6f}",
+                f"{row.valid_loss:.6f}",
+                f"{row.gap:.4f}",
+                f"{row.rmse:.4f}",
+                *(f"{row.metrics[name]:.4f}" for name in self.metrics),
+                duration(row.seconds - row.compile_seconds),
+            )
+            for row in self.rows
+        ]
+        if any(row.compile_seconds for row in self.rows):
+            names.append("compiling")
+            cells = [
+                (*line, duration(row.compile_seconds) if row.compile_seconds else "")
+                for line, row in zip(cells, self.rows, strict=True)
+            ]
+        return _notebook.table(names, cells, align="r" * len(names)) + _notebook.paragraph(FOOTNOTE)
 
 
 def history_frame(rows: list[EpochRow]) -> pd.DataFrame:

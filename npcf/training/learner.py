@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from npcf import ops
+from npcf import _notebook, ops
 from npcf._types import FloatArray, Params
 from npcf.data import CollabDataLoaders
 from npcf.data.batches import require_batch
@@ -22,7 +22,7 @@ from npcf.training.arguments import require_options
 from npcf.training.callbacks import Callback
 from npcf.training.execution import Backend, Execution, operations
 from npcf.training.fit_state import FitState
-from npcf.training.history import EpochRow, history_frame, steps_frame
+from npcf.training.history import EpochRow, EpochTable, history_frame, steps_frame
 from npcf.training.loop import run
 from npcf.training.losses import MSELossFlat, diverged
 from npcf.training.lr_find import LRFind, lr_find
@@ -49,9 +49,9 @@ class Learner:
     `lr_mult` multiplies the schedule for single parameters: {"user_bias": 2, "default": 1}.
     `metrics` by name become columns of the history: functions of (pred, rating) on the validation
     set, or objects with `measure(learner)`.  `callbacks` are called in their order.
-    `progress` and `on_epoch` say what is shown: None means a bar and a table on a terminal only;
-    `on_epoch` is called with each EpochRow.  All randomness comes from the generators of `dls` and
-    of the model: the same seeds give the same bits.
+    `progress` and `on_epoch` say what is shown: None means a bar on a terminal, and a table there
+    or in a notebook; `on_epoch` is called with each EpochRow.  All randomness comes from the
+    generators of `dls` and of the model: the same seeds give the same bits.
     """
 
     @spell_checked
@@ -85,6 +85,23 @@ class Learner:
         self.interrupted = False
         self.rows: list[EpochRow] = []
         self.notes: dict[str, Any] = {}  # JSON of the caller's, saved and resumed with the run
+
+    def __repr__(self) -> str:
+        trained = f"{len(self.rows)} epoch{'' if len(self.rows) == 1 else 's'} trained"
+        return f"Learner({self.model!r}, {self.dls!r}, {trained})"
+
+    def _repr_html_(self) -> str:
+        optimiser = self.opt_func if self.opt is None else self.opt
+        facts = {
+            "model": repr(self.model),
+            "ratings": repr(self.dls),
+            "loss": type(self.loss_func).__name__,
+            "optimiser": getattr(optimiser, "__name__", type(optimiser).__name__),
+            "steps": "not chosen before the first fit" if self.execution is None
+            else str(self.execution),
+        }  # fmt: skip
+        table = _notebook.table(("Learner", ""), facts.items(), align="ll")
+        return table + (EpochTable(self.rows, self.metrics)._repr_html_() if self.rows else "")
 
     @property
     def operations(self) -> ModuleType:

@@ -1,24 +1,25 @@
 """The loop: epochs of steps under a schedule, with validation, callbacks, and a way to stop."""
 
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from npcf import _notebook
 from npcf._atomic import assign, in_one_go
 from npcf._types import Params
 from npcf.errors import ShapeError
 from npcf.training.callbacks import Callback, StopTraining
 from npcf.training.execution import choice, choose
 from npcf.training.fit_state import FitState
-from npcf.training.history import FOOTNOTE, EpochRow, header, log
+from npcf.training.history import FOOTNOTE, EpochRow, EpochTable, header, log
 from npcf.training.interrupt import Interrupt, deferred_interrupt
 from npcf.training.losses import diverged
 from npcf.training.metrics import rmse
 from npcf.training.progress import progress_bar
 from npcf.training.steps import fused, one_by_one
+from npcf.training.stopwatch import Elapsed, Stopwatch
 
 
 class Chosen(NamedTuple):
@@ -37,12 +38,12 @@ def run(learner: Any) -> None:
     chosen = _choose(learner)
     with deferred_interrupt() as interrupt:
         while not state.done and not learner.interrupted:
-            start = time.perf_counter()
+            watch = Stopwatch()
             chosen = _finish_epoch(learner, state, interrupt, chosen)
             if interrupt.asked:
                 _note_interrupt(learner, state)
             else:
-                row = _row(learner, state, time.perf_counter() - start)
+                row = _row(learner, state, watch.read())
                 _next_epoch(learner, state, row)
                 report(row)
                 _after_epoch(learner, state)
@@ -97,7 +98,7 @@ def _steps_to_hook(callbacks: Sequence[Any], step: int) -> int:
     return min((every - step % every for every in listening), default=sys.maxsize)
 
 
-def _row(learner: Any, state: FitState, seconds: float) -> EpochRow:
+def _row(learner: Any, state: FitState, elapsed: Elapsed) -> EpochRow:
     """Validate, and return the epoch's row; raise DivergenceError if the last step has ruined it.
 
     Steps look at the loss before them, and nobody looks at what the last one has done.
@@ -113,8 +114,8 @@ def _row(learner: Any, state: FitState, seconds: float) -> EpochRow:
     for name, metric in learner.metrics.items():
         value = metric.measure(learner) if hasattr(metric, "measure") else metric(pred, rating)
         metrics[name] = float(value)
-    gap = valid_loss - train_loss
-    return EpochRow(state.epoch, train_loss, valid_loss, gap, error, lr, seconds, metrics)
+    losses = train_loss, valid_loss, valid_loss - train_loss, error
+    return EpochRow(state.epoch, *losses, lr, elapsed.seconds, metrics, elapsed.compile_seconds)
 
 
 def _finite(tables: Params) -> bool:
@@ -157,10 +158,25 @@ def _call(learner: Any, hook: str) -> None:
 
 
 def _reporter(learner: Any) -> Callable[[EpochRow], None]:
+    """Return what shows a row: in a notebook a table that grows, on a terminal its lines."""
     if learner.on_epoch is not None:
         report: Callable[[EpochRow], None] = learner.on_epoch
         return report
+    show = _notebook.display()
+    if show is not None:
+        return _growing_table(show, learner.metrics)
     if not sys.stdout.isatty():
         return lambda row: None
     print(f"{header(learner.metrics)}\n{FOOTNOTE}")
     return print
+
+
+def _growing_table(show: Callable[..., Any], metrics: Iterable[str]) -> Callable[[EpochRow], None]:
+    table = EpochTable([], metrics)
+    handle = show(table, display_id=True)
+
+    def report(row: EpochRow) -> None:
+        table.rows.append(row)
+        handle.update(table)
+
+    return report

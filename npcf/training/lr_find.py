@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from npcf import _notebook
 from npcf.errors import DivergenceError, require_count
 from npcf.optim import exponential_range
 from npcf.training.history import SmoothedLoss
@@ -18,6 +19,18 @@ class LRFind(NamedTuple):
     lrs: NDArray[Any]
     losses: NDArray[Any]
     valley: float
+
+    def __repr__(self) -> str:
+        first, last = self.lrs[0], self.lrs[-1]
+        return f"LRFind(valley={self.valley:.3g}, {len(self.lrs)} rates, {first:.3g} to {last:.3g})"
+
+    def _repr_html_(self) -> str:
+        """Show the suggestion, the curve, and a dozen of its points."""
+        shown = np.unique(np.linspace(0, len(self.lrs) - 1, 12).round().astype(int))
+        rows = [(f"{self.lrs[i]:.2e}", f"{self.losses[i]:.4f}") for i in shown]
+        curve = _notebook.curve(np.log10(self.lrs), self.losses, np.log10(self.valley))
+        suggested = _notebook.paragraph(f"suggested rate (valley): {self.valley:.3g}")
+        return suggested + curve + _notebook.table(("lr", "loss"), rows, align="rr")
 
 
 def lr_find(

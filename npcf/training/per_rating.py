@@ -8,7 +8,6 @@ The rule is `npcf.kernels.per_rating.reference`'s: one rating, one step, only it
 `presets` (`per_rating_settings`) has settings by name.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from typing import Any, NamedTuple
@@ -39,6 +38,7 @@ from npcf.training.per_rating_settings import (
     presets,
 )
 from npcf.training.progress import progress_bar
+from npcf.training.stopwatch import Stopwatch
 
 
 class RatingArrays(NamedTuple):
@@ -58,7 +58,8 @@ class PerRatingEpoch(NamedTuple):
     train_rmse: float  # before each step, while the model moved
     valid_rmse: float  # NaN without validation ratings
     lr: float
-    seconds: float
+    seconds: float  # of the epoch and its validation, compiling included
+    compile_seconds: float = 0.0  # of these; the first call of a compiled loop compiles it
 
 
 class PerRatingSGD:
@@ -121,13 +122,13 @@ class PerRatingSGD:
         with deferred_interrupt() as interrupt:
             for epoch in range(n_epochs):
                 self._set_rates(epoch, n_epochs)
-                start = time.perf_counter()
+                watch = Stopwatch()
                 train = self._epoch(epoch, threads, progress, interrupt, len(ratings.rating))
                 if self.interrupted:
                     break
                 error = self.evaluate(valid, threads) if valid is not None else float("nan")
-                seconds = time.perf_counter() - start
-                self.rows.append(PerRatingEpoch(epoch, train, error, self.rule.lr, seconds))
+                row = PerRatingEpoch(epoch, train, error, self.rule.lr, *watch.read())
+                self.rows.append(row)
                 if on_epoch is not None:
                     on_epoch(self.rows[-1])
         return self.history

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from npcf import _notebook
 from npcf._types import FloatArray
 
 
@@ -49,10 +50,26 @@ class GradcheckReport(NamedTuple):
                 f"{m.numeric:>13.6e} {m.error:>8.1e} {m.allowed:>8.1e}{'' if m.ok else '  WRONG'}"
             )
         lines += [f"{method:<20} skipped: {reason}" for method, reason in self.skipped]
-        lines.append(
-            f"{self.entries} entries by each method: {'all right' if self.ok else 'WRONG'}"
+        return "\n".join([*lines, self._verdict()])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        header = "method", "array", "worst entry", "analytic", "numeric", "error", "allowed", ""
+        rows = [
+            (m.method, m.name, str(list(m.position) or ""), f"{m.analytic:.6e}", f"{m.numeric:.6e}",
+             f"{m.error:.1e}", f"{m.allowed:.1e}", "" if m.ok else "WRONG")
+            for m in self.worst
+        ]  # fmt: skip
+        skipped = "".join(
+            _notebook.paragraph(f"{method} skipped: {reason}") for method, reason in self.skipped
         )
-        return "\n".join(lines)
+        table = _notebook.table(header, rows, align="lllrrrrl")
+        return _notebook.paragraph(self._verdict()) + table + skipped
+
+    def _verdict(self) -> str:
+        return f"{self.entries} entries by each method: {'all right' if self.ok else 'WRONG'}"
 
 
 def worst_entry(

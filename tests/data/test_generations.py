@@ -235,6 +235,7 @@ print(len(ratings), peak() - before - arrays)
 """
 
 
+@pytest.mark.slow("a large file")
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is Linux's to tell")
 def test_reading_takes_twelve_bytes_a_rating_and_a_block(tmp_path):
     """2 million ratings: an array of 8 bytes a rating more would be 16 MB, a frame of all 64 MB.

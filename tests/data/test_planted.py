@@ -116,6 +116,7 @@ def test_both_ways_of_drawing_have_one_law(monkeypatch):
     assert abs(few.mean() - many.mean()) <= 500 / 6_000 + 5 * deviation
 
 
+@pytest.mark.slow("a large table")
 def test_a_large_table_is_never_made():
     """100,000 x 50,000 cells would be 40 GB of keys."""
     tracemalloc.start()

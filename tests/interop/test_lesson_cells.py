@@ -165,3 +165,29 @@ def test_lesson_shorthand():
     exec("from npcf.interop.lesson import *", names)
     exec("a = T([[1.,2],[3,4]]); b = T([[2.,2],[10,10]]); c = DotProduct()(a, b)", names)
     assert names["c"].tolist() == [6, 70]
+
+
+def test_a_batch_is_shown_with_ids_and_titles(tmp_path, capsys):
+    """fastai's `dls.show_batch()`: ten ratings, decoded; and it takes nothing from the training."""
+    names = run_cells(planted_folder(tmp_path))
+    dls, ratings = names["dls"], names["ratings"]
+    state = dls.train.rng.bit_generator.state
+    exec("dls.show_batch()", names)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["user", "title", "rating"]
+    assert len(lines) == 11
+    known = {tuple(map(str, row)) for row in ratings[["user", "title", "rating"]].to_numpy()}
+    for line in lines[1:]:
+        user, *title, rating = line.split()[1:]
+        assert (user, " ".join(title), rating.removesuffix(".0")) in known
+    assert dls.train.rng.bit_generator.state == state
+    exec("dls.show_batch(max_n=3)", names)
+    assert len(capsys.readouterr().out.splitlines()) == 4
+
+
+def test_numpy_pandas_and_path_come_along():
+    names = {}
+    exec("from npcf.interop.lesson import *", names)
+    assert names["np"] is np
+    assert names["pd"] is pd
+    assert names["Path"]("a") / "b"

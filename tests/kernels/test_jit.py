@@ -92,6 +92,7 @@ def test_what_one_process_compiles_the_next_one_finds(room):
     assert room() == AGAIN
 
 
+@pytest.mark.slow("processes that compile")
 @compiling
 @pytest.mark.parametrize("name", ["callee.py", "caller.py"])
 def test_an_edit_anywhere_in_the_room_is_seen(room, name):
@@ -106,6 +107,7 @@ def test_an_edit_anywhere_in_the_room_is_seen(room, name):
     )  # fmt: skip
 
 
+@pytest.mark.slow("processes that compile")
 @compiling
 def test_code_that_checks_bounds_is_not_taken_for_code_that_does_not(room):
     assert room(NUMBA_BOUNDSCHECK="0") == FIRST
@@ -120,6 +122,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.slow("processes that compile")
 @compiling
 @pytest.mark.parametrize(
     "ending, damage",
@@ -137,6 +140,7 @@ def test_damaged_files_cost_a_warning_and_are_replaced(room, ending, damage):
     assert room() == AGAIN
 
 
+@pytest.mark.slow("processes that compile")
 @compiling
 def test_a_file_that_another_process_took_is_not_taken_for_one_s_own(room):
     """Two processes that write at once may leave the index of one and the code of the other."""
@@ -148,12 +152,14 @@ def test_a_file_that_another_process_took_is_not_taken_for_one_s_own(room):
     assert room() == AGAIN
 
 
+@pytest.mark.slow("processes that compile")
 @compiling
 def test_a_folder_that_is_deleted_is_made_again(room):
     assert room(f"shutil.rmtree({str(room.place)!r})") == FIRST
     assert room() == AGAIN
 
 
+@pytest.mark.slow("processes that compile")
 @compiling
 @pytest.mark.parametrize(
     "before",
@@ -172,6 +178,7 @@ def test_where_nothing_can_be_written_each_process_compiles_and_says_so_once(roo
         room.place.unlink(missing_ok=True)
 
 
+@pytest.mark.slow("processes that compile")
 @compiling
 def test_without_any_place_for_the_cache_it_compiles_all_the_same(room):
     """Numba raises RuntimeError at decoration: in a read-only installation, at import."""

@@ -101,6 +101,7 @@ def test_history_is_tidy_and_marks_the_smoothed_loss():
     history = learn.fit(2, 1e-3)
     assert list(history.columns) == [
         "epoch", "train_loss_smoothed", "valid_loss", "gap", "rmse", "lr", "seconds",
+        "compile_seconds",
     ]  # fmt: skip
     assert history["epoch"].tolist() == [0, 0, 1]
     gap = history["valid_loss"] - history["train_loss_smoothed"]

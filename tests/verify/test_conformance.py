@@ -300,6 +300,7 @@ def test_verb_refuses(arguments, code, words, capsys):
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.slow("runs the suite twice")
 def test_through_pytest(tmp_path):
     """The entry point adds --impl; a broken law is a failing test with the script in it."""
     (tmp_path / "wrong_kernels.py").write_text(

@@ -23,6 +23,7 @@ def test_whole_implementations_lack_nothing(name):
     assert Implementation.imported(f"{PLACE}.{name}").lacks(FUNCTIONS) == []
 
 
+@pytest.mark.slow("ten thousand inputs")
 def test_no_false_alarm_in_ten_thousand_clean_cases():
     plain, inputs = Implementation.imported(f"{PLACE}.plain"), 0
     for law in LAWS.values():

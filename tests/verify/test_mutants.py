@@ -45,6 +45,7 @@ FIRST_81 = """
 NOTHING = Mutant("nothing", "steps", "    w = w - lr * g\n", "    w = w - lr * g\n", "no mistake")
 
 
+@pytest.mark.slow("hundreds of mutants")
 @pytest.mark.parametrize("name", MUTANTS)
 def test_killed(name, record_property):
     found = kill(MUTANTS[name], MAX_EXAMPLES)

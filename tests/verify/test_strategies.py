@@ -37,6 +37,8 @@ from npcf.verify.strategies import (
 )
 from npcf.verify.strategies.schedules import ARGUMENTS
 
+pytestmark = pytest.mark.slow("hundreds of inputs from every strategy")
+
 N = 200
 GENERATE = {
     "database": None,

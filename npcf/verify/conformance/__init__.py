@@ -11,6 +11,7 @@ from npcf.verify.conformance import laws as _laws  # noqa: F401  (registers them
 from npcf.verify.conformance.counterexample import replay
 from npcf.verify.conformance.implementation import Implementation
 from npcf.verify.conformance.law import LAWS, Law, law
+from npcf.verify.conformance.report import Report
 from npcf.verify.conformance.runner import Outcome, check, run
 
-__all__ = ["LAWS", "Implementation", "Law", "Outcome", "check", "law", "replay", "run"]
+__all__ = ["LAWS", "Implementation", "Law", "Outcome", "Report", "check", "law", "replay", "run"]
