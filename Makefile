@@ -8,7 +8,7 @@ SHARD ?= 1/1
 # What `make cover` asks every branch of: the reference, its twins, and the bounds.
 CORE := npcf/ops/*,npcf/models/*,npcf/optim/*,npcf/kernels/*,npcf/verify/bounds/*,npcf/verify/bounded*.py
 
-.PHONY: train test check check-nojit check-boundscheck check-long cover mutate proof bench peers format clean
+.PHONY: train test check check-nojit check-boundscheck check-oldest check-workflow check-long cover mutate proof bench peers format clean
 
 # Train lesson 5's model on invented ratings, or on yours: make train ARGS="--data ml-100k"
 train: .venv/train.done
@@ -36,6 +36,15 @@ check-nojit: .venv/test.done
 check-boundscheck: .venv/test.done
 	cache=$$(mktemp -d) && trap 'rm -rf "$$cache"' EXIT && \
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$$cache NPCF_PROFILE=dev $(BIN)/pytest -q -n $(WORKERS) tests
+
+# The suite with the oldest versions that pyproject.toml names, in .venv-oldest; NPCF_PROFILE=check is
+# shorter.  Compiled code of one Numba is nothing to another, so it has a place of its own.
+check-oldest: .venv-oldest/test.done
+	NUMBA_CACHE_DIR=$(CURDIR)/.venv-oldest/compiled .venv-oldest/bin/pytest -n $(WORKERS)
+
+# The continuous integration, by actionlint.
+check-workflow: .venv/workflow.done
+	$(BIN)/actionlint .github/workflows/*.yml
 
 # Most of an hour of two cores: 10,000 inputs for each law of operations and optimisers, 2,000 for the
 # other laws, 500 for other tests, and five million numbers against exact arithmetic.
@@ -93,6 +102,17 @@ format: .venv/test.done
 	$(BIN)/python -m pip install --quiet --editable ".[test]"
 	touch $@ .venv/train.done
 
+.venv-oldest/test.done: pyproject.toml .ci/oldest.py
+	rm -rf .venv-oldest
+	$(PYTHON) -m venv .venv-oldest
+	$(PYTHON) .ci/oldest.py > .venv-oldest/constraints.txt
+	.venv-oldest/bin/python -m pip install --quiet --constraint .venv-oldest/constraints.txt --editable ".[test]"
+	touch $@
+
+.venv/workflow.done: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable ".[workflow]"
+	touch $@
+
 .venv/mutation.done: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable ".[mutation]"
 	touch $@ .venv/test.done .venv/train.done
@@ -102,5 +122,5 @@ format: .venv/test.done
 	touch $@ .venv/test.done .venv/train.done
 
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutation
+	rm -rf .venv .venv-oldest build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutation
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -106,12 +106,20 @@ def shown():
     }
 
 
-SHOWN = shown()
+NAMES = ("ratings", "loaders", "model", "dot product", "learner", "untrained learner", "gradcheck",
+         "wrong gradient", "rates", "conformance")  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SHOWN)
-def test_html_is_whole_escaped_and_without_scripts_or_colours(name):
-    page = Page(SHOWN[name]._repr_html_())
+@pytest.fixture(scope="module")
+def things():
+    found = shown()
+    assert found.keys() == set(NAMES)
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_html_is_whole_escaped_and_without_scripts_or_colours(name, things):
+    page = Page(things[name]._repr_html_())
     assert "table" in page.tags
     allowed = {"table", "caption", "thead", "tbody", "tr", "th", "td", "p", "pre", "details",
                "summary", "svg", "polyline", "line"}  # fmt: skip
@@ -120,24 +128,24 @@ def test_html_is_whole_escaped_and_without_scripts_or_colours(name):
     assert len({len(row) for row in page.rows[:3]}) == 1
 
 
-@pytest.mark.parametrize("name", SHOWN)
-def test_as_text_it_is_short(name):
+@pytest.mark.parametrize("name", NAMES)
+def test_as_text_it_is_short(name, things):
     """A line or a table; not the arrays, which would be screens."""
-    text = repr(SHOWN[name])
+    text = repr(things[name])
     assert max(map(len, text.splitlines())) < 200
     assert "array(" not in text
 
 
-def test_what_the_tables_say():
+def test_what_the_tables_say(things):
     def rows(name):
-        return Page(SHOWN[name]._repr_html_()).rows
+        return Page(things[name]._repr_html_()).rows
 
-    first = SHOWN["ratings"].head(1).iloc[0]
+    first = things["ratings"].head(1).iloc[0]
     assert rows("ratings")[0] == ["user", "item", "title", "rating"]
     assert rows("ratings")[1] == [str(first.user), str(first["item"]), HOSTILE, str(first.rating)]
     assert ["user_factors", "21 × 3", "float32", "63"] in rows("model")
     assert len(rows("dot product")) == 3
-    history = SHOWN["learner"].history
+    history = things["learner"].history
     epochs = [row for row in rows("learner") if row[0] in ("0", "1")]
     assert [row[2] for row in epochs] == [f"{loss:.6f}" for loss in history["valid_loss"]]
     assert [row[5] for row in epochs] == [f"{loss:.4f}" for loss in history[HOSTILE]]
@@ -146,8 +154,8 @@ def test_what_the_tables_say():
     assert rows("conformance")[1][:4] == ["lookup", "1", "1", "0"]
 
 
-def test_a_broken_law_comes_with_its_code():
-    report = SHOWN["conformance"]
+def test_a_broken_law_comes_with_its_code(things):
+    report = things["conformance"]
     assert not report.ok
     text = "".join(Page(report._repr_html_()).texts)
     assert "code that shows it" in text

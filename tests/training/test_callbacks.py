@@ -27,6 +27,7 @@ from npcf.training import (
     recall_at_k,
     rmse,
 )
+from npcf.training.history import EpochTable
 from npcf.training.lr_find import _valley
 from npcf.verify import assert_same_bits
 
@@ -136,7 +137,9 @@ def test_metrics_become_columns():
     pred, rating = learn.predict(learn.dls.valid.pairs), learn.dls.valid.rating
     assert history["mae"].iloc[-1] == mae(pred, rating)
     assert history["rmse"].iloc[-1] == rmse(pred, rating)
-    assert len(str(learn.rows[0]).split()) == 8
+    header, row, _ = repr(EpochTable(learn.rows[:1], learn.metrics)).splitlines()
+    assert header.split() == [*"epoch train_loss* valid_loss gap rmse mae off_by_one time".split()]
+    assert len(row) >= len(header) == row.index("s", len(header) - 1) + 1
 
 
 @pytest.mark.parametrize("kind", ["precision", "recall", "ndcg"])
