@@ -24,7 +24,8 @@ def without_dispatched_code():
     ]
     names = sorted({name for names in available for name in names if "baseline" not in name})
     settings = {"NPY_DISABLE_CPU_FEATURES": " ".join(names)} if names else {}
-    return settings | {"NUMBA_CPU_NAME": "generic", "PYTHONWARNINGS": "ignore"}
+    numba = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
+    return settings | numba | {"PYTHONWARNINGS": "ignore"}
 
 
 def test_bits_are_those_of_a_processor_without_vector_extensions():
