@@ -41,7 +41,7 @@ def read_pairs(path: str) -> Any:
 
     try:
         frame = pd.read_csv(sys.stdin if path == "-" else path, keep_default_na=False)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # pandas, zipfile, gzip and zlib each raise their own
         raise DataError("pairs", f"{path} cannot be read ({error})", "Give a csv.") from None
     if frame.empty:
         raise DataError("pairs", f"{path} has no rows", "Give at least one pair under a header.")
