@@ -252,3 +252,22 @@ def test_the_registry_is_of_hashes_and_of_nothing_else():
     for name, known in REGISTRY.items():
         assert len(known.md5) == (0 if "latest" in name else 32)
         assert len(known.sha256) in (0, 64)
+
+
+def test_only_a_regular_file_is_replaced_and_links_are_followed(server, tmp_path):
+    """Judged before anything is downloaded."""
+    server.answer = sends(GOOD)
+    (tmp_path / "disk").mkdir()
+    goal = tmp_path / "ml-100k.zip"
+    goal.symlink_to("disk/there.zip")
+    assert fetch("ml-100k", tmp_path, base_url=server.url) == goal
+    assert goal.is_symlink()
+    assert (tmp_path / "disk" / "there.zip").read_bytes() == GOOD
+    server.asked.clear()
+    goal.unlink()
+    goal.mkdir()
+    with pytest.raises(SettingError, match="is a folder"):
+        fetch("ml-100k", tmp_path, base_url=server.url)
+    with pytest.raises(DataError, match="cannot be written"):
+        fetch("ml-100k", tmp_path / "disk" / "there.zip", base_url=server.url)
+    assert server.asked == []
