@@ -19,16 +19,14 @@ from numpy.typing import NDArray
 from npcf._types import FloatArray
 from npcf.data.kinds import require_ratings
 from npcf.errors import (
-    DivergenceError,
     UsageError,
     refuse_option,
     require_choice,
     require_count,
-    require_ids,
-    require_same_shape,
 )
 from npcf.models import PairModel
-from npcf.training.interrupt import Interrupt, deferred_interrupt
+from npcf.training.interrupt import deferred_interrupt
+from npcf.training.per_rating_fit import Fit, PerRatingEpoch, given_of
 from npcf.training.per_rating_settings import (
     Settings,
     decays_of,
@@ -37,7 +35,6 @@ from npcf.training.per_rating_settings import (
     logit_of,
     presets,
 )
-from npcf.training.progress import progress_bar
 from npcf.training.stopwatch import Stopwatch
 
 
@@ -51,17 +48,6 @@ class RatingArrays(NamedTuple):
     n_items: int
 
 
-class PerRatingEpoch(NamedTuple):
-    """One epoch; errors are root mean squares in rating units."""
-
-    epoch: int
-    train_rmse: float  # before each step, while the model moved
-    valid_rmse: float  # NaN without validation ratings
-    lr: float
-    seconds: float  # of the epoch and its validation, compiling included
-    compile_seconds: float = 0.0  # of these; the first call of a compiled loop compiles it
-
-
 class PerRatingSGD:
     """Trains matrix factorisation with biases one rating at a time, on any number of threads.
 
@@ -73,16 +59,18 @@ class PerRatingSGD:
     def __init__(self, preset: str | None = None, **settings: Any):
         if preset is not None:
             require_choice("preset", preset, presets)
-        names = [field.name for field in fields(Settings)]
+        names = [setting.name for setting in fields(Settings)]
         for name in settings:
             if name not in names:
                 refuse_option(name, names)
         base = presets[preset] if preset else Settings()
         self.settings = judged(Settings(**asdict(base) | settings))
-        self.rows: list[PerRatingEpoch] = []
-        self.interrupted = False
-        self._trainer: Any = None
-        self.rule: Any = None
+        self._fit: Fit | None = None
+
+    @property
+    def rows(self) -> list[PerRatingEpoch]:
+        """One row for every whole epoch of the last fit."""
+        return self._fit.rows if self._fit else []
 
     @property
     def history(self) -> pd.DataFrame:
@@ -90,9 +78,15 @@ class PerRatingSGD:
         return pd.DataFrame(self.rows, columns=PerRatingEpoch._fields)
 
     @property
+    def interrupted(self) -> bool:
+        """Whether epochs of the last fit are missing: it was stopped, or is not over."""
+        return self._fit is not None and len(self._fit.rows) < self._fit.n_epochs
+
+    @property
     def model(self) -> PairModel:
         """The model as it stands: tables (N, K), biases (N, 1), copied."""
-        return PairModel(self.fitted.params, self.settings.y_range, mean=self.rule.mean)
+        fit = self._fitted
+        return PairModel(fit.trainer.params, self.settings.y_range, mean=fit.rule.mean)
 
     def fit(
         self,
@@ -107,9 +101,10 @@ class PerRatingSGD:
         """Train anew for `n_epochs` epochs; return the history.
 
         `ratings` and `valid` are `npcf.data.Ratings` or `RatingArrays`.  Ctrl-C ends the fit
-        between two ratings: `interrupted` is set, and the model holds what was learned.
-        Raises DivergenceError when the error is no longer finite, IdRangeError and DataError,
-        naming the position, before training.
+        between two ratings: `interrupted` is set, and the model holds what was learned.  So does
+        any exception that a signal handler, `on_epoch` or another thread raises.
+        Raises DivergenceError when an error or a number of the model is no longer finite; and
+        IdRangeError and DataError, naming the position, before training: then the last fit stays.
         """
         n_epochs, threads = require_count("n_epochs", n_epochs), require_count("threads", threads)
         require_ratings("ratings", ratings, arrays=True)
@@ -117,86 +112,72 @@ class PerRatingSGD:
             require_ratings("valid", valid, arrays=True)
             if hasattr(valid, "require_rows_of") and hasattr(ratings, "user_vocab"):
                 valid.require_rows_of(ratings)
-        self.rows, self.interrupted = [], False
-        self._start(ratings)
+            for _ in given_of(valid, "valid.", ratings.n_users, ratings.n_items).chunks():
+                pass  # judged
+        if on_epoch is not None and not callable(on_epoch):
+            raise UsageError("on_epoch", "cannot be called", "Pass a function of one row.")
+        fit = self._fit = self._started(ratings, n_epochs)
         with deferred_interrupt() as interrupt:
             for epoch in range(n_epochs):
-                self._set_rates(epoch, n_epochs)
+                fit.rule = self._rule_at(fit, epoch)
                 watch = Stopwatch()
-                train = self._epoch(epoch, threads, progress, interrupt, len(ratings.rating))
-                if self.interrupted:
+                train = fit.epoch(epoch, threads, progress, interrupt)
+                if train is None:
                     break
-                error = self.evaluate(valid, threads) if valid is not None else float("nan")
-                row = PerRatingEpoch(epoch, train, error, self.rule.lr, *watch.read())
-                self.rows.append(row)
+                error = float("nan") if valid is None else fit.validated(valid, threads)
+                fit.rows.append(PerRatingEpoch(epoch, train, error, fit.rule.lr, *watch.read()))
                 if on_epoch is not None:
-                    on_epoch(self.rows[-1])
+                    on_epoch(fit.rows[-1])
+                if interrupt.asked:
+                    break
         return self.history
 
     def predict(self, users: Any, items: Any, threads: int = 1) -> FloatArray:
         """Return predictions (n,) float32 for pairs of rows, given as two arrays."""
-        trainer = self.fitted
-        sizes = [len(count) for count in trainer.counts]
-        users = require_ids("users", users, sizes[0])
-        items = require_ids("items", items, sizes[1])
-        require_same_shape(users=users, items=items)
-        pred: FloatArray = trainer.predict(users, items, self.rule, threads)
+        fit = self._fitted
+        pred: FloatArray = fit.trainer.predict(users, items, fit.rule, threads)
         return pred
 
     def evaluate(self, ratings: Any, threads: int = 1) -> float:
         """Return the root of the mean squared error over `ratings`, summed in float64."""
         require_ratings("ratings", ratings, arrays=True)
-        error: float = self.fitted.rmse(
-            ratings.users, ratings.items, ratings.rating, self.rule, threads
-        )
-        return error
+        return self._fitted.rmse(ratings, "ratings.", threads)
 
-    def _start(self, ratings: Any) -> None:
-        """Make fresh tables, and put the ratings in order."""
+    @property
+    def rule(self) -> Any:
+        """The `npcf.kernels.per_rating.Rule` of the last epoch."""
+        return self._fitted.rule
+
+    @property
+    def fitted(self) -> Any:
+        """The `npcf.kernels.per_rating.Trainer` in use."""
+        return self._fitted.trainer
+
+    @property
+    def _fitted(self) -> Fit:
+        if self._fit is None:
+            raise UsageError("fit", "has not been called", "Call fit(ratings, n_epochs) first.")
+        return self._fit
+
+    def _started(self, ratings: Any, n_epochs: int) -> Fit:
+        """Return a fit with fresh tables, and the ratings put in order."""
         from npcf.kernels.per_rating import Rule, Trainer
-        from npcf.kernels.per_rating.stored import Given
 
         s = self.settings
         # only cross-entropy has no meaning for ratings that lie outside the range
         low, high = (s.loss == "cross_entropy" and s.y_range) or (-np.inf, np.inf)
         sizes = ratings.n_users, ratings.n_items
-        given = Given(ratings.users, ratings.items, ratings.rating, *sizes, low, high)
-        self._trainer = Trainer(given, s.n_factors, s.seed)
+        trainer = Trainer(given_of(ratings, "ratings.", *sizes, low, high), s.n_factors, s.seed)
         for name, rows in fresh_tables(s, *sizes):
-            self._trainer.load(name, rows)
-        decays = decays_of(s, self._trainer.counts)
-        mean = s.mean if s.mean is not None else logit_of(self._trainer.mean_rating, s.y_range)
-        self.rule = Rule(s.lr, s.lr, decays, mean, s.y_range, s.loss)
+            trainer.load(name, rows)
+        decays = decays_of(s, trainer.counts)
+        mean = s.mean if s.mean is not None else logit_of(trainer.mean_rating, s.y_range)
+        return Fit(trainer, Rule(s.lr, s.lr, decays, mean, s.y_range, s.loss), n_epochs)
 
-    def _set_rates(self, epoch: int, n_epochs: int) -> None:
+    def _rule_at(self, fit: Fit, epoch: int) -> Any:
         s = self.settings
-        last = (s.schedule_epochs or n_epochs) - 1
+        last = (s.schedule_epochs or fit.n_epochs) - 1
         share = min(epoch / max(last, 1), 1.0)
         factor = 1.0 if s.final_lr is None else (s.final_lr / s.lr) ** share
         bias_lr = s.lr if s.bias_lr is None else s.bias_lr
-        self.rule = self.rule._replace(lr=s.lr * factor, bias_lr=bias_lr * factor)
-
-    def _epoch(
-        self, epoch: int, threads: int, progress: bool | None, interrupt: Interrupt, n: int
-    ) -> float:
-        """Train one epoch; return its running RMSE."""
-        with progress_bar(n, f"epoch {epoch}", progress) as reached:
-
-            def between(taken: int) -> bool:
-                reached(taken)
-                return interrupt.asked
-
-            total = self._trainer.epoch(epoch, self.rule, threads, between)
-        self.interrupted = self._trainer.stopped
-        if not np.isfinite(total):
-            raise DivergenceError(
-                "loss", f"is {total} at lr {self.rule.lr:g}", "Lower lr, or look at the ratings."
-            )
-        return float(np.sqrt(total / n))
-
-    @property
-    def fitted(self) -> Any:
-        """The `npcf.kernels.per_rating.Trainer` in use."""
-        if self._trainer is None:
-            raise UsageError("fit", "has not been called", "Call fit(ratings, n_epochs) first.")
-        return self._trainer
+        return fit.rule._replace(lr=s.lr * factor, bias_lr=bias_lr * factor)

@@ -18,6 +18,7 @@ from npcf.foreign import shown
 from npcf.models import PARAM_NAMES
 
 STRETCH = 4096  # rows
+LARGEST = 2.0**64  # of any setting: in float32, where they end up, products of two are finite still
 
 
 @dataclass(frozen=True)
@@ -63,17 +64,19 @@ def judged(s: Settings) -> Settings:
     require_count("seed", s.seed, 0, np.inf)
     require_choice("loss", s.loss, ("mse", "cross_entropy"))
     for name in ("lr", "init", "decay_counts"):
-        require_number(name, getattr(s, name))
+        require_number(name, getattr(s, name), high=LARGEST)
     for name in ("bias_lr", "final_lr"):
         if getattr(s, name) is not None:
-            require_number(name, getattr(s, name))
+            require_number(name, getattr(s, name), high=LARGEST)
+    if s.final_lr is not None and not s.lr:
+        raise SettingError("final_lr", "cannot be reached from lr 0", "Leave it None.")
     if s.mean is not None:
-        require_number("mean", s.mean, -np.inf)
+        require_number("mean", s.mean, -LARGEST, LARGEST)
     if s.schedule_epochs is not None:
         require_count("schedule_epochs", s.schedule_epochs)
     for name in ("wd", "bias_wd"):
         for number in _pair(name, 0.0 if getattr(s, name) is None else getattr(s, name)):
-            require_number(name, number)
+            require_number(name, number, high=LARGEST)
     powers = s.decay_powers
     if not isinstance(powers, tuple | list) or len(powers) != len(PARAM_NAMES):
         problem = f"is {shown(powers)}, not one number for each of {', '.join(PARAM_NAMES)}"
@@ -84,7 +87,7 @@ def judged(s: Settings) -> Settings:
         raise SettingError("y_range", "is None", "Cross-entropy needs the range of the ratings.")
     if s.y_range is not None:
         ends = require_pair("y_range", s.y_range)
-        low, high = (require_number("y_range", end, -np.inf) for end in ends)
+        low, high = (require_number("y_range", end, -LARGEST, LARGEST) for end in ends)
         if not low < high:
             raise SettingError("y_range", f"({low}, {high}) is no range", "Give (low, high).")
     return s
@@ -109,7 +112,11 @@ def decays_of(s: Settings, counts: tuple[Any, Any]) -> Params:
     decays: Params = {}
     for n, (name, wd, power) in enumerate(zip(PARAM_NAMES, settings, s.decay_powers, strict=True)):
         ratio = s.decay_counts / np.maximum(counts[n % 2], 1)
-        decays[name] = (wd * ratio**power).astype(np.float32)
+        with np.errstate(all="ignore"):  # what overflows is refused
+            decays[name] = (wd * ratio**power).astype(np.float32)
+        if not np.isfinite(decays[name]).all():
+            problem = f"makes decays of {name} that are not finite in float32"
+            raise SettingError("decay_powers", problem, "Lower it, or decay_counts.")
     return decays
 
 

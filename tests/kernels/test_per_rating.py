@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from npcf import models, ops, optim
 from npcf.errors import DataError, DTypeError, EmptyBatchError, IdRangeError, ShapeError
 from npcf.kernels.per_rating import Rule, Trainer, blocks, per_rating_epoch, per_rating_step
+from npcf.kernels.per_rating.given import Given
 from npcf.kernels.per_rating.row_step import LANE
 from npcf.kernels.per_rating.shuffle import shuffle
-from npcf.kernels.per_rating.stored import Given
 from npcf.kernels.per_rating.sweep import sweep
 from npcf.verify import PRECISION, Bounded, assert_same_bits, assert_within, bounds
 
@@ -321,7 +321,7 @@ def test_shuffling_is_a_permutation_and_every_one_comes_up():
 
 
 def test_bad_ratings_are_refused_naming_the_first(monkeypatch):
-    monkeypatch.setattr("npcf.kernels.per_rating.stored.CHUNK", 4)
+    monkeypatch.setattr("npcf.kernels.per_rating.given.CHUNK", 4)
     good = dict(users=[0, 1, 2, 0, 1, 2], items=[0, 0, 1, 1, 0, 1], rating=[1.0, 2, 3, 4, 5, 1])
     cases = [
         ("users", 5, 3, IdRangeError, r"users\[5\]: id 3 is outside \[0, 3\)"),

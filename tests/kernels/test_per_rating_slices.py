@@ -5,19 +5,18 @@ outcome hangs on who is faster.
 """
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import numpy as np
 import pytest
 
-from npcf.kernels.per_rating import Rule, Trainer, blocks, epoch, pool
-from npcf.kernels.per_rating.stored import Given
+from npcf.kernels.per_rating import Rule, Trainer, blocks, epoch, pool, reference
+from npcf.kernels.per_rating.given import Given
 from npcf.kernels.per_rating.sweep import SEGMENT, sweep
 
 PATIENCE = 5  # seconds in all that loops wait for what never happens
 SEGMENTS = 12
-RULE = Rule(0.01, 0.01, {name: np.zeros(40, np.float32) for name in epoch.NAMES})
+RULE = Rule(0.01, 0.01, {name: np.zeros(40, np.float32) for name in reference.NAMES})
 
 
 class Told(Exception):  # noqa: N818 : what Ctrl-C would be
@@ -66,23 +65,25 @@ def test_a_block_stops_between_two_slices(threads, loops_wait_until, monkeypatch
 def test_after_an_exception_no_further_block_begins(threads, loops_wait_until, monkeypatch):
     trainer, begun, closed, block = trainer_of(4, monkeypatch), [], Event(), Trainer._block
 
-    class Pool(ThreadPoolExecutor):
-        def shutdown(self, wait=True, *, cancel_futures=False):
-            super().shutdown(wait=False, cancel_futures=cancel_futures)
-            closed.set()
-            super().shutdown(wait=wait)
+    close = pool.Workers.close
+
+    def closing(workers):
+        workers.closing = True
+        closed.set()
+        close(workers)
 
     def counted(*arguments):
-        begun.append(arguments[3:5])
+        begun.append(arguments[2:4])
         return block(*arguments)
 
     def between(done):
         raise Told
 
-    monkeypatch.setattr(pool, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(pool.Workers, "close", closing)
     monkeypatch.setattr(Trainer, "_block", counted)
     loops_wait_until(closed.is_set)
     with pytest.raises(Told):
         trainer.epoch(0, RULE, threads, between)
     assert closed.is_set()
     assert 1 <= len(begun) <= threads
+    assert trainer.done <= SEGMENT * len(begun)  # a block that had begun stopped at its next slice

@@ -3,79 +3,91 @@
 A thread takes whole blocks of a stratum (`blocks`).  A block's order comes from a generator of its
 own, so it does not matter who takes it, or when.  Compiled loops let go of the interpreter's lock,
 so plain Python threads are enough; they return well within a tenth of a second, and stop when told.
+
+At any moment at which Python can do anything else (another thread, a signal handler, an exception
+from it) the tables are those after a whole number of ratings, and `Trainer.done` is that number:
+the compiled loop itself writes it down.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from npcf._types import FloatArray, Params
+from npcf._types import FloatArray
+from npcf.errors import SettingError, UsageError, require_count, require_type
+from npcf.kernels.per_rating.blocks import Blocks
+from npcf.kernels.per_rating.gate import Gate
+from npcf.kernels.per_rating.given import Given
+from npcf.kernels.per_rating.judge import judged_ratings
+from npcf.kernels.per_rating.order import segments_of, strata_of
 from npcf.kernels.per_rating.pool import Listen, pool
-from npcf.kernels.per_rating.reference import LOSSES, NAMES, Rule
-from npcf.kernels.per_rating.row_step import LANE, padded
-from npcf.kernels.per_rating.stored import Given, stored
-from npcf.kernels.per_rating.sweep import (
-    BIAS,
-    CROSS_ENTROPY,
-    PLAIN,
-    SEGMENT,
-    SQUARED,
-    WD_BIAS,
-    WD_FACTORS,
-    Numbers,
-    Side,
-    predict_into,
-    sweep,
-)
+from npcf.kernels.per_rating.reference import Rule
+from npcf.kernels.per_rating.row_step import LANE
+from npcf.kernels.per_rating.stored import Stored, stored
+from npcf.kernels.per_rating.sweep import SEGMENT, Numbers, Side, sweep
+from npcf.kernels.per_rating.tables import Tables, numbers_of
 
 SLICE = 2**24  # factors of ratings that one compiled call moves: a hundredth of a second
-PIECE = 2**16  # ratings that one thread predicts at a time
+MOST_FACTORS = 4096  # a loop is compiled for each number of lanes, without loops over them
 
 Between = Callable[[int], Any]
 
 
-class Trainer:
+class Taken(NamedTuple):
+    """What was done of an epoch: for each block the sum of the errors**2, and the ratings."""
+
+    number: int
+    blocks: FloatArray  # (parts, parts, 2); the compiled loop adds to it
+
+
+class Work(NamedTuple):
+    """What an epoch works on, whatever becomes of the trainer's attributes meanwhile."""
+
+    taken: Taken
+    ratings: Stored
+    blocks: Blocks
+    sides: tuple[Side, ...]
+    lanes: tuple[int, ...]
+    rule: Numbers
+    seed: int
+    gate: Gate
+
+
+class Trainer(Tables):
     """Tables in training: padded, numbered by tile; and the ratings that they are trained on.
 
-    `rule` may be replaced between epochs; `rule.decays` is by original row.
+    `rule` may be replaced between epochs; `rule.decays` is by original row.  `stopped` says whether
+    the last epoch was told to end before all of its ratings were `done`.
     """
 
     def __init__(self, given: Given, n_factors: int, seed: int = 0):
-        self.n_factors, self.seed = n_factors, seed
-        self.lanes = (0,) * max(1, -(-n_factors // LANE))
-        self.ratings, self.blocks, self.counts = stored(given, 4 * LANE * len(self.lanes), seed)
+        if require_count("n_factors", n_factors, 0) > MOST_FACTORS:
+            raise SettingError(
+                "n_factors", f"{n_factors} is more than {MOST_FACTORS}", "Take fewer."
+            )
+        require_type("given", given, Given, "Make one: Given(users, items, rating, n, m).")
+        self.seed = require_count("seed", seed, 0)
+        lanes = (0,) * max(1, -(-n_factors // LANE))
+        self.ratings, self.blocks, self.counts = stored(given, 4 * LANE * len(lanes), seed)
+        self._judged: Any = (self.ratings, self.blocks, *map(len, self.counts))
         self.mean_rating = float(self.ratings.rating.mean(dtype=np.float64))
-        self.groups = {"user": self.blocks.users, "item": self.blocks.items}
-        self.sides = tuple(
-            Side(padded(len(g.row_at), LANE * len(self.lanes)), _scalars(len(g.row_at)))
-            for g in self.groups.values()
-        )
-        self.done, self.stopped = 0, False
-
-    def load(self, name: str, rows: Iterable[FloatArray]) -> None:
-        """Set the parameter `name`, given as consecutive stretches of its rows."""
-        who, what = name.split("_")
-        group, side = self.groups[who], dict(zip(self.groups, self.sides, strict=True))[who]
-        first = 0
-        for stretch in rows:
-            places = group.place_of[first : first + len(stretch)]
-            first += len(stretch)
-            if what == "bias":
-                side.scalars[places, BIAS] = stretch.reshape(-1)
-            else:
-                side.factors[places, : self.n_factors] = stretch
+        groups = {"user": self.blocks.users, "item": self.blocks.items}
+        super().__init__(groups, n_factors, lanes, self.blocks.parts)
+        self.stopped, self._busy = False, False
+        self._taken = self._none_of(0)
 
     @property
-    def params(self) -> Params:
-        """The tables (N, K) and biases (N, 1) in their original order, copied."""
-        tables: Params = {}
-        for (name, group), side in zip(self.groups.items(), self.sides, strict=True):
-            tables[f"{name}_factors"] = side.factors[group.place_of, : self.n_factors]
-            tables[f"{name}_bias"] = side.scalars[group.place_of, BIAS : BIAS + 1]
-        return {name: tables[name] for name in NAMES}
+    def done(self) -> int:
+        """How many ratings of the last epoch were trained on."""
+        return int(self._taken.blocks[..., 1].sum())
+
+    @property
+    def number(self) -> int:
+        """Which epoch that was."""
+        return self._taken.number
 
     def epoch(
         self, number: int, rule: Rule, threads: int = 1, between: Between | None = None
@@ -83,104 +95,80 @@ class Trainer:
         """Take one step for each rating; return the sum of their squared errors before it.
 
         `between(n)` is called every now and then with the number of ratings done; if it returns
-        true, the epoch ends there, between two ratings.
+        true, the epoch ends there, between two ratings.  An exception, whoever raises it, ends the
+        epoch between two ratings too: `done` says which.
         """
+        require_count("number", number, 0)
+        if self._busy:
+            raise UsageError("epoch", "is running", "One epoch at a time: wait for its end.")
+        try:
+            self._busy = True
+            work = self._work(number, rule)
+            self._taken, self.stopped = work.taken, False
+            strata = list(self.strata(number))
+            self._train(work, strata, require_count("threads", threads), between)
+        finally:
+            self._busy = False
+        errors = work.taken.blocks[..., 0]
+        return float(sum(errors[at] for stratum in strata for at in stratum))
+
+    def _work(self, number: int, rule: Rule) -> Work:
+        """Return what an epoch works on, judged."""
+        self.judge(rule)
+        require_count("seed", self.seed, 0)
+        self._judge_ratings()
         self.set_decays(rule)
-        total, self.done, self.stopped = 0.0, 0, False
-        numbers = numbers_of(rule)
+        return Work(
+            self._none_of(number), self.ratings, self.blocks, self.sides, self.lanes,
+            numbers_of(rule), self.seed, self.gate,
+        )  # fmt: skip
+
+    def _train(
+        self, work: Work, strata: list[list[tuple[int, int]]], threads: int, between: Between | None
+    ) -> None:
         with pool(threads) as run:
-            for stratum in self.strata(number):
-                jobs = [partial(self._block, number, numbers, b, c) for b, c in stratum]
-                for error, count in run(jobs, lambda: self._heard(between)):
-                    total, self.done = total + error, self.done + count
-                if self._heard(between):
+            for stratum in strata:
+                run(
+                    [partial(self._block, work, b, c) for b, c in stratum],
+                    lambda: self._heard(work, between),
+                )
+                if self._heard(work, between):
                     break
-        return total
-
-    def predict(self, users: Any, items: Any, rule: Rule, threads: int = 1) -> FloatArray:
-        """Return the predictions (n,) float32 of judged pairs."""
-        out = np.empty(len(users), np.float32)
-        numbers, groups = numbers_of(rule), self.groups.values()
-
-        def part(first: int, listen: Listen) -> None:
-            here = slice(first, first + PIECE)
-            pair = (g.place_of[ids[here]] for g, ids in zip(groups, (users, items), strict=True))
-            predict_into(out[here], *pair, *self.sides, numbers, self.lanes)
-
-        with pool(threads) as run:
-            run([partial(part, first) for first in range(0, len(out), PIECE)], lambda: False)
-        return out
-
-    def rmse(self, users: Any, items: Any, rating: Any, rule: Rule, threads: int = 1) -> float:
-        """Return the root of the mean squared error over ratings, chunk by chunk, in float64."""
-        sizes = [len(count) for count in self.counts]
-        given, total = Given(users, items, rating, *sizes), 0.0
-        given.judge_shapes()
-        for chunk_users, chunk_items, chunk in given.chunks():
-            pred = self.predict(chunk_users, chunk_items, rule, threads)
-            total += float(((pred.astype(np.float64) - chunk) ** 2).sum())
-        return float(np.sqrt(total / len(rating)))
 
     def strata(self, number: int) -> Iterator[list[tuple[int, int]]]:
-        """Go through the strata of epoch `number`, each a list of blocks (users' group, items')."""
-        parts = self.blocks.parts
-        for stratum in np.random.default_rng((self.seed, number)).permutation(parts).tolist():
-            yield [(b, (b + stratum) % parts) for b in range(parts)]
+        """Go through the strata of an epoch (`order`)."""
+        return strata_of(self.blocks.parts, self.seed, number)
 
     def segments(self, number: int, b: int, c: int) -> NDArray[np.int64]:
-        """Return where the segments of a block begin and end (n, 2), in the order of the epoch.
+        """Return where the segments of a block begin and end (n, 2), in the order of an epoch."""
+        return segments_of(self.ratings.starts, self.blocks, self.seed, number, b, c)
 
-        Everything that is random about a block comes from a generator of its own.
-        """
-        rng, blocks = np.random.default_rng((self.seed, number, b, c)), self.blocks
-        found = [np.empty((0, 2), np.int64)]
-        for user_tile in rng.permutation(blocks.user_tiles).tolist():
-            for item_tile in rng.permutation(blocks.item_tiles).tolist():
-                tile = blocks.tile(
-                    b * blocks.user_tiles + user_tile, c * blocks.item_tiles + item_tile
-                )
-                start, stop = self.ratings.starts[tile : tile + 2].tolist()
-                firsts = rng.permutation(np.arange(start, stop, SEGMENT))
-                found.append(np.stack([firsts, np.minimum(firsts + SEGMENT, stop)], axis=1))
-        return np.concatenate(found)
-
-    def _block(
-        self, number: int, rule: Numbers, b: int, c: int, listen: Listen
-    ) -> tuple[float, int]:
+    def _block(self, work: Work, b: int, c: int, listen: Listen) -> None:
         """Train one block, in calls of about a hundredth of a second; `listen` after each."""
-        total, done, segments = 0.0, 0, self.segments(number, b, c)
-        step = max(1, SLICE // (SEGMENT * LANE * len(self.lanes)))
+        number, done = work.taken.number, work.taken.blocks[b, c]
+        segments = segments_of(work.ratings.starts, work.blocks, work.seed, number, b, c)
+        step = max(1, SLICE // (SEGMENT * LANE * len(work.lanes)))
         for n in range(0, len(segments), step):
             if self.stopped:
                 break
             here = segments[n : n + step]
-            with np.errstate(all="ignore"):  # for the loop as plain Python
-                total += sweep(self.ratings[:3], here, *self.sides, rule, self.lanes)
-            done += int((here[:, 1] - here[:, 0]).sum())
+            with work.gate.changing(b), np.errstate(all="ignore"):  # for the loop as plain Python
+                sweep(done, work.ratings[:3], here, *work.sides, work.rule, work.lanes)
             listen()
-        return total, done
 
-    def set_decays(self, rule: Rule) -> None:
-        """Put each row's decays beside its bias."""
-        for (name, group), side in zip(self.groups.items(), self.sides, strict=True):
-            side.scalars[:, WD_FACTORS] = rule.decays[f"{name}_factors"][group.row_at]
-            side.scalars[:, WD_BIAS] = rule.decays[f"{name}_bias"][group.row_at]
+    def _none_of(self, number: int) -> Taken:
+        parts = self.blocks.parts
+        return Taken(number, np.zeros((parts, parts, 2)))
 
-    def _heard(self, between: Between | None) -> bool:
-        if between is not None and between(self.done):
+    def _judge_ratings(self) -> None:
+        """Judge the ratings, and take them over, unless they are still those that were judged."""
+        now = self.ratings, self.blocks, *(len(side.scalars) for side in self.sides)
+        same = all(a is b for a, b in zip(now[:2], self._judged, strict=False))
+        if not (same and now[2:] == self._judged[2:] and self.ratings.is_fixed):
+            self.ratings = judged_ratings(self.ratings, self.blocks, self.sides)
+            self._judged = (self.ratings, *now[1:])
+
+    def _heard(self, work: Work, between: Between | None) -> bool:
+        if between is not None and between(int(work.taken.blocks[..., 1].sum())):
             self.stopped = True
         return self.stopped
-
-
-def numbers_of(rule: Rule) -> Numbers:
-    """Return what the loops take of a rule."""
-    low, high = rule.y_range or (0.0, 1.0)
-    kind = PLAIN if rule.y_range is None else (SQUARED, CROSS_ENTROPY)[LOSSES.index(rule.loss)]
-    real = np.float32
-    return Numbers(
-        real(rule.lr), real(rule.bias_lr), real(rule.mean), real(low), real(high - low), kind
-    )
-
-
-def _scalars(n_rows: int) -> FloatArray:
-    return np.zeros((n_rows, 4), np.float32)

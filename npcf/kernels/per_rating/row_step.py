@@ -25,6 +25,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from npcf.kernels.per_rating.room import zeros
+
 LANE = 16  # numbers to which rows are padded: 64 bytes, a line of the cache
 WIDE = 8  # numbers in a vector: AVX2's; a processor with less splits them
 SUMS = 4
@@ -120,7 +122,7 @@ def _spread(builder: Any, number: Any) -> Any:
 def padded(n_rows: int, n_factors: int) -> Any:
     """Return a table of zeros (n_rows, K rounded up to LANE), rows beginning at cache lines."""
     width = -(-n_factors // LANE) * LANE
-    memory = np.zeros(n_rows * width + LANE, np.float32)
+    memory = zeros(n_rows * width + LANE, np.float32)
     skip = (-memory.ctypes.data // memory.itemsize) % LANE
     return memory[skip : skip + n_rows * width].reshape(n_rows, width)
 

@@ -7,13 +7,16 @@ adds `dot`'s partial sums one behind the other.)
 Line by line this is `reference.per_rating_step`.  Three things serve the memory and change nothing:
 rows are padded (`row_step`), a row's bias and decays lie side by side in `scalars`, and the rows
 of the rating AHEAD steps from now are asked for while this one is computed.
+
+What was done is written down here, not by the caller, whom an exception may reach before it has
+counted.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from npcf.kernels._jit import jit_threads, part
+from npcf.kernels._jit import jit_threads, part, stage
 from npcf.kernels.fused.prefetch import ask_for
 from npcf.kernels.per_rating.row_step import LANE, dot, move
 
@@ -44,17 +47,19 @@ class Numbers(NamedTuple):
 
 
 @jit_threads
-def sweep(ratings, segments, left, right, rule, lanes):
-    """Take one step for each rating of some segments; return the sum of their errors**2.
+def sweep(done, ratings, segments, left, right, rule, lanes):
+    """Take one step for each rating of some segments.
 
     `ratings` is (users, items, rating), and `segments` (n, 2): where each begins and ends.  `lanes`
-    is a tuple of as many zeros as a row has lanes.
+    is a tuple of as many zeros as a row has lanes.  Add to `done` (2,) the sum of the errors**2 and
+    the number of ratings.
     """
     users, items, rating = ratings
-    one, total = np.float32(1), 0.0
+    one, total, taken = np.float32(1), 0.0, 0
     for n in range(segments.shape[0]):
         # numbers without a sign are not tested for being negative
         first, end = np.uint64(segments[n, 0]), np.uint64(segments[n, 1])
+        taken += segments[n, 1] - segments[n, 0]
         for t in range(first, end):
             ahead = min(t + AHEAD, end - LAST)
             ask_for_row(left, users[ahead], lanes)
@@ -69,12 +74,20 @@ def sweep(ratings, segments, left, right, rule, lanes):
             move(left.factors, u, right.factors, i, lanes, (keep_p, keep_q), rule.lr * e)
             left.scalars[u, BIAS] = b + rule.bias_lr * (e - left.scalars[u, WD_BIAS] * b)
             right.scalars[i, BIAS] = c + rule.bias_lr * (e - right.scalars[i, WD_BIAS] * c)
-    return total
+    done[0] += total
+    done[1] += taken
 
 
 @jit_threads
 def predict_into(out, users, items, left, right, rule, lanes):
-    """Write the predictions of the pairs into `out` (n,)."""
+    """Write the predictions of the pairs into `out` (n,); return -1.
+
+    If a row of a pair is in no table, write nothing and return its position: compiled code would
+    read foreign memory, and all rows are looked at in a fraction of the time.
+    """
+    wrong = first_outside(users, items, left, right)
+    if wrong >= 0:
+        return wrong
     end = np.uint64(out.size)
     for t in range(end):
         ahead = min(t + AHEAD, end - LAST)
@@ -84,6 +97,23 @@ def predict_into(out, users, items, left, right, rule, lanes):
         both = left.scalars[u, BIAS] + right.scalars[i, BIAS]
         logit = rule.mean + both + dot(left.factors, u, right.factors, i, lanes)
         out[t] = logit if rule.kind == PLAIN else rule.low + rule.height * sigmoid(logit)
+    return -1
+
+
+@stage
+def first_outside(users, items, left, right):
+    """Return the position of the first pair of which a row is in no table, or -1."""
+    n_left, n_right = left.scalars.shape[0], right.scalars.shape[0]
+    most_left = most_right = np.uint32(0)
+    for t in range(np.uint64(users.size)):  # without a sign, -1 is the largest
+        most_left = max(most_left, np.uint32(users[t]))
+        most_right = max(most_right, np.uint32(items[t]))
+    if most_left < n_left and most_right < n_right:
+        return -1
+    for t in range(users.size):
+        if not (0 <= users[t] < n_left and 0 <= items[t] < n_right):
+            return t
+    return -1
 
 
 @part

@@ -1,0 +1,315 @@
+"""Nothing reaches the compiled loops of per-rating SGD unjudged: ratings, tables, rules, pairs.
+
+Ratings may change while they are read (another thread, a file that another process writes); what a
+trainer holds may be replaced by anybody.  Each ends in a typed error, or in right numbers.
+"""
+
+import copy
+import pickle
+from itertools import count
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from npcf.errors import DataError, EmptyBatchError, IdRangeError, NpcfError, ShapeError
+from npcf.kernels.per_rating import Rule, Trainer, blocks, epoch
+from npcf.kernels.per_rating.given import Given
+from npcf.kernels.per_rating.stored import stored
+from npcf.verify import assert_same_bits
+
+NAMES = ("user_factors", "item_factors", "user_bias", "item_bias")
+USERS, ITEMS, N, K = 9, 7, 60, 3
+
+
+def ratings_of(seed=0, n=N):
+    rng = np.random.default_rng(seed)
+    ids = (rng.integers(0, size, n).astype(np.int32) for size in (USERS, ITEMS))
+    return Given(*ids, rng.integers(1, 6, n).astype(np.float32), USERS, ITEMS)
+
+
+def rule_of(**changes):
+    decays = {n: np.zeros(USERS if "user" in n else ITEMS, np.float32) for n in NAMES}
+    return Rule(0.01, 0.01, decays)._replace(**changes)
+
+
+def trainer_of(seed=0):
+    trainer = Trainer(ratings_of(), K, seed)
+    rng = np.random.default_rng(seed)
+    for name in NAMES:
+        n = USERS if "user" in name else ITEMS
+        trainer.load(name, [rng.normal(size=(n, 1 if "bias" in name else K))])
+    return trainer
+
+
+class Changing:
+    """A column that is another one at each reading."""
+
+    ndim = 1
+
+    def __init__(self, *columns):
+        self.columns, self.reading = columns, -1
+        self.shape = columns[0].shape
+
+    def __len__(self):
+        return len(self.columns[0])
+
+    def __getitem__(self, here):
+        self.reading += here.start == 0
+        return self.columns[min(self.reading, len(self.columns) - 1)][here]
+
+
+@given(seed=st.integers(0, 2**32 - 1), parts=st.sampled_from([1, 4]), moved=st.integers(0, 3))
+def test_ratings_that_change_between_two_readings_are_refused_or_whole(seed, parts, moved):
+    """Whatever is kept has the rows that were counted; nothing is written past a tile."""
+    rng = np.random.default_rng(seed)
+    first = ratings_of(seed)
+    columns = []
+    for column, size in zip(first[:2], (USERS, ITEMS), strict=True):
+        readings = [column]
+        for _ in range(2):
+            other = readings[-1].copy()
+            other[rng.integers(0, N, moved)] = rng.integers(0, size, moved)
+            readings.append(other)
+        columns.append(readings)
+    changing = first._replace(users=Changing(*columns[0]), items=Changing(*columns[1]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "PARTS", ((0, parts),))
+        patch.setattr(blocks, "CACHED", 64)
+        same = all((a == b).all() and (b == c).all() for a, b, c in columns)
+        try:
+            kept, cut, counts = stored(changing, 64, 0)
+        except DataError as error:
+            assert not same
+            assert "was changed while it was being read" in error.message
+            assert 0 <= error.position <= N
+            return
+        for rows, group, counted in zip(kept[:2], cut[:2], counts, strict=True):
+            assert_same_bits(np.bincount(rows, minlength=len(counted)), counted[group.row_at])
+        rows = [group.row_at[column] for group, column in zip(cut[:2], kept[:2], strict=True)]
+        tiles = cut.tile(cut.users.tile_of[rows[0]], cut.items.tile_of[rows[1]])
+        assert (np.diff(tiles) >= 0).all()
+        assert_same_bits(np.searchsorted(tiles, np.arange(cut.n_tiles + 1)), kept.starts)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [np.arange(10), np.arange(N)[:, None], np.full(N, USERS), np.full(N, -1), np.full(N, np.nan)],
+    ids=["short", "wide", "outside", "negative", "no number"],
+)
+@pytest.mark.parametrize("at", [1, 2])
+def test_columns_that_become_something_else_end_in_a_typed_error(column, at):
+    users = ratings_of().users
+    changing = ratings_of()._replace(users=Changing(*[users] * at, column))
+    with pytest.raises(NpcfError, match="users"):
+        Trainer(changing, K)
+
+
+def test_bad_shapes_and_sizes_are_refused():
+    good = ratings_of()
+    for change in (
+        {"n_users": -1}, {"n_users": 2**31}, {"n_items": 2**40}, {"n_items": 1.5},
+        {"n_users": None}, {"n_items": ITEMS - 1}, {"users": None}, {"users": 3},
+        {"rating": np.full(N, 1e300)}, {"rating": np.full(N, 1j)}, {"rating": good.users},
+        {"users": np.ma.masked_array(good.users, mask=True)}, {"users": good.users * 1.0},
+        {"items": np.datetime64("2020-01-01") + good.items}, {"items": list("abc") * 20},
+    ):  # fmt: skip
+        with pytest.raises(NpcfError):
+            Trainer(good._replace(**change), K)
+    for k, seed in ((-1, 0), (10**6, 0), (2.0, 0), (None, 0), (K, -1), (K, 0.5), (K, None)):
+        with pytest.raises(NpcfError):
+            Trainer(good, k, seed)
+    with pytest.raises(NpcfError, match="given"):
+        Trainer(None, K)
+
+
+def test_stretches_that_are_no_table_are_refused():
+    trainer, table = trainer_of(), np.ones((USERS, K))
+    for name, rows in (
+        ("user_factors", [table[:4]]), ("user_factors", [table, table[:1]]),
+        ("user_factors", [table[:, :2]]), ("user_factors", [table[0]]), ("user_factors", table),
+        ("user_factors", [table.astype(complex)]), ("user_factors", [table.astype(int)]),
+        ("user_factors", [None]), ("user_bias", [table]), ("user_bias", [np.ones(ITEMS)]),
+        ("users", [table]), ("mean", [table]), (None, [table]), ("item_bias", []),
+    ):  # fmt: skip
+        with pytest.raises(NpcfError):
+            trainer.load(name, rows)
+    trainer.load("user_bias", [np.ones(USERS)])
+    trainer.load("user_bias", [np.ones((2, 1)), np.ones((USERS - 2, 1))])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"lr": -1.0}, {"lr": np.nan}, {"lr": 1e300}, {"bias_lr": None}, {"mean": np.inf},
+        {"y_range": (5, 1)}, {"y_range": (0, 0)}, {"y_range": 3}, {"y_range": (0, 1e300)},
+        {"y_range": ("a", "b")}, {"loss": "hinge"}, {"loss": None}, {"loss": "cross_entropy"},
+        {"decays": {}}, {"decays": None},
+        {"decays": {n: np.zeros(2) for n in NAMES}}, {"decays": {n: 0.1 for n in NAMES}},
+        {"decays": {n: np.full(USERS if "user" in n else ITEMS, np.nan) for n in NAMES}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_rules_that_cannot_be_followed_are_refused(changes):
+    trainer = trainer_of()
+    before = trainer.params
+    for use in (
+        lambda rule: trainer.epoch(0, rule),
+        lambda rule: trainer.predict([0], [0], rule),
+        lambda rule: trainer.rmse(*ratings_of()[:3], rule),
+    ):
+        with pytest.raises(NpcfError):
+            use(rule_of(**changes))
+    for name, table in before.items():
+        assert_same_bits(trainer.params[name], table, name)
+
+
+def forgeries():
+    """Go through (name, function of a trainer that forges something)."""
+    bad = {
+        "short": lambda a: a[: len(a) // 2], "long": lambda a: np.concatenate([a, a]),
+        "strided": lambda a: np.repeat(a, 2, axis=0)[::2], "none": lambda a: None,
+        "float64": lambda a: a.astype(np.float64), "list": lambda a: a.tolist(),
+        "far": lambda a: np.full_like(a, 10**6), "negative": lambda a: np.full_like(a, -5),
+        "turned": lambda a: a[None], "fortran": lambda a: np.asfortranarray(np.stack([a, a])),
+    }  # fmt: skip
+    for how, change in bad.items():
+        for field in ("users", "items", "rating", "starts"):
+
+            def forge(t, field=field, change=change):
+                t.ratings = t.ratings._replace(**{field: change(getattr(t.ratings, field))})
+
+            yield f"ratings.{field} {how}", forge
+        for field in ("factors", "scalars"):
+            if how not in ("far", "negative"):  # numbers like others
+
+                def forge(t, field=field, change=change):
+                    left = t.sides[0]._replace(**{field: change(getattr(t.sides[0], field))})
+                    t.sides = (left, t.sides[1])
+
+                yield f"sides.{field} {how}", forge
+        for field in ("row_at", "place_of"):
+
+            def forge(t, field=field, change=change):
+                new = change(getattr(t.groups["item"], field))
+                t.groups = t.groups | {"item": t.groups["item"]._replace(**{field: new})}
+
+            yield f"groups.{field} {how}", forge
+    yield "sides swapped", lambda t: setattr(t, "sides", t.sides[::-1])
+    yield "sides one", lambda t: setattr(t, "sides", t.sides[:1])
+    yield "lanes more", lambda t: setattr(t, "lanes", (0, 0))
+    yield "lanes none", lambda t: setattr(t, "lanes", ())
+    yield "lanes a list", lambda t: setattr(t, "lanes", [0])
+    yield "groups none", lambda t: setattr(t, "groups", None)
+    yield "ratings none", lambda t: setattr(t, "ratings", None)
+    yield "blocks none", lambda t: setattr(t, "blocks", None)
+    yield "blocks more", lambda t: setattr(t, "blocks", t.blocks._replace(parts=3))
+    yield "seed", lambda t: setattr(t, "seed", -1)
+
+
+@pytest.mark.parametrize(
+    ("name", "forge"), list(forgeries()), ids=lambda x: x if type(x) is str else ""
+)
+def test_a_trainer_with_other_arrays_ends_in_a_typed_error_or_goes_on_as_before(name, forge):
+    """Float64 ratings, say, are refused; rows of ratings far outside name the first."""
+    trainer = trainer_of()
+    trainer.epoch(0, rule_of())
+    forge(trainer)
+    refused = 0
+    for use in (
+        lambda: trainer.epoch(1, rule_of()),
+        lambda: trainer.predict([0, 8], [6, 0], rule_of()),
+        lambda: trainer.load("user_bias", [np.zeros(USERS)]),
+        lambda: trainer.params,
+        trainer.first_not_finite,
+    ):
+        try:
+            use()
+        except NpcfError:
+            refused += 1
+    assert refused or name in ("ratings.rating far", "ratings.rating negative", "lanes none")
+
+
+def test_a_swapped_rating_column_of_right_form_is_trained_on():
+    """And is the trainer's own from then on: what is written to it afterwards changes nothing."""
+    one, two = trainer_of(), trainer_of()
+    mine = one.ratings.rating[::-1].copy()
+    one.ratings = one.ratings._replace(rating=mine)
+    two.ratings = two.ratings._replace(rating=mine.copy())
+    for trainer in (one, two):
+        trainer.epoch(0, rule_of())
+        mine[:] = np.nan
+        trainer.epoch(1, rule_of())
+    for name, table in two.params.items():
+        assert_same_bits(one.params[name], table, name)
+
+
+def test_what_a_trainer_keeps_of_ratings_cannot_be_written_to():
+    trainer = trainer_of()
+    for array in trainer.ratings:
+        with pytest.raises(ValueError, match="read-only|WRITEABLE"):
+            array.flags.writeable = True
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])
+def test_copies_train_on_to_the_same_bits(copied):
+    trainer = trainer_of()
+    trainer.epoch(0, rule_of())
+    other = copied(trainer)
+    assert trainer.epoch(1, rule_of()) == other.epoch(1, rule_of())
+    for name, table in trainer.params.items():
+        assert_same_bits(other.params[name], table, name)
+
+
+def test_pairs_are_judged_wherever_they_come_from():
+    trainer, rule = trainer_of(), rule_of()
+    with pytest.raises(IdRangeError, match=r"users\[1\]: id 9") as caught:
+        trainer.predict([0, USERS], [0, 0], rule)
+    assert (caught.value.position, caught.value.value) == (1, USERS)
+    many = np.zeros(70_000, np.int64)
+    many[69_000] = -3
+    for threads in (1, 3):
+        with pytest.raises(IdRangeError, match=r"items\[69000\]: id -3"):
+            trainer.predict(np.zeros(70_000, np.int64), many, rule, threads)
+    for pair in (([0], [0, 1]), ([[0]], [[0]]), (0, 0), ([0.5], [0]), (None, [0]), (["a"], [0])):
+        with pytest.raises(NpcfError):
+            trainer.predict(*pair, rule)
+    for threads in (0, -1, 1.5, None, "2"):
+        with pytest.raises(NpcfError, match="threads"):
+            trainer.predict([0], [0], rule, threads)
+        with pytest.raises(NpcfError, match="threads"):
+            trainer.epoch(0, rule, threads)
+    assert_same_bits(
+        trainer.predict([3], [4], rule, 10**9), trainer.predict(np.uint8([3]), (4,), rule)
+    )
+    with pytest.raises(ShapeError):
+        trainer.rmse([0, 1], [0], [1.0, 2.0], rule)
+    with pytest.raises(EmptyBatchError):
+        trainer.rmse([], [], [], rule)
+
+
+def test_an_epoch_is_not_changed_by_what_is_swapped_while_it_runs(monkeypatch):
+    """`between` replaces everything that a trainer holds: the epoch goes on with what it had."""
+    monkeypatch.setattr(epoch, "SLICE", 1)
+    monkeypatch.setattr(blocks, "PARTS", ((0, 4),))
+    results = []
+    for swaps in (False, True):
+        trainer, calls = Trainer(ratings_of(n=6000), K, 1), count()
+        for name in NAMES[:2]:
+            trainer.load(name, [np.full((USERS if "user" in name else ITEMS, K), 0.1)])
+        mine = dict(vars(trainer))
+
+        def between(done, trainer=trainer, calls=calls, swaps=swaps):
+            if swaps and next(calls) == 2:
+                for name in ("ratings", "sides", "blocks", "groups", "lanes", "gate", "seed"):
+                    setattr(trainer, name, None)
+
+        results.append(trainer.epoch(0, rule_of(), 1, between))
+        vars(trainer).update({k: v for k, v in mine.items() if k not in ("_taken", "_busy")})
+        results.append(trainer.params)
+    assert results[0] == results[2]
+    for name, table in results[1].items():
+        assert_same_bits(results[3][name], table, name)
