@@ -32,6 +32,8 @@ class Implementation:
             )
         self.dtypes = tuple(map(np.dtype, getattr(module, "DTYPES", ("float32", "float64"))))
         self.library = _library(self.name, getattr(module, "LIBRARY", "any"))
+        self.tiles = tuple(map(int, getattr(module, "TILES", ())))  # more sizes to try around
+        self.fixed_shapes = False  # whether each new shape costs a compilation
 
     @classmethod
     def imported(cls, name: str) -> "Implementation":

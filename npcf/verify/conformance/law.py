@@ -62,8 +62,15 @@ class Law(NamedTuple):
     statement: str
     needs: tuple[str, ...]  # functions of the protocol
     given: Drawn
-    examples: tuple[Any, ...]  # inputs that are always tried, first
+    # inputs that are always tried, first, or what lists them for an implementation
+    examples: tuple[Any, ...] | Callable[[Implementation], list[Any]]
     function: Body
+
+    def examples_for(self, implementation: Implementation) -> list[Any]:
+        """Return the inputs that are always tried."""
+        if callable(self.examples):
+            return self.examples(implementation)
+        return list(self.examples)
 
 
 LAWS: dict[str, Law] = {}

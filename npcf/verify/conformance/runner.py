@@ -34,6 +34,7 @@ class Outcome(NamedTuple):
     seconds: float  # without the drawing
     comparisons: int  # numbers held against exact arithmetic
     used: float  # the largest share of a bound
+    listed: bool = False  # whether the counterexample is one of the law's own
 
 
 def check(
@@ -64,8 +65,8 @@ def check_together(
     """Try laws that draw alike on the same inputs, each until it breaks; nothing is shrunk."""
     trials = [_Trial(law, implementations) for law in laws]
     for trial in trials:
-        for p in trial.law.examples:
-            trial.attempt(p)
+        for p in trial.law.examples_for(implementations[0]):
+            trial.attempt(p, listed=True)
 
     def attempt(p: Any) -> None:
         if not any(trial.runs for trial in trials):
@@ -81,7 +82,12 @@ def check_together(
 def _shrunk(
     outcome: Outcome, implementations: tuple[Implementation, ...], max_examples: int, seed: int
 ) -> Outcome:
-    """Return the outcome of a broken law with a smallest input in the place of the first."""
+    """Return the outcome of a broken law with a smallest input in the place of the first.
+
+    Listed examples ascend in size: the first that breaks the law is a smallest one.
+    """
+    if outcome.listed and callable(outcome.law.examples):
+        return outcome
     trial = _Trial(outcome.law, implementations)
 
     def attempt(p: Any) -> None:
@@ -94,7 +100,7 @@ def _shrunk(
     except (AssertionError, HypothesisException):
         message, p = trial.last
         return outcome._replace(message=message, counterexample=p) if message else outcome
-    if any(outcome.counterexample is p for p in outcome.law.examples):
+    if outcome.listed:
         return outcome
     return outcome._replace(message=outcome.message + ALONE)
 
@@ -136,13 +142,14 @@ class _Trial:
         self.tried, self.seconds, self.count = 0, 0.0, Count()
         self.message = ""  # of a breach
         self.last: tuple[str, Any] = ("", None)  # message and input of the last breach
+        self.listed = False  # whether that input is one of the law's own
 
     @property
     def runs(self) -> bool:
         """Whether there is something to try: all functions are there, and it is not broken."""
         return not self.absent and not self.message
 
-    def attempt(self, p: Any) -> None:
+    def attempt(self, p: Any, listed: bool = False) -> None:
         asked = [one for one in self.implementations if _computes_in(one, p)]
         if p is None or not self.runs or not asked:
             return
@@ -157,7 +164,7 @@ class _Trial:
                 except Exception as error:  # whatever an implementation raises breaks the law
                     whose = f"{one.name}: " if len(self.implementations) > 1 else ""
                     self.message = whose + _one_message(error)
-                    self.last = self.message, p
+                    self.last, self.listed = (self.message, p), listed
                     break
         self.seconds += time.perf_counter() - start
 
@@ -168,7 +175,7 @@ class _Trial:
         status = BROKEN if self.message else HELD
         message, p = self.last
         figures = self.seconds, self.count.comparisons, self.count.used
-        return Outcome(self.law, status, self.tried, message, p, *figures)
+        return Outcome(self.law, status, self.tried, message, p, *figures, self.listed)
 
 
 def run(

@@ -12,7 +12,6 @@ from npcf.verify.strategies import Epoch, epochs
 
 NEEDS = ("epoch_batches",)
 ANY, SOME = epochs(), epochs(min_size=1)
-N_EPOCHS = 40  # 28 pairs in one order each time: once in 2e10
 MANY = epochs(min_size=16)  # two random orders agree once in 16! = 2e13
 
 
@@ -22,24 +21,29 @@ def whole(impl: Any, p: Epoch, **changes: Any) -> Any:
     return np.concatenate([np.zeros(0, np.int64), *batches])
 
 
+def global_state() -> tuple[Any, ...]:
+    """Return where the two global generators stand."""
+    _, key, *position = np.random.get_state()  # noqa: NPY002
+    return np.asarray(key).tobytes(), position, random.getstate()
+
+
+def with_global_state(seed: int, call: Callable[[], Any]) -> tuple[Any, bool]:
+    """Return what `call` returns after global generators were seeded, and whether it moved them."""
+    legacy, python = np.random.get_state(), random.getstate()  # noqa: NPY002
+    try:
+        np.random.seed(seed)  # noqa: NPY002
+        random.seed(seed)
+        before = global_state()
+        result = call()
+        return result, global_state() != before
+    finally:
+        np.random.set_state(legacy)  # noqa: NPY002
+        random.setstate(python)
+
+
 @law("Every rating is in one batch, once.", given=ANY, needs=NEEDS)
 def every_rating_comes_once(impl: Any, p: Epoch) -> None:
     assert sorted(whole(impl, p).tolist()) == list(range(p.n))
-
-
-@law("With drop_last no rating comes twice, and none from elsewhere.", given=ANY, needs=NEEDS)
-def no_rating_comes_twice(impl: Any, p: Epoch) -> None:
-    batches = impl.epoch_batches(*p._replace(drop_last=True))
-    rows = [row for batch in batches for row in batch.tolist()]
-    assert len(set(rows)) == len(rows)
-    assert set(rows) <= set(range(p.n))
-
-
-@law("Batches have bs ratings; the last has what is left, if anything is.", given=ANY, needs=NEEDS)
-def batches_have_their_size(impl: Any, p: Epoch) -> None:
-    sizes = [len(batch) for batch in impl.epoch_batches(*p._replace(drop_last=False))]
-    rest = [p.n % p.bs] if p.n % p.bs else []
-    assert sizes == [p.bs] * (p.n // p.bs) + rest, f"sizes {sizes}"
 
 
 @law("drop_last leaves whole batches only, as many as there are.", given=ANY, needs=NEEDS)
@@ -56,6 +60,13 @@ def drop_last_changes_no_other_batch(impl: Any, p: Epoch) -> None:
         assert_same_bits(got, want, f"batch {i}")
 
 
+@law("Batches have bs ratings; the last has what is left, if anything is.", given=ANY, needs=NEEDS)
+def batches_have_their_size(impl: Any, p: Epoch) -> None:
+    sizes = [len(batch) for batch in impl.epoch_batches(*p._replace(drop_last=False))]
+    rest = [p.n % p.bs] if p.n % p.bs else []
+    assert sizes == [p.bs] * (p.n // p.bs) + rest, f"sizes {sizes}"
+
+
 @law("A batch is a vector of whole numbers.", given=SOME, needs=NEEDS)
 def batches_are_row_numbers(impl: Any, p: Epoch) -> None:
     for batch in impl.epoch_batches(*p):
@@ -66,27 +77,6 @@ def batches_are_row_numbers(impl: Any, p: Epoch) -> None:
 @law("The same seed and epoch give the same batches.", given=ANY, needs=NEEDS)
 def batches_are_reproducible(impl: Any, p: Epoch) -> None:
     assert_same_bits(whole(impl, p), whole(impl, p), "order")
-
-
-@law("An epoch does not depend on those asked for before.", given=MANY, needs=NEEDS)
-def epochs_do_not_depend_on_each_other(impl: Any, p: Epoch) -> None:
-    alone = whole(impl, p)
-    for other in (0, p.epoch + 1, p.epoch + 2):
-        whole(impl, p, epoch=other)
-    assert_same_bits(whole(impl, p), alone, "order, asked for again")
-
-
-@law("The size of the batches does not change the order.", given=ANY, needs=NEEDS)
-def batch_size_does_not_change_the_order(impl: Any, p: Epoch) -> None:
-    assert_same_bits(whole(impl, p, bs=p.bs + 1), whole(impl, p), "order")
-
-
-@law("Ratings are shuffled.", given=MANY, needs=NEEDS)
-def ratings_are_shuffled(impl: Any, p: Epoch) -> None:
-    order = whole(impl, p)
-    steps = np.diff(order)
-    assert not (steps > 0).all() and not (steps < 0).all(), "the order is sorted"
-    assert len(set((steps % p.n).tolist())) > 1, "the order is a rotation or a stride"
 
 
 @law("Batches are not sorted inside, nor one after another.", given=MANY, needs=NEEDS)
@@ -110,59 +100,15 @@ def seeds_differ(impl: Any, p: Epoch) -> None:
     assert (whole(impl, p, seed=other) != whole(impl, p)).any(), "two seeds have one order"
 
 
-@law("Of two ratings now the one comes first and now the other.", given=ANY, needs=NEEDS)
-def ratings_take_turns(impl: Any, p: Epoch) -> None:
-    orders = [whole(impl, p, n=8, bs=8, epoch=epoch) for epoch in range(N_EPOCHS)]
-    places = np.argsort(orders, axis=1)  # (epochs, ratings)
-    earlier = places[:, :, None] < places[:, None, :]
-    never = ~earlier.any(axis=0) & ~np.eye(8, dtype=bool)
-    assert not never.any(), f"{np.argwhere(never).tolist()}: the first never before the second"
-
-
-def global_state() -> tuple[Any, ...]:
-    """Return where the two global generators stand."""
-    _, key, *position = np.random.get_state()  # noqa: NPY002
-    return np.asarray(key).tobytes(), position, random.getstate()
-
-
-def with_global_state(seed: int, call: Callable[[], Any]) -> tuple[Any, bool]:
-    """Return what `call` returns after global generators were seeded, and whether it moved them."""
-    legacy, python = np.random.get_state(), random.getstate()  # noqa: NPY002
-    try:
-        np.random.seed(seed)  # noqa: NPY002
-        random.seed(seed)
-        before = global_state()
-        result = call()
-        return result, global_state() != before
-    finally:
-        np.random.set_state(legacy)  # noqa: NPY002
-        random.setstate(python)
-
-
 @law("The generators that others share are left where they stand.", given=ANY, needs=NEEDS)
 def global_generators_are_not_moved(impl: Any, p: Epoch) -> None:
     _, moved = with_global_state(1, lambda: whole(impl, p))
     assert not moved, "np.random or random has moved"
 
 
-@law("The generators that others share decide nothing.", given=MANY, needs=NEEDS)
-def global_generators_are_not_read(impl: Any, p: Epoch) -> None:
-    orders = [with_global_state(seed, lambda: whole(impl, p))[0] for seed in (1, 2)]
-    assert_same_bits(orders[1], orders[0], "order under another global seed")
-
-
 @law("No ratings make no batches.", given=epochs(max_size=0), needs=NEEDS)
 def no_ratings_make_no_batches(impl: Any, p: Epoch) -> None:
     assert len(impl.epoch_batches(*p)) == 0
-
-
-@law("A batch that all ratings fit into is the only one.", given=SOME, needs=NEEDS)
-def one_batch_may_hold_everything(impl: Any, p: Epoch) -> None:
-    everything = p._replace(bs=p.n + p.bs)
-    (batch,) = impl.epoch_batches(*everything._replace(drop_last=False))
-    assert len(batch) == p.n
-    assert len(impl.epoch_batches(*everything._replace(drop_last=True))) == 0
-    assert len(impl.epoch_batches(*everything._replace(bs=p.n, drop_last=True))) == 1
 
 
 @law("What a batch is used for changes no later one.", given=SOME, needs=NEEDS)

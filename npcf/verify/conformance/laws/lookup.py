@@ -3,14 +3,16 @@
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
 
+from npcf.verify import bounds
 from npcf.verify.assertions import assert_same_bits
 from npcf.verify.conformance.implementation import Implementation
 from npcf.verify.conformance.law import law
 from npcf.verify.conformance.laws._common import (
-    POWERS,
-    cuts,
-    orders,
+    assert_equal,
+    inner,
+    reach,
 )
 from npcf.verify.strategies import Lookup, lookups
 
@@ -21,6 +23,29 @@ REPEATED = Lookup(np.array([[1.0], [2.0]]), np.array([1, 1]), np.ones((2, 1)))
 def look_up(impl: Implementation, weight: Any, ids: Any) -> Any:
     """Return the rows alone."""
     return impl.embedding_forward(weight, ids)[0]
+
+
+BOTH = ("embedding_forward", "embedding_backward")
+
+
+def gradient(impl: Implementation, weight: Any, ids: Any, d_out: Any) -> Any:
+    """Return d_weight (N, K) after a lookup."""
+    return impl.embedding_backward(d_out, impl.embedding_forward(weight, ids)[1])
+
+
+def bound_of(impl: Implementation, p: Lookup) -> Any:
+    """Return how far d_weight may lie from exact arithmetic."""
+    ids = p.ids.astype(np.intp)
+    return bounds.embedding_backward(ids, p.d_out, len(p.weight), library=impl.library)
+
+
+def mentions(p: Lookup) -> Any:
+    """Return how often each row of the table is named, (N,)."""
+    return np.bincount(p.ids.astype(np.intp), minlength=len(p.weight))
+
+
+ROWS = 2**16 + 3  # more than 16 bits can number
+far = st.lists(st.integers(0, ROWS - 1), min_size=1, max_size=4)
 
 
 @law("Row b of the result is row ids[b] of the table, to the bit.",
@@ -35,68 +60,6 @@ def lookup_copies_rows(impl: Implementation, p: Lookup) -> None:
 def lookup_is_the_one_hot_product(impl: Implementation, p: Lookup) -> None:
     one_hot = (p.ids[:, None] == np.arange(len(p.weight))).astype(p.dtype)
     assert_same_bits(look_up(impl, p.weight, p.ids), one_hot @ p.weight)
-
-
-@law("The rows of a sum of two tables are the sums of their rows.", given=lookups(), needs=NEEDS)
-def lookup_is_additive(impl: Implementation, p: Lookup) -> None:
-    other = p.weight[::-1]  # both sides round the same sums
-    want = look_up(impl, p.weight, p.ids) + look_up(impl, other, p.ids)
-    assert_same_bits(look_up(impl, p.weight + other, p.ids), want)
-
-
-@law("A table scaled by a power of two gives rows scaled by it.", given=lookups(), needs=NEEDS)
-def lookup_scales(impl: Implementation, p: Lookup) -> None:
-    out = look_up(impl, p.weight, p.ids)
-    for power in POWERS:
-        scale = p.dtype.type(2.0**power)
-        assert_same_bits(look_up(impl, p.weight * scale, p.ids), out * scale)
-
-
-@law("Ids in another order give the rows in that order.", given=lookups(), needs=NEEDS)
-def lookup_follows_the_order_of_the_batch(impl: Implementation, p: Lookup) -> None:
-    out = look_up(impl, p.weight, p.ids)
-    for order in orders(len(p.ids)):
-        assert_same_bits(look_up(impl, p.weight, p.ids[order]), out[order])
-
-
-@law("Renumbering the rows of the table, and the ids alike, changes nothing.",
-     given=lookups(), needs=NEEDS)  # fmt: skip
-def lookup_ignores_the_numbering(impl: Implementation, p: Lookup) -> None:
-    out = look_up(impl, p.weight, p.ids)
-    for order in orders(len(p.weight)):  # row i moves to argsort(order)[i]
-        renumbered = np.argsort(order)[p.ids.astype(np.intp)]
-        assert_same_bits(look_up(impl, p.weight[order], renumbered), out)
-
-
-@law("A lookup in what was looked up is one lookup, of ids looked up in ids.",
-     given=lookups(min_batch=1), needs=NEEDS)  # fmt: skip
-def lookups_compose(impl: Implementation, p: Lookup) -> None:
-    second = np.arange(2 * len(p.ids)) // 2  # every row twice
-    twice = look_up(impl, look_up(impl, p.weight, p.ids), second)
-    assert_same_bits(twice, look_up(impl, p.weight, p.ids[second]))
-
-
-@law("The rows of a batch are the rows of its two parts, wherever it is cut.",
-     given=lookups(), needs=NEEDS)  # fmt: skip
-def lookup_of_two_parts(impl: Implementation, p: Lookup) -> None:
-    out = look_up(impl, p.weight, p.ids)
-    for parts in cuts(len(p.ids)):
-        joined = np.concatenate([look_up(impl, p.weight, p.ids[part]) for part in parts])
-        assert_same_bits(joined, out)
-
-
-@law("Columns do not mix: a table of some factors gives those factors of the rows.",
-     given=lookups(), needs=NEEDS)  # fmt: skip
-def lookup_keeps_factors_apart(impl: Implementation, p: Lookup) -> None:
-    out = look_up(impl, p.weight, p.ids)
-    for left, right in cuts(p.weight.shape[1]):
-        assert_same_bits(look_up(impl, p.weight[:, left], p.ids), out[:, left])
-        assert_same_bits(look_up(impl, p.weight[:, right], p.ids), out[:, right])
-
-
-@law("All ids in their order give the table itself.", given=lookups(), needs=NEEDS)
-def lookup_of_every_row(impl: Implementation, p: Lookup) -> None:
-    assert_same_bits(look_up(impl, p.weight, np.arange(len(p.weight))), p.weight)
 
 
 @law("Rows that nobody asks for are not read: NaN in them stays there.",
@@ -116,3 +79,54 @@ def lookup_copies_special_numbers(impl: Implementation, p: Lookup) -> None:
     out, want = look_up(impl, weight, p.ids), weight[p.ids.astype(np.intp)]
     assert_same_bits(out, want)
     assert (np.signbit(out) == np.signbit(want)).all(), "a sign was lost"
+
+
+@law("Lookup and gradient are adjoint: <lookup(W), D> = <W, gradient(D)>.",
+     given=lookups(), needs=BOTH, examples=(REPEATED,))  # fmt: skip
+def lookup_gradient_is_the_adjoint(impl: Implementation, p: Lookup) -> None:
+    out, cache = impl.embedding_forward(p.weight, p.ids)
+    d_weight = impl.embedding_backward(p.d_out, cache)
+    allowed = reach(bound_of(impl, p), p.weight)
+    assert_equal(inner(d_weight, p.weight), inner(out, p.d_out), allowed, "<W, gradient(D)>")
+
+
+@law("Rows that no rating names get exactly zero.", given=lookups(), needs=BOTH)
+def lookup_gradient_of_absent_rows_is_zero(impl: Implementation, p: Lookup) -> None:
+    absent = gradient(impl, p.weight, p.ids, p.d_out)[mentions(p) == 0]
+    assert_same_bits(absent, np.zeros_like(absent))
+
+
+@law("A row named twice gets the sum of both, rounded once.",
+     given=lookups(), needs=BOTH, examples=(REPEATED,))  # fmt: skip
+def lookup_gradient_of_two_mentions_rounds_once(impl: Implementation, p: Lookup) -> None:
+    d_weight = gradient(impl, p.weight, p.ids, p.d_out)
+    for i in np.flatnonzero(mentions(p) == 2):
+        first, second = p.d_out[p.ids == i]
+        assert_same_bits(d_weight[i], first + second, f"d_weight[{i}]")
+
+
+@law("A gradient of ones counts how often each row is named.",
+     given=lookups(), needs=BOTH, examples=(REPEATED,))  # fmt: skip
+def lookup_gradient_of_ones_counts(impl: Implementation, p: Lookup) -> None:
+    d_weight = gradient(impl, p.weight, p.ids, np.ones(p.d_out.shape, p.dtype))
+    want = np.broadcast_to(mentions(p)[:, None], p.weight.shape).astype(p.dtype)
+    assert_same_bits(d_weight, want)
+
+
+@law("The gradient does not depend on the numbers in the table.", given=lookups(), needs=BOTH)
+def lookup_gradient_does_not_read_the_table(impl: Implementation, p: Lookup) -> None:
+    want = gradient(impl, p.weight, p.ids, p.d_out)
+    for value in (0.0, 3.0, np.nan):
+        table = np.full(p.weight.shape, value, p.dtype)
+        assert_same_bits(gradient(impl, table, p.ids, p.d_out), want)
+
+
+@law("Rows far down a long table are looked up, and get their gradients.",
+     given=far, needs=("embedding_forward", "embedding_backward"))  # fmt: skip
+def lookup_in_a_long_table(impl: Implementation, p: list[int]) -> None:
+    dtype = impl.dtypes[0]
+    weight = np.arange(ROWS, dtype=dtype)[:, None]
+    out, cache = impl.embedding_forward(weight, np.array(p))
+    assert_same_bits(out, np.array(p, dtype)[:, None])
+    got = impl.embedding_backward(np.ones_like(out), cache)
+    assert_same_bits(got, np.bincount(p, minlength=ROWS).astype(dtype)[:, None])

@@ -5,17 +5,18 @@ from typing import Any
 
 import numpy as np
 
-from npcf.verify import assert_within_exact, bounds, exact
+from npcf.verify import bounds
 from npcf.verify.assertions import assert_same_bits, assert_within
 from npcf.verify.conformance.implementation import Implementation
 from npcf.verify.conformance.law import law
 from npcf.verify.conformance.laws._common import (
     POWERS,
     assert_equal,
-    coarse,
     cuts,
-    orders,
+    inner,
     quiet,
+    reach,
+    refuses,
     total,
     whole,
     with_entry,
@@ -45,17 +46,22 @@ def leveled(p: LossInput) -> LossInput:
     return p._replace(pred=pred, rating=rating)
 
 
-def coarsened(p: LossInput) -> LossInput:
-    """Bring the input to ordinary scale and to few digits, so that shifted it is exact."""
-    p = leveled(p)
-    return p._replace(pred=coarse(p.pred), rating=coarse(p.rating))
+BOTH = ("mse_forward", "mse_backward")
 
 
-@law("The loss is exact within the bound.", given=loss_inputs(), needs=NEEDS, examples=(THREE,))
-def mse_is_exact_within_the_bound(impl: Implementation, p: LossInput) -> None:
-    want = exact.mse(p.pred, p.rating)
-    allowed = bound_of(impl, p.pred, p.rating)
-    assert_within_exact(loss_of(impl, p.pred, p.rating), want, allowed, "loss")
+def gradient(impl: Implementation, p: LossInput) -> Any:
+    """Return d_pred (B,) after a forward."""
+    return impl.mse_backward(p.d_loss, impl.mse_forward(p.pred, p.rating)[1])
+
+
+def gradient_bound(impl: Implementation, p: LossInput) -> Any:
+    """Return how far d_pred may lie from exact arithmetic."""
+    return bounds.mse_backward(p.d_loss, p.pred, p.rating, library=impl.library)
+
+
+def upstream(p: LossInput) -> Fraction:
+    """Return d_loss as the dtype holds it."""
+    return total(p.dtype.type(p.d_loss))
 
 
 @law("Of whole numbers, and as many as a power of two, the loss is exact.",
@@ -64,22 +70,6 @@ def mse_of_whole_numbers_is_exact(impl: Implementation, p: LossInput) -> None:
     n = 2 ** (len(p.pred).bit_length() - 1)
     pred, rating = (whole(x[:n]) for x in leveled(p)[:2])
     assert_same_bits(loss_of(impl, pred, rating), ((pred - rating) ** 2).sum() / p.dtype.type(n))
-
-
-@law("The loss of one rating is its error squared, with one rounding each.",
-     given=loss_inputs(), needs=NEEDS)  # fmt: skip
-def mse_of_one_rating(impl: Implementation, p: LossInput) -> None:
-    p = leveled(p)
-    for pred, rating in zip(p.pred, p.rating, strict=True):
-        error = pred - rating
-        got = loss_of(impl, np.array([pred]), np.array([rating]))
-        assert_within(got, error * error, 0.0, "loss")
-
-
-@law("The loss is not negative.", given=loss_inputs(), needs=NEEDS)
-def mse_is_not_negative(impl: Implementation, p: LossInput) -> None:
-    loss = loss_of(impl, p.pred, p.rating)
-    assert loss >= 0, f"loss {loss}"
 
 
 @law("The loss is zero exactly when every prediction equals its rating.",
@@ -91,23 +81,6 @@ def mse_is_zero_only_where_all_are_right(impl: Implementation, p: LossInput) -> 
         rating = with_entry(p.pred, b, p.rating[b])
         loss = loss_of(impl, p.pred, rating)
         assert (loss == 0) == (p.pred[b] == p.rating[b]), f"loss {loss} for {p.pred}, {rating}"
-
-
-@law("Predictions and ratings exchanged give the same bits.", given=loss_inputs(), needs=NEEDS)
-def mse_is_symmetric(impl: Implementation, p: LossInput) -> None:
-    assert_same_bits(loss_of(impl, p.rating, p.pred), loss_of(impl, p.pred, p.rating))
-
-
-@law("Both negated give the same bits.", given=loss_inputs(), needs=NEEDS)
-def mse_ignores_the_sign(impl: Implementation, p: LossInput) -> None:
-    assert_same_bits(loss_of(impl, -p.pred, -p.rating), loss_of(impl, p.pred, p.rating))
-
-
-@law("The order of the ratings changes nothing beyond rounding.", given=loss_inputs(), needs=NEEDS)
-def mse_ignores_the_order(impl: Implementation, p: LossInput) -> None:
-    want, allowed = loss_of(impl, p.pred, p.rating), 2 * bound_of(impl, p.pred, p.rating)
-    for order in orders(len(p.pred)):
-        assert_within(loss_of(impl, p.pred[order], p.rating[order]), want, allowed, "loss")
 
 
 @law("A batch's loss is the weighted mean of its parts': B L = B1 L1 + B2 L2.",
@@ -124,33 +97,6 @@ def mse_of_two_parts(impl: Implementation, p: LossInput) -> None:
         assert_equal(losses, n * total(loss), allowed, "B1 L1 + B2 L2")
 
 
-@law("A batch written twice has the same loss, up to rounding.", given=loss_inputs(), needs=NEEDS)
-def mse_of_a_batch_twice(impl: Implementation, p: LossInput) -> None:
-    twice = [np.concatenate([x, x]) for x in (p.pred, p.rating)]
-    allowed = bound_of(impl, p.pred, p.rating) + bound_of(impl, *twice)
-    assert_within(loss_of(impl, *twice), loss_of(impl, p.pred, p.rating), allowed, "loss")
-
-
-@law("One more rating that is predicted rightly leaves B L as it was.",
-     given=loss_inputs(), needs=NEEDS)  # fmt: skip
-def mse_with_one_more_right(impl: Implementation, p: LossInput) -> None:
-    longer = [np.append(x, p.dtype.type(3)) for x in (p.pred, p.rating)]
-    n = len(p.pred)
-    got = (n + 1) * total(loss_of(impl, *longer))
-    want = n * total(loss_of(impl, p.pred, p.rating))
-    allowed = (n + 1) * bound_of(impl, *longer) + n * bound_of(impl, p.pred, p.rating)
-    assert_equal(got, want, allowed, "(B + 1) L")
-
-
-@law("The loss lies between the smallest and the largest squared error.",
-     given=loss_inputs(), needs=NEEDS)  # fmt: skip
-def mse_is_a_mean(impl: Implementation, p: LossInput) -> None:
-    loss, room = total(loss_of(impl, p.pred, p.rating)), total(bound_of(impl, p.pred, p.rating))
-    pairs = zip(p.pred, p.rating, strict=True)
-    squares = [(total(pred) - total(rating)) ** 2 for pred, rating in pairs]
-    assert min(squares) - room <= loss <= max(squares) + room, f"loss {float(loss)}"
-
-
 @law("Both scaled by 2**n scale the loss by 4**n, to the bit.", given=loss_inputs(), needs=NEEDS)
 def mse_scales_with_the_square(impl: Implementation, p: LossInput) -> None:
     p = leveled(p)
@@ -159,24 +105,6 @@ def mse_scales_with_the_square(impl: Implementation, p: LossInput) -> None:
         scale = p.dtype.type(2.0**power)
         got = loss_of(impl, p.pred * scale, p.rating * scale)
         assert_same_bits(got, want * scale * scale)
-
-
-@law("Both shifted by the same number change no bit, where the shift is exact.",
-     given=loss_inputs(), needs=NEEDS)  # fmt: skip
-def mse_ignores_shifts(impl: Implementation, p: LossInput) -> None:
-    p = coarsened(p)
-    want = loss_of(impl, p.pred, p.rating)
-    for shift in (p.dtype.type(4), p.dtype.type(-0.5)):
-        assert_same_bits(loss_of(impl, p.pred + shift, p.rating + shift), want)
-
-
-@law("Half-way from the predictions to the ratings the loss is a quarter.",
-     given=loss_inputs(), needs=NEEDS)  # fmt: skip
-def mse_half_way_is_a_quarter(impl: Implementation, p: LossInput) -> None:
-    p = coarsened(p)
-    half_way, quarter = (p.pred + p.rating) / 2, p.dtype.type(0.25)
-    want = loss_of(impl, p.pred, p.rating) * quarter
-    assert_same_bits(loss_of(impl, half_way, p.rating), want)
 
 
 @law("NaN makes the loss NaN and an infinity makes it infinite, wherever it stands.",
@@ -190,3 +118,66 @@ def mse_of_no_numbers(impl: Implementation, p: LossInput) -> None:
             assert_within(got, want, 0.0, f"loss with pred[{b}] = {value}")
             got = loss_of(impl, p.pred, with_entry(p.rating, b, value))
             assert_within(got, want, 0.0, f"loss with rating[{b}] = {value}")
+
+
+@law("An empty batch raises: it has no mean.", given=loss_inputs(), needs=NEEDS)
+def mse_refuses_an_empty_batch(impl: Implementation, p: LossInput) -> None:
+    refuses("an empty batch", loss_of, impl, p.pred[:0], p.rating[:0])
+
+
+@law("Ratings are cast to the dtype of the predictions, which is that of the loss.",
+     given=loss_inputs(), needs=("mse_forward", "mse_backward"))  # fmt: skip
+def ratings_do_not_promote_the_loss(impl: Implementation, p: LossInput) -> None:
+    rating = np.round(p.rating)  # a number in every dtype
+
+    def with_ratings(dtype: Any) -> tuple[Any, Any]:
+        loss, cache = impl.mse_forward(p.pred, rating.astype(dtype))
+        return loss, impl.mse_backward(p.d_loss, cache)
+
+    want = with_ratings(p.pred.dtype)
+    for dtype in (np.float32, np.float64):
+        for got, same in zip(with_ratings(dtype), want, strict=True):
+            assert_same_bits(got, same)
+
+
+@law("Euler: <d_pred, pred - rating> = 2 loss d_loss, for the loss is quadratic.",
+     given=loss_inputs(), needs=BOTH, examples=(THREE,))  # fmt: skip
+def mse_gradient_obeys_euler(impl: Implementation, p: LossInput) -> None:
+    loss, cache = impl.mse_forward(p.pred, p.rating)
+    d_pred, bound = impl.mse_backward(p.d_loss, cache), gradient_bound(impl, p)
+    got, d_loss = inner(d_pred, p.pred) - inner(d_pred, p.rating), upstream(p)
+    of_loss = total(bounds.mse(p.pred, p.rating, library=impl.library))
+    allowed = reach(bound, p.pred) + reach(bound, p.rating) + 2 * abs(d_loss) * of_loss
+    assert_equal(got, 2 * total(loss) * d_loss, allowed, "<d_pred, pred - rating>")
+
+
+@law("A step of B / 2 against the gradient lands on the ratings.", given=loss_inputs(), needs=BOTH)
+def mse_gradient_leads_to_the_ratings(impl: Implementation, p: LossInput) -> None:
+    p = p._replace(d_loss=1.0)
+    d_pred, bound, half = gradient(impl, p), gradient_bound(impl, p), Fraction(len(p.pred), 2)
+    for b, slope in enumerate(map(total, d_pred)):
+        landed = total(p.pred[b]) - half * slope
+        assert_equal(landed, total(p.rating[b]), half * total(bound[b]), f"pred[{b}] after it")
+
+
+@law("Where the prediction is right the gradient is exactly zero.",
+     given=loss_inputs(), needs=BOTH)  # fmt: skip
+def mse_gradient_of_right_predictions_is_zero(impl: Implementation, p: LossInput) -> None:
+    for where in (slice(0, None, 2), slice(1, None, 2), slice(None)):
+        d_pred = gradient(impl, p._replace(rating=with_entry(p.rating, where, p.pred[where])))
+        assert not d_pred[where].any(), f"{d_pred[where]}"
+
+
+@law("Predictions and ratings exchanged negate the gradient, to the bit.",
+     given=loss_inputs(), needs=BOTH)  # fmt: skip
+def mse_gradient_is_odd(impl: Implementation, p: LossInput) -> None:
+    got = gradient(impl, p._replace(pred=p.rating, rating=p.pred))
+    assert_same_bits(got, -gradient(impl, p))
+
+
+@law("A batch written twice halves every gradient, to the bit.", given=loss_inputs(), needs=BOTH)
+def mse_gradient_of_a_batch_twice(impl: Implementation, p: LossInput) -> None:
+    p = leveled(p)
+    pred, rating = (np.concatenate([x, x]) for x in (p.pred, p.rating))
+    got, half = gradient(impl, p._replace(pred=pred, rating=rating)), p.dtype.type(0.5)
+    assert_same_bits(got, np.tile(gradient(impl, p) * half, 2))

@@ -6,15 +6,14 @@ from typing import Any
 import numpy as np
 
 from npcf.verify import assert_within_exact, bounds, exact
-from npcf.verify.assertions import assert_same_bits, assert_within
+from npcf.verify.assertions import assert_within
+from npcf.verify.bounded import Bounded
+from npcf.verify.bounded_model import bounded_sgd
 from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._steps import (
     SGD,
     bounded_run_sgd,
     changed,
-    close,
-    on_arrays,
-    ordinary,
     run_sgd,
     same_bits,
     sgd,
@@ -45,24 +44,14 @@ def allowed(p: SGDStep, **changes: Any) -> Any:
     return bounds.sgd_step(p.w, p.g, p.buf, **p.settings | changes)
 
 
-@law(
-    "The parameters lie within the derived bound of exact arithmetic, whatever the settings.",
-    given=sgd_steps(),
-    needs=SGD,
-)
-def sgd_parameters_are_exact_up_to_their_bound(impl: Any, p: SGDStep) -> None:
-    want = exact.sgd_step(p.w, p.g, p.buf, **p.settings)[0]
-    assert_within_exact(sgd(impl, p)[0], want, allowed(p)[0], "w")
+EITHER = Drawn(sgd_steps())
+STRONG = {"lr": 0.3, "weight_decay": 0.1}
 
 
-@law(
-    "The momentum buffer lies within the derived bound of exact arithmetic.",
-    given=Drawn(sgd_steps()).map(with_momentum),
-    needs=SGD,
-)
-def sgd_buffer_is_exact_up_to_its_bound(impl: Any, p: SGDStep) -> None:
-    want = exact.sgd_step(p.w, p.g, p.buf, **p.settings)[1]
-    assert_within_exact(sgd(impl, p)[1], want, allowed(p)[1], "buf")
+def bounded(p: SGDStep, w: Bounded, g: Bounded, **changes: Any) -> tuple[Bounded, Bounded | None]:
+    """Return the step of `p` from `w` along `g`, in Bounded numbers."""
+    buf = None if p.buf is None else Bounded.exact(p.buf)
+    return bounded_sgd(w, g, buf, buf is None, p.settings | changes)
 
 
 @law(
@@ -88,56 +77,6 @@ def sgd_without_options_is_w_minus_lr_g(impl: Any, p: SGDStep) -> None:
     assert_within_exact(sgd(impl, p)[0], want, allowed(p)[0], "w")
 
 
-@law("A rate of zero moves no parameter.", given=changed(Drawn(sgd_steps()), lr=0.0), needs=SGD)
-def sgd_at_rate_zero_moves_nothing(impl: Any, p: SGDStep) -> None:
-    assert_same_bits(sgd(impl, p)[0], p.w, "w")
-
-
-@law(
-    "Without decay a first step on a zero gradient moves nothing.",
-    given=changed(Drawn(sgd_steps()), weight_decay=0.0),
-    needs=SGD,
-)
-def sgd_first_zero_gradient_moves_nothing(impl: Any, p: SGDStep) -> None:
-    still = p._replace(g=np.zeros_like(p.g), buf=None)
-    assert_same_bits(sgd(impl, still)[0], p.w, "w")
-
-
-@law(
-    "Twice the parameters, gradient and buffer give exactly twice the result.",
-    given=Drawn(sgd_steps()).map(lambda p: on_arrays(p, ordinary)),
-    needs=SGD,
-)
-def sgd_doubles_with_its_arguments(impl: Any, p: SGDStep) -> None:
-    doubled = sgd(impl, on_arrays(p, lambda a: a * 2))
-    same_bits(doubled, [None if a is None else a * 2 for a in sgd(impl, p)])
-
-
-@law(
-    "Negated parameters, gradient and buffer give exactly the negated result.",
-    given=sgd_steps(),
-    needs=SGD,
-)
-def sgd_negates_with_its_arguments(impl: Any, p: SGDStep) -> None:
-    negated = sgd(impl, on_arrays(p, np.negative))
-    same_bits(negated, [None if a is None else -a for a in sgd(impl, p)])
-
-
-@law(
-    "A step is linear: that of w alone and that of gradient and buffer alone add up to it.",
-    given=Drawn(sgd_steps()).map(later),
-    needs=SGD,
-)
-def sgd_is_linear(impl: Any, p: SGDStep) -> None:
-    zero = np.zeros_like(p.w)
-    alone, pulled = p._replace(g=zero, buf=zero), p._replace(w=zero)
-    parts = zip(sgd(impl, alone), sgd(impl, pulled), strict=True)
-    want = [a.astype(np.float64) + b.astype(np.float64) for a, b in parts]
-    errors = [sum(three) for three in zip(*map(allowed, (p, alone, pulled)), strict=True)]
-    wide = [2.0**-53 * np.abs(total) for total in want]  # of the sums above
-    close(sgd(impl, p), want, [e + s for e, s in zip(errors, wide, strict=True)])
-
-
 @law(
     "A larger gradient never gives a larger parameter.",
     given=changed(Drawn(sgd_steps()), dampening=0.0),
@@ -148,13 +87,97 @@ def sgd_moves_against_the_gradient(impl: Any, p: SGDStep) -> None:
     assert (pushed <= sgd(impl, p)[0]).all(), "a larger gradient gave a larger parameter"
 
 
+@law("With momentum there is a buffer after the first step.", given=EITHER.map(first), needs=SGD)
+def sgd_returns_the_first_buffer(impl: Any, p: SGDStep) -> None:
+    assert sgd(impl, p)[1] is not None, "no buffer was returned"
+
+
+@law("Without momentum no buffer is read and None is returned.", given=sgd_steps(), needs=SGD)
+def sgd_without_momentum_has_no_buffer(impl: Any, p: SGDStep) -> None:
+    plain = {"momentum": 0.0, "nesterov": False}
+    got = sgd(impl, p._replace(buf=p.w[::-1].copy()), **plain)
+    assert got[1] is None, "a buffer was returned"
+    same_bits(got, sgd(impl, p._replace(buf=None), **plain))
+
+
 @law(
-    "Twice the rate moves the parameters twice as far.",
-    given=changed(Drawn(sgd_steps()), lr=0.125, decoupled=False),
+    "Nothing dampens the first step.",
+    given=changed(Drawn(sgd_steps()).map(first), nesterov=False),
     needs=SGD,
 )
-def sgd_moves_in_proportion_to_the_rate(impl: Any, p: SGDStep) -> None:
-    w = exact.fractions(p.w)
-    want = w + (exact.fractions(sgd(impl, p)[0]) - w) * 2
-    errors = 2 * allowed(p)[0] + allowed(p, lr=0.25)[0]
-    assert_within_exact(sgd(impl, p, lr=0.25)[0], want, errors, "w")
+def sgd_first_step_is_not_dampened(impl: Any, p: SGDStep) -> None:
+    same_bits(sgd(impl, p, dampening=0.5), sgd(impl, p, dampening=0.0))
+
+
+@law(
+    "Under a constant gradient the buffer is a geometric sum whose first term is undampened.",
+    given=changed(Drawn(sgd_steps()).map(first), weight_decay=0.0),
+    needs=SGD,
+)
+def sgd_buffer_of_a_constant_gradient_is_a_geometric_sum(impl: Any, p: SGDStep) -> None:
+    m, damp = (Fraction(p.settings[name]) for name in ("momentum", "dampening"))
+    want = exact.fractions(p.g) * (m**3 + (1 - damp) * (1 - m**3) / (1 - m))
+    _, bound = bounded_run_sgd(p, [p.g] * 4)
+    assert bound is not None
+    assert_within_exact(run_sgd(impl, p, [p.g] * 4)[1], want, bound.tolerance, "buf")
+
+
+@law(
+    "Nesterov's step is a plain step followed by momentum times the classic one.",
+    given=changed(Drawn(sgd_steps()).map(later), nesterov=False, dampening=0.0, weight_decay=0.0),
+    needs=SGD,
+)
+def sgd_nesterov_looks_ahead(impl: Any, p: SGDStep) -> None:
+    m, lr = (Fraction(p.settings[name]) for name in ("momentum", "lr"))
+    w, g = exact.fractions(p.w), exact.fractions(p.g)
+    classic = exact.fractions(sgd(impl, p)[0])
+    want = w - g * lr + (classic - w) * m
+    error = allowed(p, nesterov=True)[0] + p.settings["momentum"] * allowed(p)[0]
+    assert_within_exact(sgd(impl, p, nesterov=True)[0], want, error, "w")
+
+
+@law(
+    "Coupled decay is a larger gradient: g + weight_decay w.",
+    given=changed(Drawn(sgd_steps()), **STRONG | {"decoupled": False}),
+    needs=SGD,
+)
+def sgd_coupled_decay_is_part_of_the_gradient(impl: Any, p: SGDStep) -> None:
+    w, g = Bounded.exact(p.w), Bounded.exact(p.g)
+    pull = g + w * w.constant(0.1)
+    want = sgd(impl, p._replace(g=pull.value.astype(p.dtype)), weight_decay=0.0)
+    error = bounded(p, w, pull, weight_decay=0.0)
+    for name, a, b, bound in zip(("w", "buf"), sgd(impl, p), want, error, strict=True):
+        if bound is not None:
+            assert_within(a, b, bound.tolerance, name)
+
+
+@law(
+    "Decoupled decay does not enter the buffer.",
+    given=changed(Drawn(sgd_steps()).map(with_momentum), **STRONG | {"decoupled": True}),
+    needs=SGD,
+)
+def sgd_decoupled_decay_stays_out_of_the_buffer(impl: Any, p: SGDStep) -> None:
+    same_bits((p.w, sgd(impl, p)[1]), (p.w, sgd(impl, p, weight_decay=0.0)[1]))
+
+
+@law(
+    "Decay alone is a geometric series: n steps leave w (1 - lr weight_decay)**n, of every entry.",
+    given=changed(Drawn(sgd_steps()), **PLAIN | STRONG),
+    needs=SGD,
+)
+def sgd_decay_alone_is_a_geometric_series(impl: Any, p: SGDStep) -> None:
+    still = [np.zeros_like(p.g)] * 4
+    want = exact.fractions(p.w) * (1 - Fraction(0.3) * Fraction(0.1)) ** 4
+    error = bounded_run_sgd(p._replace(buf=None), still)[0].tolerance
+    assert_within_exact(run_sgd(impl, p._replace(buf=None), still)[0], want, error, "w")
+
+
+@law(
+    "Without momentum, coupled and decoupled decay differ by rounding only.",
+    given=changed(Drawn(sgd_steps()), **PLAIN | STRONG),
+    needs=SGD,
+)
+def sgd_couplings_agree_without_momentum(impl: Any, p: SGDStep) -> None:
+    coupled, decoupled = (sgd(impl, p, decoupled=d)[0] for d in (False, True))
+    error = allowed(p, decoupled=False)[0] + allowed(p, decoupled=True)[0]
+    assert_within(decoupled, coupled, error, "w")

@@ -1,0 +1,221 @@
+"""The subjects of the contracts: five operations, the model, and two update rules.
+
+A subject is one row of `SUBJECTS`: which functions of the protocol it is about, how they are
+called, which arguments are ids, what each result has an entry for, and how far a result may lie
+from exact arithmetic.  `contracts` states each contract once and applies it to every subject.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from hypothesis.strategies import SearchStrategy
+
+from npcf.verify import bounds, exact
+from npcf.verify.conformance.laws._model import bounded_pull, pulls
+from npcf.verify.strategies import (
+    adam_steps,
+    bias_inputs,
+    lookups,
+    loss_inputs,
+    range_inputs,
+    row_pairs,
+    sgd_steps,
+)
+
+EACH, WHOLE = (
+    "",
+    "whole",
+)  # what a result has an entry for: a rating, or nothing; else a table's row
+Arrays = dict[str, Any]
+
+
+class Subject(NamedTuple):
+    """A function of the protocol, or a pair of forward and backward.
+
+    `ids` maps each field of ids to the table that it indexes.  `results` maps the name of each
+    result to what its rows are: EACH rating (for a step: each entry), the table whose rows it has,
+    or WHOLE.  `reference(module, p, **library)` gives the results for the modules
+    `npcf.verify.exact` and `npcf.verify.bounds`.
+    """
+
+    name: str
+    needs: tuple[str, ...]  # the forward, and the backward if there is one
+    inputs: SearchStrategy[Any]
+    batch: tuple[str, ...]  # fields with an entry for each rating
+    results: dict[str, str]
+    reference: Callable[..., tuple[Any, ...]]
+    ids: dict[str, str] = {}
+    upstream: str = ""  # the field that holds the gradient from above
+    alike: tuple[str, ...] = ()  # fields whose shapes must agree with another's
+    least: int = 0  # ratings in the smallest lawful batch
+    adds_up: bool = True  # results of two parts of a batch are parts of, or add up to, the whole's
+
+    # -- calls -------------------------------------------------------------------------------------
+
+    def forward(self, impl: Any, p: Any) -> tuple[Any, Any]:
+        """Return (out, cache)."""
+        call = getattr(impl, self.needs[0])
+        if hasattr(p, "params"):
+            return call(p.params, p.users, p.items, p.y_range)  # type: ignore[no-any-return]
+        return call(*p[:-1])  # type: ignore[no-any-return]
+
+    def backward(self, impl: Any, upstream: Any, cache: Any) -> tuple[Any, ...]:
+        """Return the gradients."""
+        grads = getattr(impl, self.needs[1])(upstream, cache)
+        if isinstance(grads, dict):
+            return tuple(grads[name.removeprefix("d_")] for name in [*self.results][1:])
+        return grads if isinstance(grads, tuple) else (grads,)
+
+    def all(self, impl: Any, p: Any) -> tuple[Any, ...]:
+        """Return output and gradients, or the arrays after a step."""
+        if self.is_step:
+            arrays = [getattr(p, name) for name in p._fields[:-1]]
+            return tuple(getattr(impl, self.needs[0])(*arrays, **p.settings))
+        out, cache = self.forward(impl, p)
+        return (out, *self.backward(impl, self.upstream_of(p), cache))
+
+    def upstream_of(self, p: Any) -> Any:
+        """Return the gradient from above."""
+        return getattr(p, self.upstream)
+
+    def gradients(self, impl: Any, p: Any) -> tuple[Any, ...]:
+        """Return the gradients alone."""
+        return self.backward(impl, self.upstream_of(p), self.forward(impl, p)[1])
+
+    @property
+    def is_step(self) -> bool:
+        """Whether this is an update rule: no cache, no ids, no gradient from above."""
+        return not self.upstream
+
+    # -- inputs ------------------------------------------------------------------------------------
+
+    def arrays(self, p: Any) -> Arrays:
+        """Return every array of an input by name, parameters too."""
+        fields = p._asdict() | getattr(p, "params", {})
+        return {name: a for name, a in fields.items() if isinstance(a, np.ndarray)}
+
+    def replaced(self, p: Any, **arrays: Any) -> Any:
+        """Return the input with some arrays, or tables of `params`, in the place of others."""
+        fields = {name: a for name, a in arrays.items() if name in p._fields}
+        tables = {name: a for name, a in arrays.items() if name not in p._fields}
+        if tables:
+            fields["params"] = p.params | tables
+        return p._replace(**fields)
+
+    def of_ratings(self, p: Any, some: Any) -> Any:
+        """Return the input with some of its ratings (of its entries), in that order."""
+        return p._replace(**{k: getattr(p, k)[some] for k in self.batch if k in self.arrays(p)})
+
+    def count(self, p: Any) -> int:
+        """Return how many ratings (entries) the input has."""
+        return len(getattr(p, self.batch[0]))
+
+    def rows_named(self, p: Any, table: str, rating: int) -> Any:
+        """Return the row of a result that one rating reaches; `table` as in `results`."""
+        fields = [field for field, named in self.ids.items() if named == table]
+        return int(getattr(p, fields[0])[rating])
+
+    # -- what is right -----------------------------------------------------------------------------
+
+    def exact(self, p: Any) -> tuple[Any, ...]:
+        """Return the results in exact arithmetic."""
+        return self.reference(exact, p)
+
+    def allowed(self, impl: Any, p: Any) -> tuple[Any, ...]:
+        """Return how far each result may lie from exact arithmetic, entry by entry."""
+        return self.reference(bounds, p, library=impl.library)
+
+
+def _lookup(m: Any, p: Any, **library: Any) -> Any:
+    ids = p.ids.astype(np.intp)
+    d_weight = m.embedding_backward(ids, p.d_out, len(p.weight), **library)
+    return m.lookup(p.weight, ids), d_weight
+
+
+def _row_dot(m: Any, p: Any, **library: Any) -> Any:
+    gradients = m.row_dot_backward(p.d_out, p.left, p.right, **library)
+    return m.row_dot(p.left, p.right, **library), *gradients
+
+
+def _bias(m: Any, p: Any, **library: Any) -> Any:
+    users, items = p.users.astype(np.intp), p.items.astype(np.intp)
+    sizes = len(p.user_bias), len(p.item_bias)
+    out = m.bias(p.dot, p.user_bias, p.item_bias, users, items, **library)
+    return out, *m.bias_backward(p.d_out, users, items, *sizes, **library)
+
+
+def _sigmoid_range(m: Any, p: Any, **library: Any) -> Any:
+    d_x = m.sigmoid_range_backward(p.d_out, p.x, p.low, p.high, **library)
+    return m.sigmoid_range(p.x, p.low, p.high, **library), d_x
+
+
+def _mse(m: Any, p: Any, **library: Any) -> Any:
+    d_pred = m.mse_backward(p.d_loss, p.pred, p.rating, **library)
+    return m.mse(p.pred, p.rating, **library), d_pred
+
+
+def _model(m: Any, p: Any, **library: Any) -> Any:
+    """Predictions have exact values; of gradients for any upstream, only the running error."""
+    users, items = p.users.astype(np.intp), p.items.astype(np.intp)
+    q = p._replace(users=users, items=items)
+    grads = bounded_pull(q)[1].values()
+    if m is exact:
+        return exact.dot_product_bias(p.params, users, items, p.y_range), *(
+            exact.fractions(grad.value) for grad in grads
+        )
+    pred = bounds.dot_product_bias(p.params, users, items, p.y_range, library["library"])
+    return pred, *(grad.tolerance for grad in grads)
+
+
+def _sgd(m: Any, p: Any, **library: Any) -> Any:
+    return m.sgd_step(p.w, p.g, p.buf, **p.settings, **library)
+
+
+def _adam(m: Any, p: Any, **library: Any) -> Any:
+    return m.adam_step(p.w, p.g, p.m, p.v, p.t, **p.settings, **library)
+
+
+def _pair(function: str) -> tuple[str, str]:
+    return f"{function}_forward", f"{function}_backward"
+
+
+TABLES = ("user_factors", "item_factors", "user_bias", "item_bias")
+early_steps = adam_steps().map(lambda p: p._replace(t=min(p.t, 1000)))  # beta**t stays short
+
+SUBJECTS = (
+    Subject(
+        "lookup", _pair("embedding"), lookups(), ("ids", "d_out"),
+        {"out": EACH, "d_weight": "weight"}, _lookup, {"ids": "weight"}, "d_out",
+    ),
+    Subject(
+        "row_dot", _pair("row_dot"), row_pairs(), ("left", "right", "d_out"),
+        {"out": EACH, "d_left": EACH, "d_right": EACH}, _row_dot, {}, "d_out", ("left", "right"),
+    ),
+    Subject(
+        "bias", _pair("bias"), bias_inputs(), ("dot", "users", "items", "d_out"),
+        {"out": EACH, "d_dot": EACH, "d_user_bias": "user_bias", "d_item_bias": "item_bias"},
+        _bias, {"users": "user_bias", "items": "item_bias"}, "d_out", ("dot", "users", "items"),
+    ),
+    Subject(
+        "sigmoid_range", _pair("sigmoid_range"), range_inputs(), ("x", "d_out"),
+        {"out": EACH, "d_x": EACH}, _sigmoid_range, {}, "d_out",
+    ),
+    Subject(
+        "mse", _pair("mse"), loss_inputs(), ("pred", "rating"),
+        {"loss": WHOLE, "d_pred": EACH}, _mse, {}, "d_loss", ("pred", "rating"), 1, False,
+    ),
+    Subject(
+        "model", _pair("dot_product_bias"), pulls(), ("users", "items", "d_pred"),
+        {"pred": EACH, **{f"d_{table}": table for table in TABLES}}, _model,
+        {"users": "user_bias", "items": "item_bias"}, "d_pred", ("users", "items", *TABLES),
+    ),
+    Subject(
+        "sgd", ("sgd_step",), sgd_steps(), ("w", "g", "buf"), {"w": EACH, "buf": EACH}, _sgd,
+        alike=("g", "buf"),
+    ),
+    Subject(
+        "adam", ("adam_step",), early_steps, ("w", "g", "m", "v"),
+        {"w": EACH, "m": EACH, "v": EACH}, _adam, alike=("g", "m", "v"),
+    ),
+)  # fmt: skip
