@@ -2,6 +2,9 @@
 
 import argparse
 import fnmatch
+import sys
+import textwrap
+import time
 from typing import Any
 
 from npcf.commands.common import add_verb, print_json, require_effect
@@ -19,6 +22,10 @@ def add(verbs: Any) -> None:
     parser.add_argument("--laws", metavar="PATTERN",
                         help="only laws of this name or part; * and ? are wild cards")  # fmt: skip
     parser.add_argument("--seed", type=int, help="which inputs are drawn (0)")
+    parser.add_argument("--sizes", metavar="N,N",
+                        help="more sizes to try around: tiles, vector lengths")  # fmt: skip
+    parser.add_argument("--fixed-shapes", action="store_true",
+                        help="few shapes only, for kernels that compile once a shape")  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,19 +44,45 @@ def run(args: argparse.Namespace) -> int:
     if args.module is None:
         raise SettingError("module", "is missing", "Name a module, or --list, or --protocol.")
     implementation = suite.Implementation.imported(args.module)
+    implementation.tiles += tuple(_sizes(args.sizes or ""))
+    implementation.fixed_shapes |= args.fixed_shapes
     n_examples = 200 if args.max_examples is None else args.max_examples
     require_count("--max-examples", n_examples)
     from npcf.training.progress import with_progress
     from npcf.verify.conformance import report
+    from npcf.verify.conformance.preflight import preflight
 
+    findings = preflight(implementation)
+    spoilt = {finding.function for finding in findings}
+    laws = [law for law in laws if not spoilt & set(law.needs)]
     found = suite.run(implementation, laws, n_examples, random_seed=args.seed or 0)
-    outcomes = list(with_progress(found, len(laws), "laws", None))
+    outcomes = list(with_progress(_told(found), len(laws), "laws", None))
 
     if args.json:
-        print_json(report.as_dict(args.module, outcomes))
+        print_json(report.as_dict(implementation, outcomes, findings))
     else:
-        print(report.as_markdown(args.module, outcomes), end="")
-    return int(any(outcome.status == "broken" for outcome in outcomes))
+        print(report.as_markdown(implementation, outcomes, findings), end="")
+    return int(bool(findings) or any(outcome.status == "broken" for outcome in outcomes))
+
+
+def _sizes(text: str) -> list[int]:
+    try:
+        sizes = [int(word) for word in text.split(",") if word.strip()]
+    except ValueError:
+        sizes = [-1]
+    if any(n < 1 for n in sizes):
+        raise SettingError("--sizes", f"{text!r} is no list of sizes", "Write --sizes 100,256.")
+    return sizes
+
+
+def _told(outcomes: Any) -> Any:
+    """Say on standard error, where it is no terminal, which parts are done."""
+    part, start = None, time.perf_counter()
+    for outcome in outcomes:
+        if outcome.law.family != part and not sys.stderr.isatty():
+            part = outcome.law.family
+            print(f"{time.perf_counter() - start:5.0f} s  {part}", file=sys.stderr, flush=True)
+        yield outcome
 
 
 def _judge_effects(args: argparse.Namespace) -> None:
@@ -91,5 +124,6 @@ def _print_list(laws: list[Any], as_json: bool) -> None:
         if law.family != family:
             family = law.family
             print(f"{family}")
-        print(f"  {law.name}\n      {law.statement}")
+        print(f"  {law.name}")
+        print(textwrap.fill(law.statement, 79, initial_indent=" " * 6, subsequent_indent=" " * 6))
     print(f"{len(laws)} laws")

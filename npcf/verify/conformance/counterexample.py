@@ -4,8 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from npcf.verify import strategies
 from npcf.verify.conformance.implementation import of
 from npcf.verify.conformance.law import LAWS
+
+STRATEGIES = strategies.__name__
 
 
 def replay(law: str, implementation: Any, p: Any) -> None:
@@ -20,9 +23,12 @@ def as_script(law: str, implementation: str, p: Any) -> str:
     """Return a script that replays `p`; layouts of arrays that are not plain are kept."""
     body = as_code(p, "    ") if _is_record(p) else as_code(p)
     lines = ["import numpy as np", "", "from npcf.verify.conformance import replay"]
-    names = sorted({type(part).__name__ for part in _records(p)} | _helpers(body))
-    if names:
-        lines.append(f"from npcf.verify.strategies import {', '.join(names)}")
+    homes = {type(part).__name__: _home(type(part)) for part in _records(p)}
+    if "lay_out(" in body:
+        homes["lay_out"] = STRATEGIES
+    for home in sorted(set(homes.values())):
+        names = sorted(name for name, of in homes.items() if of == home)
+        lines.append(f"from {home} import {', '.join(names)}")
     return "\n".join([*lines, "", f"p = {body}", f'replay("{law}", "{implementation}", p)', ""])
 
 
@@ -98,5 +104,6 @@ def _records(value: Any) -> list[Any]:
     return found
 
 
-def _helpers(code: str) -> set[str]:
-    return {"lay_out"} if "lay_out(" in code else set()
+def _home(record: type) -> str:
+    """Return the module to import a record from."""
+    return STRATEGIES if hasattr(strategies, record.__name__) else record.__module__

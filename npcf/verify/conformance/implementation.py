@@ -13,6 +13,8 @@ from npcf.errors import UsageError
 from npcf.verify.bounds import LIBRARIES, Library
 from npcf.verify.conformance.protocol import FUNCTIONS
 
+FEW_SHAPES = 6  # combinations of shapes in a part of the protocol, under `fixed_shapes`
+
 
 class Implementation:
     """The functions of `module` that the protocol knows, as attributes; the others are absent."""
@@ -34,6 +36,7 @@ class Implementation:
         self.library = _library(self.name, getattr(module, "LIBRARY", "any"))
         self.tiles = tuple(map(int, getattr(module, "TILES", ())))  # more sizes to try around
         self.fixed_shapes = False  # whether each new shape costs a compilation
+        self._shapes: dict[str, set[Any]] = {}
 
     @classmethod
     def imported(cls, name: str) -> "Implementation":
@@ -54,6 +57,21 @@ class Implementation:
         """Return which of the functions `needs` are absent."""
         return [name for name in needs if name not in self.functions]
 
+    def takes(self, family: str, p: Any) -> bool:
+        """Whether an input is for this implementation: its dtype, and its shapes.
+
+        With `fixed_shapes`, the first few combinations of shapes in a part of the protocol are.
+        """
+        dtype = getattr(p, "dtype", None)
+        if dtype is not None and np.dtype(dtype) not in self.dtypes:
+            return False
+        if not self.fixed_shapes:
+            return True
+        shapes = self._shapes.setdefault(family, set())
+        if len(shapes) < FEW_SHAPES:
+            shapes.add(_shapes_of(p))
+        return _shapes_of(p) in shapes
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         try:
             function, returns = self.functions[name], FUNCTIONS[name].returns
@@ -70,6 +88,15 @@ class Implementation:
             return tuple(map(_convert, result, returns))
 
         return call
+
+
+def _shapes_of(p: Any) -> Any:
+    """Return the shapes of all arrays in an input, and what else has a size."""
+    if isinstance(p, np.ndarray):
+        return p.dtype, p.shape
+    if isinstance(p, dict):
+        return tuple(map(_shapes_of, p.values()))
+    return tuple(map(_shapes_of, p)) if isinstance(p, tuple | list) else None
 
 
 def _library(name: str, key: str) -> Library:

@@ -12,6 +12,8 @@ def pytest_addoption(parser: Any) -> None:
     group = parser.getgroup("npcf", "npcf conformance suite")
     group.addoption("--impl", metavar="MODULE", help="the implementation: a dotted module name")
     group.addoption("--max-examples", type=int, default=200, help="inputs a law (default 200)")
+    group.addoption("--sizes", metavar="N,N", default="", help="more sizes to try around")
+    group.addoption("--fixed-shapes", action="store_true", help="few shapes only")
 
 
 def pytest_generate_tests(metafunc: Any) -> None:

@@ -1,73 +1,61 @@
 """What a run of the suite found, as Markdown for people and as a dict for JSON."""
 
 import platform
+import textwrap
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from npcf import _notebook
+from npcf.verify.conformance.causes import Cause, causes
 from npcf.verify.conformance.counterexample import as_script
 from npcf.verify.conformance.implementation import Implementation
-from npcf.verify.conformance.law import Law
-from npcf.verify.conformance.runner import BROKEN, HELD, SKIPPED, Outcome, run
+from npcf.verify.conformance.preflight import Finding
+from npcf.verify.conformance.runner import BROKEN, HELD, SKIPPED, Outcome
 
-PARTS = "part", "held", "broken", "skipped", "inputs", "exact comparisons", "share of bound"
-
-
-class Report(NamedTuple):
-    """What became of every law: Markdown when printed, tables in a notebook."""
-
-    name: str
-    outcomes: tuple[Outcome, ...]
-
-    @classmethod
-    def of(
-        cls, implementation: Implementation, laws: Iterable[Law] | None = None, **options: Any
-    ) -> "Report":
-        """Run the laws (all of them, unless told which) as `run` does, with its options."""
-        return cls(implementation.name, tuple(run(implementation, laws, **options)))
-
-    @property
-    def ok(self) -> bool:
-        """Whether no law is broken."""
-        return all(outcome.status != BROKEN for outcome in self.outcomes)
-
-    def __str__(self) -> str:
-        return as_markdown(self.name, self.outcomes)
-
-    def __repr__(self) -> str:
-        return f"Report({self.name!r}: {_plain(_verdict(self.outcomes))})"
-
-    def _repr_html_(self) -> str:
-        verdict = f"Conformance of {self.name}. {_plain(_verdict(self.outcomes))}"
-        table = _notebook.table(PARTS, _parts(self.outcomes), align="lrrrrrr")
-        broken = [outcome for outcome in self.outcomes if outcome.status == BROKEN]
-        breaches = "".join(_breach_html(self.name, outcome) for outcome in broken)
-        skipped = "".join(map(_notebook.paragraph, _skipped(self.outcomes)))
-        return _notebook.paragraph(verdict) + table + breaches + skipped
+WIDTH = 80
 
 
-def as_markdown(name: str, outcomes: Sequence[Outcome]) -> str:
-    """Return the report: a verdict, a table of the parts, every broken law, what was skipped."""
-    broken = [outcome for outcome in outcomes if outcome.status == BROKEN]
-    lines = [f"# Conformance of `{name}`", "", _verdict(outcomes), "", *_table(outcomes)]
-    for outcome in broken:
-        lines += ["", *_breach(name, outcome)]
-    skipped = _skipped(outcomes)
+def as_markdown(
+    implementation: Implementation, outcomes: Sequence[Outcome], findings: Sequence[Finding] = ()
+) -> str:
+    """Return the report: a verdict, a table of the parts, each cause once, what was skipped."""
+    name, found = implementation.name, causes(implementation, outcomes)
+    verdict = _verdict(outcomes, len(found) + len(findings))
+    lines = [f"# Conformance of `{name}`", "", *textwrap.wrap(verdict, WIDTH)]
+    if findings:
+        lines += ["", "## Before the laws", ""]
+        lines += [f"- {finding}" for finding in findings]
+    lines += ["", *_table(outcomes)]
+    for cause in found:
+        lines += ["", *_breach(name, cause)]
+    skipped = Counter(outcome.message for outcome in outcomes if outcome.status == SKIPPED)
     if skipped:
-        lines += ["", "## Skipped", "", *(f"- {line}" for line in skipped)]
+        lines += ["", "## Skipped", ""]
+        lines += [f"- {_laws(count)}: {why}" for why, count in sorted(skipped.items())]
     versions = f"npcf {version('npcf')}, NumPy {np.__version__}, Python {platform.python_version()}"
     return "\n".join([*lines, "", f"{versions}, {platform.machine()}", ""])
 
 
-def as_dict(name: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def as_dict(
+    implementation: Implementation, outcomes: Sequence[Outcome], findings: Sequence[Finding] = ()
+) -> dict[str, Any]:
     """Return the report as JSON can hold it."""
+    name = implementation.name
     return {
         "implementation": name,
-        "ok": all(outcome.status != BROKEN for outcome in outcomes),
+        "ok": not findings and all(outcome.status != BROKEN for outcome in outcomes),
+        "findings": [finding._asdict() for finding in findings],
+        "causes": [
+            {
+                "title": cause.title,
+                "hint": cause.hint,
+                "laws": [outcome.law.name for outcome in cause.outcomes],
+            }
+            for cause in causes(implementation, outcomes)
+        ],
         "laws": [
             {
                 "name": outcome.law.name,
@@ -86,27 +74,19 @@ def as_dict(name: str, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     }
 
 
-def _verdict(outcomes: Sequence[Outcome]) -> str:
+def _verdict(outcomes: Sequence[Outcome], n_causes: int) -> str:
     by_status = Counter(outcome.status for outcome in outcomes)
     inputs = sum(outcome.examples for outcome in outcomes)
     comparisons = sum(outcome.comparisons for outcome in outcomes)
     seconds = sum(outcome.seconds for outcome in outcomes)
-    verdict = "**Broken.**" if by_status[BROKEN] else "**Conforms.**"
+    verdict = "**Conforms.**"
+    if n_causes:
+        verdict = f"**Broken**, by {n_causes} cause{'s' * (n_causes != 1)}."
     return (
         f"{verdict} Of {_laws(len(outcomes))} {by_status[HELD]} held, {by_status[BROKEN]} broken, "
         f"{by_status[SKIPPED]} skipped; {inputs:,} inputs, {comparisons:,} numbers held "
         f"against exact arithmetic, {seconds:.0f} s."
     )
-
-
-def _plain(verdict: str) -> str:
-    return verdict.replace("**", "")
-
-
-def _skipped(outcomes: Sequence[Outcome]) -> list[str]:
-    """Return how many laws were skipped for each reason."""
-    reasons = Counter(outcome.message for outcome in outcomes if outcome.status == SKIPPED)
-    return [f"{_laws(count)}: {why}" for why, count in sorted(reasons.items())]
 
 
 def _laws(count: int) -> str:
@@ -115,50 +95,36 @@ def _laws(count: int) -> str:
 
 def _table(outcomes: Sequence[Outcome]) -> list[str]:
     """Return a row for each part of the protocol."""
-    rows = [PARTS, ("---", *["--:"] * (len(PARTS) - 1)), *_parts(outcomes)]
-    return ["| " + " | ".join(row) + " |" for row in rows]
-
-
-def _parts(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
-    """Return the cells of each part's row."""
-    rows = []
+    rows = ["| part | held | broken | skipped | inputs | exact | share of bound |",
+            "|---|--:|--:|--:|--:|--:|--:|"]  # fmt: skip
     for family in dict.fromkeys(outcome.law.family for outcome in outcomes):
         part = [outcome for outcome in outcomes if outcome.law.family == family]
         by_status = Counter(outcome.status for outcome in part)
-        statuses = [f"{by_status[status]}" for status in (HELD, BROKEN, SKIPPED)]
         comparisons = sum(outcome.comparisons for outcome in part)
-        used = _share(max(outcome.used for outcome in part)) if comparisons else ""
-        inputs = sum(outcome.examples for outcome in part)
-        rows.append((family, *statuses, f"{inputs:,}", f"{comparisons:,}", used))
+        used = f"{max(outcome.used for outcome in part):.2f}" if comparisons else ""
+        rows.append(
+            f"| {family} | {by_status[HELD]} | {by_status[BROKEN]} | {by_status[SKIPPED]} | "
+            f"{sum(outcome.examples for outcome in part):,} | {comparisons:,} | {used} |"
+        )
     return rows
 
 
-def _share(used: float) -> str:
-    return f"{used:.2f}" if used < 100 else f"{used:.1e}"
-
-
-def _breach(name: str, outcome: Outcome) -> list[str]:
-    law = outcome.law
-    lines = [
-        f"## Broken: {law.name}",
-        "",
-        f"{law.statement}",
-        "",
-        f"Input {outcome.examples} of part {law.family} broke it:",
-        "",
-        *(f"    {line}" for line in outcome.message.splitlines()),
-    ]
-    script = _script(name, outcome)
-    return lines if script is None else [*lines, "", "```python", script.rstrip(), "```"]
-
-
-def _breach_html(name: str, outcome: Outcome) -> str:
-    law, script = outcome.law, _script(name, outcome)
-    shown = _notebook.preformatted(outcome.message)
+def _breach(name: str, cause: Cause) -> list[str]:
+    """Return one cause: its smallest counterexample, a hint, and the laws it breaks."""
+    first, *others = cause.outcomes
+    lines = [f"## {cause}", ""]
+    lines += textwrap.wrap(f"{first.law.name}: {first.law.statement}", WIDTH)
+    lines += ["", f"Input {first.examples} of part {first.law.family} broke it:", ""]
+    lines += [f"    {line}" for line in first.message.splitlines()]
+    if cause.hint:
+        lines += ["", f"Hint: {cause.hint}."]
+    script = _script(name, first)
     if script is not None:
-        shown += _notebook.folded("code that shows it", _notebook.preformatted(script))
-    where = f"Broken by input {outcome.examples} of part {law.family}: {law.name}. {law.statement}"
-    return _notebook.paragraph(where) + shown
+        lines += ["", "```python", script.rstrip(), "```"]
+    if others:
+        names = "Also broken: " + ", ".join(outcome.law.name for outcome in others) + "."
+        lines += ["", *textwrap.wrap(names, WIDTH)]
+    return lines
 
 
 def _script(name: str, outcome: Outcome) -> str | None:

@@ -150,7 +150,7 @@ class _Trial:
         return not self.absent and not self.message
 
     def attempt(self, p: Any, listed: bool = False) -> None:
-        asked = [one for one in self.implementations if _computes_in(one, p)]
+        asked = [one for one in self.implementations if one.takes(self.law.family, p)]
         if p is None or not self.runs or not asked:
             return
         self.tried += 1
@@ -203,12 +203,6 @@ def groups(laws: Iterable[Law]) -> list[list[Law]]:
     for law in laws:
         found.setdefault((repr(law.given.base), law.family), []).append(law)
     return list(found.values())
-
-
-def _computes_in(implementation: Implementation, p: Any) -> bool:
-    """Whether the implementation has the dtype of the input, where the input has one."""
-    dtype = getattr(p, "dtype", None)
-    return dtype is None or np.dtype(dtype) in implementation.dtypes
 
 
 def _one_message(error: Exception) -> str:

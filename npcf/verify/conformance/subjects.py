@@ -111,9 +111,13 @@ class Subject(NamedTuple):
         """Return how many ratings (entries) the input has."""
         return len(getattr(p, self.batch[0]))
 
-    def rows_named(self, p: Any, table: str, rating: int) -> Any:
-        """Return the row of a result that one rating reaches; `table` as in `results`."""
-        fields = [field for field, named in self.ids.items() if named == table]
+    def table_of(self, kind: str) -> str:
+        """Return the table by which a result's ids are known: a bias stands for its side."""
+        return kind if kind in self.ids.values() else kind.replace("factors", "bias")
+
+    def row_named(self, p: Any, kind: str, rating: int) -> int:
+        """Return the row that one rating names, of a result of that kind (see `results`)."""
+        fields = [field for field, table in self.ids.items() if table == self.table_of(kind)]
         return int(getattr(p, fields[0])[rating])
 
     # -- what is right -----------------------------------------------------------------------------

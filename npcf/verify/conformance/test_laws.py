@@ -16,7 +16,11 @@ def implementation(request: Any) -> Implementation:
     name = request.config.getoption("--impl")
     if name is None:
         pytest.skip("name the implementation with --impl package.module")
-    return Implementation.imported(name)
+    chosen = Implementation.imported(name)
+    sizes = request.config.getoption("--sizes")
+    chosen.tiles += tuple(int(size) for size in sizes.split(",") if size)
+    chosen.fixed_shapes |= request.config.getoption("--fixed-shapes")
+    return chosen
 
 
 def test_law(conformance_law: Law, implementation: Implementation, request: Any) -> None:

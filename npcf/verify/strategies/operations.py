@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from npcf._types import FloatArray
 from npcf.verify.strategies.source import sources
-from npcf.verify.strategies.values import dtypes, lay_out, layouts
+from npcf.verify.strategies.values import dtypes
 
 MAX_BATCH, MAX_USERS, MAX_ITEMS = 8, 4, 7
 WHOLE = (MAX_BATCH,)
@@ -80,13 +80,13 @@ _ranges = y_ranges()
 
 @st.composite
 def range_inputs(draw: st.DrawFn) -> RangeInput:
-    """Up to 8 logits: most within 4, or up to 800, where every exp has overflowed; any layout."""
-    size, source, layout = draw(_sizes), draw(_range_sources), draw(layouts)
+    """Up to 8 logits: most within 4, or up to 800, where every exp has overflowed."""
+    size, source = draw(_sizes), draw(_range_sources)
     dtype, limit = draw(dtypes), draw(_limits)
     at, _ = source.slots(MAX_BATCH, size)
     x = source.floats(dtype, WHOLE, WHOLE, limit)[at]
     d_out = source.floats(dtype, WHOLE, WHOLE)[at]
-    return RangeInput(lay_out(x, layout), *draw(_ranges), lay_out(d_out, layout))
+    return RangeInput(x, *draw(_ranges), d_out)
 
 
 @st.composite
@@ -96,13 +96,13 @@ def loss_inputs(draw: st.DrawFn) -> LossInput:
     Nothing overflows: loss <= 2**46.  A residual is at least 2**-97 or zero, and its square
     may be subnormal in float32.
     """
-    size, source, layout = draw(_some), draw(_loss_sources), draw(layouts)
+    size, source = draw(_some), draw(_loss_sources)
     dtype, exponent = draw(dtypes), draw(_scales)
     at, kinds = source.slots(MAX_BATCH, size, 1)
     pred, rating = (source.floats(dtype, WHOLE, WHOLE)[at] for _ in range(2))
     rating = np.where(kinds > N_WRONG, pred, rating)
     pred, rating = np.ldexp(pred, exponent), np.ldexp(rating, exponent)
-    return LossInput(lay_out(pred, layout), lay_out(rating, layout), draw(_upstream))
+    return LossInput(pred, rating, draw(_upstream))
 
 
 @st.composite
@@ -117,6 +117,4 @@ def bias_inputs(draw: st.DrawFn) -> BiasInput:
     user_bias = source.floats(dtype, (MAX_USERS,), (n_users,))
     item_bias = source.floats(dtype, (MAX_ITEMS,), (n_items,))
     d_out = source.floats(dtype, WHOLE, WHOLE)[at]
-    layout = draw(layouts)
-    user_bias, item_bias = lay_out(user_bias, layout), lay_out(item_bias, layout)
     return BiasInput(dot, user_bias, item_bias, users, items, d_out)

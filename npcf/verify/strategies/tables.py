@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from npcf._types import FloatArray
 from npcf.verify.strategies.source import sources
-from npcf.verify.strategies.values import dtypes, id_dtypes, lay_out, layouts
+from npcf.verify.strategies.values import dtypes
 
 MAX_ROWS, MAX_WIDTH, MAX_BATCH = 4, 3, 8
 MAX_FACTORS, MAX_PAIRS = 9, 6
@@ -46,19 +46,19 @@ class RowPairs(NamedTuple):
 
 @st.composite
 def lookups(draw: st.DrawFn, min_batch: int = 0, min_rows: int = 1) -> Lookup:
-    """Up to 8 draws from at most 4 rows of at most 3 factors; any dtype, layout and id type.
+    """Up to 8 draws from at most 4 rows of at most 3 factors; in both dtypes.
 
     No factors are lawful: results are then empty.  So, with min_rows=0, is a table without rows, of
     which nothing is drawn.
     """
     n = draw(_rows[1 if min_batch else min_rows])
     k, b = draw(_widths), draw(_batches[min_batch]) if n else 0
-    dtype, layout, source = draw(dtypes), draw(layouts), draw(_lookup_sources)
+    dtype, source = draw(dtypes), draw(_lookup_sources)
     at, rows = source.slots(MAX_BATCH, b, min_batch)
-    ids = (rows % max(n, 1)).astype(draw(id_dtypes))
+    ids = rows % max(n, 1)
     weight = source.floats(dtype, (MAX_ROWS, MAX_WIDTH), (n, k))
     d_out = source.floats(dtype, (MAX_BATCH, MAX_WIDTH), (MAX_BATCH, k))[at]
-    return Lookup(lay_out(weight, layout), ids, lay_out(d_out, layout))
+    return Lookup(weight, ids, d_out)
 
 
 @st.composite
@@ -72,7 +72,7 @@ def row_pairs(draw: st.DrawFn, max_factors: int = MAX_FACTORS) -> RowPairs:
         _pair_sources[max_factors] = st.integers(0, max_factors), sources(size)
     widths, pair_sources = _pair_sources[max_factors]
     b, k, cancels = draw(_pairs), draw(widths), draw(st.booleans())
-    dtype, layout, source = draw(dtypes), draw(layouts), draw(pair_sources)
+    dtype, source = draw(dtypes), draw(pair_sources)
     at, _ = source.slots(MAX_PAIRS, b)
     largest = MAX_PAIRS, max_factors
     left, right = (source.floats(dtype, largest, (MAX_PAIRS, k))[at] for _ in range(2))
@@ -81,4 +81,4 @@ def row_pairs(draw: st.DrawFn, max_factors: int = MAX_FACTORS) -> RowPairs:
         left[:, half : 2 * half] = left[:, :half]
         right[:, half : 2 * half] = np.nextafter(-right[:, :half], dtype.type(0))
     d_out = source.floats(dtype, (MAX_PAIRS,), (MAX_PAIRS,))[at]
-    return RowPairs(lay_out(left, layout), lay_out(right, layout), lay_out(d_out, layout))
+    return RowPairs(left, right, d_out)

@@ -12,7 +12,6 @@ from npcf.verify.strategies import LAYOUTS, lay_out
 
 INTEGERS = (np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64)
 POWERS = (-8, -1, 1, 8)  # of two: scaling by them rounds nothing
-SPECIAL = (np.nan, np.inf, -np.inf)
 
 quiet = np.errstate(over="ignore", invalid="ignore")  # NumPy warns of NaN and inf, lawful here
 

@@ -11,7 +11,7 @@ from npcf.verify import bounds
 from npcf.verify.assertions import assert_within
 from npcf.verify.bounded import PRECISION, Bounded
 from npcf.verify.bounded_model import bounded_predictions, exact_params
-from npcf.verify.strategies import Problem, problems
+from npcf.verify.strategies import problems
 from npcf.verify.strategies.source import sources
 
 FORWARD = ("dot_product_bias_forward",)
@@ -58,15 +58,6 @@ def gradients(impl: Any, p: Pull) -> Params:
     """Return the gradients of <d_pred, pred>."""
     _, cache = impl.dot_product_bias_forward(p.params, p.users, p.items, p.y_range)
     grads: Params = impl.dot_product_bias_backward(p.d_pred, cache)
-    return grads
-
-
-def loss_gradients(impl: Any, p: Problem) -> Params:
-    """Return the gradients of the mean squared error, which is differentiated here."""
-    pred, cache = impl.dot_product_bias_forward(p.params, p.users, p.items, p.y_range)
-    grads: Params = impl.dot_product_bias_backward(
-        p.dtype.type(2 / len(pred)) * (pred - p.rating), cache
-    )
     return grads
 
 
@@ -140,12 +131,6 @@ def calm(p: Any) -> Any:
     return p._replace(d_pred=quiet(p.d_pred)) if isinstance(p, Pull) else p
 
 
-def of_batch(p: Any, rows: Any) -> Any:
-    """Return the problem with some of its batch, or with its batch in another order."""
-    batch = {k: getattr(p, k)[rows] for k in p._fields if k not in ("params", "y_range")}
-    return p._replace(**batch)
-
-
 def exchanged(p: Any) -> Any:
     """Return the problem in which users are items and items are users."""
     params = {
@@ -155,10 +140,3 @@ def exchanged(p: Any) -> Any:
         "item_bias": p.params["user_bias"],
     }
     return p._replace(params=params, users=p.items, items=p.users)
-
-
-def relabelled(p: Any, side: str, ids: str) -> Any:
-    """Return the problem in which the rows of one side are numbered from the end."""
-    last = len(p.params[f"{side}_bias"]) - 1
-    tables = {name: p.params[name][::-1].copy() for name in (f"{side}_factors", f"{side}_bias")}
-    return with_tables(p, **tables)._replace(**{ids: last - getattr(p, ids)})

@@ -82,15 +82,6 @@ def _bounded_step(
     return w, (m, v)
 
 
-def assert_as_bounded(got: Trained, p: Run) -> None:
-    """Raise AssertionError unless parameters and losses are those of `p`, but for rounding."""
-    params, losses = bounded_run(p)
-    for i, loss in enumerate(losses):
-        assert_within(got.losses[i], loss.value, loss.tolerance, f"losses[{i}]")
-    for name, want in params.items():
-        assert_within(got.params[name], want.value, want.tolerance, name)
-
-
 def assert_agree(got: Trained, want: Trained, p: Run, q: Run) -> None:
     """Raise AssertionError unless two runs, of exactly equal outcome, agree but for rounding.
 

@@ -37,10 +37,3 @@ def half_cosine(start: float, end: float, place: Any) -> FloatArray:
     """Return end + (start - end) (1 + cos(pi place)) / 2."""
     wave: FloatArray = np.cos(np.pi * place)
     return end + (start - end) * (1 + wave) / 2
-
-
-def moves_towards(lr: Any, start: float, end: float) -> None:
-    """Raise AssertionError unless each step goes from start to end, strictly if they differ."""
-    steps = np.diff(lr) * np.sign(end - start)
-    if start != end:
-        assert (steps > 0).all(), f"step {int(steps.argmin())} does not go from {start} to {end}"

@@ -10,7 +10,7 @@ from npcf.verify.assertions import assert_same_bits, assert_within
 from npcf.verify.bounded import Bounded
 from npcf.verify.bounded_model import bounded_adam, bounded_sgd
 from npcf.verify.conformance.law import Drawn
-from npcf.verify.strategies import AdamStep, SGDStep, lay_out
+from npcf.verify.strategies import AdamStep, SGDStep
 
 SGD, ADAM = ("sgd_step",), ("adam_step",)
 NAMES = {2: ("w", "buf"), 3: ("w", "m", "v")}
@@ -74,16 +74,6 @@ def on_arrays(p: Any, move: Callable[[FloatArray], FloatArray]) -> Any:
     return p._replace(**{k: move(a) for k, a in p._asdict().items() if isinstance(a, np.ndarray)})
 
 
-def part_of(p: Any, rows: slice) -> Any:
-    """Return the step of some rows alone."""
-    return on_arrays(p, lambda a: a[rows].copy())
-
-
-def laid_out(p: Any, layout: str) -> Any:
-    """Return the same step with its arrays in another memory layout."""
-    return on_arrays(p, lambda a: lay_out(a, layout))
-
-
 def ordinary(array: FloatArray) -> FloatArray:
     """Return the array with what could underflow or overflow in a step taken out."""
     within = np.clip(array, -ORDINARY, ORDINARY)
@@ -109,28 +99,6 @@ def close(got: Sequence[Any], want: Sequence[Any], allowed: Sequence[Any]) -> No
 def twice(errors: Sequence[Any]) -> list[Any]:
     """Return how far two evaluations may lie apart that each err by `errors`."""
     return [None if error is None else 2 * error for error in errors]
-
-
-def assert_arguments_kept(step: Callable[[], Any], p: Any) -> None:
-    """Raise AssertionError if the call writes to an array of `p`."""
-    arrays = {k: a for k, a in p._asdict().items() if isinstance(a, np.ndarray)}
-    before = {k: a.copy() for k, a in arrays.items()}
-    settings = dict(p.settings)
-    step()
-    for name, array in arrays.items():
-        assert_same_bits(array, before[name], f"the argument {name}")
-    assert p.settings == settings, "the settings were changed"
-
-
-def assert_results_owned(step: Callable[[Any], Sequence[Any]], p: Any) -> None:
-    """Raise AssertionError if writing to what the call returned changes what it was given."""
-    given = on_arrays(p, np.array)  # writeable copies
-    for result in step(given):
-        if result is not None and result.flags.writeable:
-            result[...] = 7
-    for name, array in given._asdict().items():
-        if isinstance(array, np.ndarray):
-            assert_same_bits(array, getattr(p, name), f"the argument {name}, through a result,")
 
 
 def assert_refused(step: Callable[[Any], Any], p: Any, what: str) -> None:
