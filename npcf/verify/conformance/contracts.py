@@ -220,7 +220,7 @@ def _other_shapes(array: Any, of_ratings: bool = True) -> list[Any]:
     A table may have rows that nobody names: only its columns and axes are wrong then.
     """
     if not array.ndim:
-        return [np.stack([array, array])]
+        return []
     others = [array[..., None]]
     if of_ratings:
         others += [np.resize(array, (2 * len(array) + 2, *array.shape[1:])), array[:1]]
