@@ -2,13 +2,19 @@
 
 import pytest
 
+from npcf import kernels, ops
 from npcf.verify.conformance import LAWS, Implementation
+from npcf.verify.conformance.contracts import CONTRACTS
 from npcf.verify.conformance.runner import groups
+from npcf.verify.conformance.sizes import KINDS
+from npcf.verify.conformance.subjects import SUBJECTS
 from tests.laws import LONG, PLACE, named, obeyed
 
 EXECUTIONS = [
     Implementation.imported(f"{PLACE}.{name}") for name in ("npcf_numpy", "npcf_numba", "plain")
 ]
+# As `npcf conformance npcf.ops` sees them: without a word on whose exp they use.
+MODULES = [Implementation(ops), Implementation(kernels)]
 
 
 @pytest.mark.parametrize("laws", groups(LAWS.values()), ids=named)
@@ -17,3 +23,19 @@ def test_npcf_obeys(laws):
         assert not EXECUTIONS[0].lacks(law.needs)
         assert not EXECUTIONS[2].lacks(law.needs)
     obeyed(laws, EXECUTIONS[:2] if LONG else EXECUTIONS)
+
+
+EXACT = [law for law in LAWS.values() if law.name.endswith("is_exact_within_the_bound")]
+
+
+@pytest.mark.parametrize("law", EXACT, ids=lambda law: law.name)
+def test_the_modules_themselves_obey(law):
+    obeyed([law], MODULES)
+
+
+def test_every_subject_has_its_contracts_and_its_sizes():
+    for subject in SUBJECTS:
+        names = {name for name in LAWS if name.startswith(f"{subject.name}_")}
+        wanted = {f"{subject.name}_{name}" for name, one in CONTRACTS.items() if one.about(subject)}
+        assert wanted | {f"{subject.name}_is_right_at_every_size"} <= names
+    assert [*KINDS] == [subject.name for subject in SUBJECTS]

@@ -20,6 +20,7 @@ from npcf.verify.conformance.mutants import (
     model,
     operations,
     schedules,
+    sizes,
     steps,
     training,
 )
@@ -28,7 +29,7 @@ from npcf.verify.conformance.mutants.patching import changed
 from npcf.verify.conformance.protocol import FUNCTIONS
 
 MAX_EXAMPLES = 200  # what the suite promises, in every profile
-ROOMS = (operations, loss, contract, model, steps, training, batches, schedules)
+ROOMS = (operations, loss, contract, model, steps, training, batches, schedules, sizes)
 # What the derived bounds were first tried on: realistic bugs of one training step.
 FIRST_81 = """
     swap_ids off1_user off1_item swap_tables_bias reshape_T target_f16 target_round dot_mean

@@ -11,6 +11,7 @@ from npcf.verify.conformance.mutants import (
     model,
     operations,
     schedules,
+    sizes,
     steps,
     training,
 )
@@ -19,7 +20,7 @@ from npcf.verify.conformance.mutants.patching import Mutant, build
 
 MUTANTS: dict[str, Mutant] = {
     mutant.name: mutant
-    for room in (operations, loss, contract, model, steps, training, batches, schedules)
+    for room in (operations, loss, contract, model, steps, training, batches, schedules, sizes)
     for mutant in room.MUTANTS
 }
 
