@@ -153,7 +153,7 @@ class Mine:
     embedding_backward = staticmethod(embedding_backward)
 
 
-outcome = check(LAWS["lookup_gradient_is_exact_within_the_bound"], Implementation(Mine, "mine"))
+outcome = check(LAWS["lookup_is_exact_within_the_bound"], Implementation(Mine, "mine"))
 print(outcome.law.statement)
 print(outcome.status, "after", outcome.examples, "inputs:", outcome.message)
 print(outcome.counterexample)

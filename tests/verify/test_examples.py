@@ -1,9 +1,6 @@
-"""The shipped implementations: which are whole, what they may import, and how they are refused."""
+"""The shipped implementations: which are whole, and what they may import."""
 
 import ast
-import importlib
-import importlib.util
-import sys
 from importlib.resources import files
 
 import pytest
@@ -46,26 +43,3 @@ def test_the_plain_one_imports_nothing_of_npcf_but_itself():
         if file.name.endswith(".py"):
             for name in imports(file.read_text("utf-8")):
                 assert not name.startswith("npcf") or name.startswith(f"{PLACE}.plain"), name
-
-
-def test_c_is_refused_by_name_without_a_compiler(monkeypatch):
-    """A fresh module, so that the compiled one stays in place for other tests."""
-    spec = importlib.util.find_spec(f"{PLACE}.naive_compiler")
-    monkeypatch.setenv("CC", "no-such-compiler")
-    with pytest.raises(ImportError, match="cannot be compiled by no-such-compiler"):
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    monkeypatch.delenv("CC")
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(ImportError, match="needs a C compiler"):
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
-
-
-@pytest.mark.parametrize(("name", "library"), [("pytorch", "torch"), ("jax_numpy", "jax")])
-def test_a_library_that_is_not_installed_is_said(name, library, monkeypatch):
-    from npcf.errors import UsageError
-
-    for module in [module for module in sys.modules if module.startswith(f"{PLACE}.{name}")]:
-        monkeypatch.delitem(sys.modules, module)
-    monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(UsageError, match=library):
-        Implementation.imported(f"{PLACE}.{name}")

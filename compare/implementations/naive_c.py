@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from npcf.verify.conformance.examples.naive_compiler import (
+from compare.implementations.naive_compiler import (
     Array,
     arrays_of,
     call,

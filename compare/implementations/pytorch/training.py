@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from npcf.verify.conformance.examples.pytorch.model import NAMES, predicted
-from npcf.verify.conformance.examples.pytorch.operations import mean_squared_error
-from npcf.verify.conformance.examples.pytorch.steps import optimizer_of, step
-from npcf.verify.conformance.examples.pytorch.tensors import Array, tensor
+from compare.implementations.pytorch.model import NAMES, predicted
+from compare.implementations.pytorch.operations import mean_squared_error
+from compare.implementations.pytorch.steps import optimizer_of, step
+from compare.implementations.pytorch.tensors import Array, tensor
 
 
 def train(

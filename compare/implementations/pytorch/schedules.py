@@ -7,7 +7,7 @@ import torch
 from torch.optim import lr_scheduler
 from torch.utils.data import BatchSampler, RandomSampler
 
-from npcf.verify.conformance.examples.pytorch.tensors import Array
+from compare.implementations.pytorch.tensors import Array
 
 
 def epoch_batches(n: int, bs: int, seed: int, epoch: int, drop_last: bool) -> list[Array]:

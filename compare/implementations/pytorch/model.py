@@ -5,8 +5,8 @@ from typing import Any
 
 import torch.nn.functional as F  # noqa: N812
 
-from npcf.verify.conformance.examples.pytorch.operations import biased, squashed
-from npcf.verify.conformance.examples.pytorch.tensors import Array, alike, row_numbers, tensor, vjp
+from compare.implementations.pytorch.operations import biased, squashed
+from compare.implementations.pytorch.tensors import Array, alike, row_numbers, tensor, vjp
 
 NAMES = ("user_factors", "item_factors", "user_bias", "item_bias")
 

@@ -4,11 +4,11 @@ What torch does not refuse and the protocol does (broadcasting, an empty mean, f
 before torch sees it.  `linear`, `exponential` and `one_cycle_fastai` are not torch's, and absent.
 """
 
-from npcf.verify.conformance.examples.pytorch.model import (
+from compare.implementations.pytorch.model import (
     dot_product_bias_backward,
     dot_product_bias_forward,
 )
-from npcf.verify.conformance.examples.pytorch.operations import (
+from compare.implementations.pytorch.operations import (
     bias_backward,
     bias_forward,
     embedding_backward,
@@ -20,15 +20,15 @@ from npcf.verify.conformance.examples.pytorch.operations import (
     sigmoid_range_backward,
     sigmoid_range_forward,
 )
-from npcf.verify.conformance.examples.pytorch.schedules import (
+from compare.implementations.pytorch.schedules import (
     cosine,
     cosine_restarts,
     epoch_batches,
     one_cycle_torch,
     step_decay,
 )
-from npcf.verify.conformance.examples.pytorch.steps import adam_step, sgd_step
-from npcf.verify.conformance.examples.pytorch.training import load, save, train
+from compare.implementations.pytorch.steps import adam_step, sgd_step
+from compare.implementations.pytorch.training import load, save, train
 
 LIBRARY = "torch"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from npcf.verify.conformance.examples.pytorch.tensors import Array, alike, tensor
+from compare.implementations.pytorch.tensors import Array, alike, tensor
 
 
 def sgd_step(w: Array, g: Array, buf: Array | None, **settings: Any) -> tuple[Array, Array | None]:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from npcf.verify.conformance.examples.pytorch.tensors import Array, alike, row_numbers, tensor, vjp
+from compare.implementations.pytorch.tensors import Array, alike, row_numbers, tensor, vjp
 
 
 def embedding_forward(weight: Array, ids: Array) -> tuple[Array, Any]:
