@@ -1,5 +1,7 @@
 r"""What a numerical gradient of somebody's function may differ by, from one assumption.
 
+u is that of the precision which f computes in: float32 for JAX without x64, whatever it is given.
+
 Assumption (mixed stability; Higham 2002, section 1.5).  What f and vjp compute is what exact
 arithmetic would give, had every input, every upstream gradient, every saved output and every term
 of the result been off by at most gamma_n = n u / (1 - n u) of itself, n the longest chain of
@@ -31,11 +33,10 @@ import numpy as np
 
 from npcf._types import FloatArray
 from npcf.errors import require_count
-from npcf.verify.bounded import PRECISION
-from npcf.verify.gradcheck_numeric import CENTRAL_STEP, COMPLEX_STEP
+from npcf.verify.bounds.precision import Precision
+from npcf.verify.gradcheck_numeric import COMPLEX_STEP
 from npcf.verify.gradcheck_subject import Subject
 
-FLOAT64 = PRECISION[np.dtype(np.float64)]
 ROUNDINGS = 16  # an exp of 6 u, and ten products, sums and quotients
 
 
@@ -43,6 +44,7 @@ class Rounding(NamedTuple):
     """The assumption, filled in for one function at one place."""
 
     n: int  # the longest chain
+    precision: Precision  # that f computes in
     jacobian: FloatArray  # (M, N)
     fading: FloatArray  # (M, N)
     reach: FloatArray  # (M,)
@@ -50,7 +52,7 @@ class Rounding(NamedTuple):
     @property
     def gamma(self) -> float:
         """Return the relative error of the longest chain."""
-        return float(FLOAT64.gamma(self.n))
+        return float(self.precision.gamma(self.n))
 
     def of_f(self, subject: Subject) -> FloatArray:
         """Return noise (M,), the error of each output."""
@@ -63,13 +65,13 @@ class Rounding(NamedTuple):
         slopes = np.abs(self.jacobian) + self.reach[:, None] * self.fading
         inherited = _sensitivity(subject, w)
         error: FloatArray = self.gamma * (np.abs(w) @ slopes + inherited)
-        error += self.n * FLOAT64.eta
+        error += self.n * self.precision.eta
         return error
 
     def underflow(self, w: FloatArray) -> float:
         """Return what the complex step may lose: below the smallest normal number digits go."""
         largest = np.abs(self.jacobian).max(initial=0.0)
-        lost = self.n * FLOAT64.tiny / COMPLEX_STEP
+        lost = self.n * self.precision.tiny / COMPLEX_STEP
         return float(lost * np.abs(w).sum() * (1 + largest))
 
 
@@ -77,7 +79,8 @@ def rounding_of(
     subject: Subject, roundings: int | None, jacobian: FloatArray, fading: FloatArray
 ) -> Rounding:
     """Fill in the assumption."""
-    return Rounding(chain(subject, roundings), jacobian, fading, reach(subject))
+    n = chain(subject, roundings)
+    return Rounding(n, subject.precision, jacobian, fading, reach(subject))
 
 
 def reach(subject: Subject) -> FloatArray:
@@ -99,8 +102,8 @@ def _sensitivity(subject: Subject, w: FloatArray) -> FloatArray:
     total = np.zeros_like(subject.x)
     for i in np.flatnonzero(subject.x):
         up, down = subject.x.copy(), subject.x.copy()
-        up[i] *= 1 + CENTRAL_STEP
-        down[i] *= 1 - CENTRAL_STEP
+        up[i] *= 1 + subject.step
+        down[i] *= 1 - subject.step
         with np.errstate(all="ignore"):
-            total += np.abs(subject.pull(w, up) - subject.pull(w, down)) / (2 * CENTRAL_STEP)
+            total += np.abs(subject.pull(w, up) - subject.pull(w, down)) / (2 * subject.step)
     return total

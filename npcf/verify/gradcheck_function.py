@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from npcf._types import FloatArray
-from npcf.verify.gradcheck_allowances import FLOAT64, Rounding, chain, reach, rounding_of
+from npcf.verify.gradcheck_allowances import Rounding, chain, reach, rounding_of
 from npcf.verify.gradcheck_numeric import (
-    CENTRAL_STEP,
     CentralColumns,
     ComplexColumns,
     NotAnalyticError,
@@ -18,6 +17,7 @@ from npcf.verify.gradcheck_numeric import (
     complex_direction,
 )
 from npcf.verify.gradcheck_subject import Subject
+from npcf.verify.hints import Setting, hint
 from npcf.verify.report import GradcheckReport, Mismatch, scalar_mismatch, worst_entry
 
 
@@ -32,7 +32,7 @@ def check_function(
     subject = Subject(f, vjp, inputs)
     w = _drawn(rng, subject.value.size)
     gradient = subject.pull(w)
-    noise = FLOAT64.gamma(chain(subject, roundings))
+    noise = subject.precision.gamma(chain(subject, roundings))
     central = central_columns(subject, noise)
     exact, skipped = _complex(subject, central, noise)
     source = central if exact is None else exact
@@ -49,7 +49,26 @@ def check_function(
     worst += _each_array(subject, "central differences", gradient, w @ central.jacobian, allowed)
     worst.append(_random_direction(subject, rounding, gradient, w, rng))
     worst.append(_adjoint_identity(subject, rounding, central if exact is None else None, rng))
-    return GradcheckReport(tuple(worst), subject.x.size, skipped)
+    hints = _hints(subject, gradient, w @ source.jacobian, worst)
+    return GradcheckReport(tuple(worst), subject.x.size, skipped, hints)
+
+
+def _hints(
+    subject: Subject, gradient: FloatArray, numeric: FloatArray, worst: Sequence[Mismatch]
+) -> tuple[str, ...]:
+    """Return a line for each wrong array: what it has in common with the right one."""
+    wrong = {mismatch.name for mismatch in worst if not mismatch.ok}
+    parts: list[dict[str, FloatArray]] = [{}, {}]
+    start = 0
+    for name, shape in subject.arrays:
+        part = slice(start, start + int(np.prod(shape)))
+        start = part.stop
+        for arrays, values in zip(parts, (gradient, numeric), strict=True):
+            arrays[name] = values[part].reshape(shape)
+    batch, factors = (shape[i] if shape else 1 for i, shape in ((0, subject.shape), (-1, shape)))
+    setting = Setting(batch or subject.arrays[0][1][0], factors, {})
+    found = [hint(name, parts[0], parts[1], setting) for name in parts[0] if name in wrong]
+    return tuple(f"the gradient of {line}" for line in found if line)
 
 
 def _drawn(rng: np.random.Generator, n: int) -> FloatArray:
@@ -106,7 +125,7 @@ def _random_direction(
     size = np.abs(subject.x)
     v = _drawn(rng, subject.x.size) * np.where(size > 0, size, 1.0)  # stays inside the domain
     slope, truncation, height, v = central_direction(subject, v)
-    spread = truncation + (rounding.of_f(subject) + rounding.gamma * height) / CENTRAL_STEP
+    spread = truncation + (rounding.of_f(subject) + rounding.gamma * height) / subject.step
     allowed = 3 * np.abs(v) @ rounding.of_vjp(subject, w) + np.abs(w) @ spread
     return scalar_mismatch("random direction", float(gradient @ v), float(w @ slope), allowed)
 

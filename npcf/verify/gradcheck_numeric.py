@@ -6,10 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from npcf._types import FloatArray
-from npcf.verify.gradcheck_subject import Subject
+from npcf.verify.gradcheck_subject import SINGLE, Subject
 
 COMPLEX_STEP = 2.0**-400  # a power of two: multiplying and dividing by it is exact
-CENTRAL_STEP = float(np.finfo(np.float64).eps) ** (1 / 3)  # where both error terms balance
 
 
 class NotAnalyticError(Exception):
@@ -49,6 +48,8 @@ class CentralColumns(NamedTuple):
 def complex_direction(subject: Subject, v: FloatArray, x: FloatArray | None = None) -> FloatArray:
     """Return J v (M,) by one complex step; raises NotAnalyticError where f takes no such step."""
     x = subject.x if x is None else x
+    if subject.precision is SINGLE:
+        raise NotAnalyticError("f computes in float32, where the step underflows")
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("error", np.exceptions.ComplexWarning)
@@ -73,7 +74,7 @@ def complex_columns(subject: Subject) -> ComplexColumns:
     n, units = subject.x.size, np.eye(subject.x.size)
     jacobian, fading = np.empty((subject.value.size, n)), np.empty((subject.value.size, n))
     for j in range(n):
-        step = CENTRAL_STEP * max(1.0, abs(float(subject.x[j])))
+        step = subject.step * max(1.0, abs(float(subject.x[j])))
         here = complex_direction(subject, units[j])
         above = complex_direction(subject, units[j], subject.x + step * units[j])
         below = complex_direction(subject, units[j], subject.x - step * units[j])
@@ -102,12 +103,13 @@ def central_direction(subject: Subject, v: FloatArray) -> Quotient:
     difference is three times the one sought: we allow all of it (Richardson).
     """
     quotients, heights = [], []
-    for width in (CENTRAL_STEP, 2 * CENTRAL_STEP):
+    for width in (subject.step, 2 * subject.step):
         above = subject.out_or_nan(subject.x + width * v)
         below = subject.out_or_nan(subject.x - width * v)
         quotients.append((above - below) / (2 * width))
         heights += [np.abs(above), np.abs(below)]
-    taken = (subject.x + CENTRAL_STEP * v - (subject.x - CENTRAL_STEP * v)) / (2 * CENTRAL_STEP)
+    h = subject.step
+    taken = (subject.x + h * v - (subject.x - h * v)) / (2 * h)
     narrow, wide = quotients
     return Quotient(narrow, np.abs(wide - narrow), np.maximum.reduce(heights), taken)
 
@@ -126,15 +128,15 @@ def central_columns(subject: Subject, noise: float) -> CentralColumns:
         found = [
             central_direction(subject, scale * unit) for scale in {max(size, 1.0), size or 1.0}
         ]
-        best = found[int(np.argmin([_badness(quotient, j, noise) for quotient in found]))]
+        best = min(found, key=lambda quotient: _badness(subject, quotient, j, noise))
         taken = best.taken[j]
         jacobian[:, j], truncation[:, j] = best.slope / taken, best.truncation / taken
-        height[:, j], steps[j] = best.height, CENTRAL_STEP * taken
+        height[:, j], steps[j] = best.height, subject.step * taken
     return CentralColumns(jacobian, truncation, height, steps)
 
 
-def _badness(quotient: Quotient, j: int, noise: float) -> float:
+def _badness(subject: Subject, quotient: Quotient, j: int, noise: float) -> float:
     """Return what a column would have to be allowed; infinity if it left the domain."""
-    rounding = noise * quotient.height / CENTRAL_STEP
+    rounding = noise * quotient.height / subject.step
     total = float(np.sum(quotient.truncation + rounding) / quotient.taken[j])
     return total if np.isfinite(total) else np.inf

@@ -19,6 +19,9 @@ from npcf.errors import (
     as_array,
     require_floats,
 )
+from npcf.verify.bounds.precision import PRECISION, Precision
+
+SINGLE, DOUBLE = PRECISION[np.dtype(np.float32)], PRECISION[np.dtype(np.float64)]
 
 
 def as_vjp(
@@ -61,6 +64,15 @@ class Subject:
         self.x = np.concatenate([self._inputs[i].ravel() for i in self._floats])
         self.shape: tuple[int, ...] = ()
         self.value = self._first_call()
+        self.precision = self._precision()
+        if self.precision is SINGLE:  # the step must land on numbers that f can tell apart
+            self.x = self.x.astype(np.float32).astype(np.float64)
+            self.value = self.out(self.x).astype(np.float64)
+
+    @property
+    def step(self) -> float:
+        """The step of a central quotient, relative: where truncation and rounding balance."""
+        return float((2 * self.precision.u) ** (1 / 3))
 
     def out(self, x: FloatArray) -> FloatArray:
         """Return f at x, flattened: (M,), of the dtype that f returns."""
@@ -114,6 +126,19 @@ class Subject:
             values[i] = x[start : start + size].reshape(values[i].shape).copy()
             start += size
         return values
+
+    def _precision(self) -> Precision:
+        """Return the precision that f computes in, whatever it is given.
+
+        JAX without x64 and functions that cast answer float64 in float32.  f shows it by its
+        output's dtype, or by not noticing a change of its inputs far above float64's rounding.
+        """
+        if np.asarray(self._f(*self._at(self.x))).dtype == np.float32:
+            return SINGLE
+        signs = np.where(np.arange(self.x.size) % 2, 1.0, -1.0)
+        slightly, more = (self.out_or_nan(self.x * (1 + signs * eps)) for eps in (2**-40, 2**-18))
+        blind = (slightly == self.value).all() and (more != self.value).any()
+        return SINGLE if blind else DOUBLE
 
     def _first_call(self) -> FloatArray:
         """Return f at the inputs, having looked at all that can be wrong with f."""

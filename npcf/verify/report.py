@@ -32,6 +32,7 @@ class GradcheckReport(NamedTuple):
     worst: tuple[Mismatch, ...]
     entries: int
     skipped: tuple[tuple[str, str], ...] = ()  # a method and why
+    hints: tuple[str, ...] = ()  # how a wrong gradient differs from the right one
 
     @property
     def ok(self) -> bool:
@@ -50,6 +51,7 @@ class GradcheckReport(NamedTuple):
                 f"{m.numeric:>13.6e} {m.error:>8.1e} {m.allowed:>8.1e}{'' if m.ok else '  WRONG'}"
             )
         lines += [f"{method:<20} skipped: {reason}" for method, reason in self.skipped]
+        lines += [f"hint: {hint}" for hint in self.hints]
         return "\n".join([*lines, self._verdict()])
 
     def __repr__(self) -> str:
@@ -65,8 +67,9 @@ class GradcheckReport(NamedTuple):
         skipped = "".join(
             _notebook.paragraph(f"{method} skipped: {reason}") for method, reason in self.skipped
         )
+        hints = "".join(_notebook.paragraph(f"Hint: {hint}") for hint in self.hints)
         table = _notebook.table(header, rows, align="lllrrrrl")
-        return _notebook.paragraph(self._verdict()) + table + skipped
+        return _notebook.paragraph(self._verdict()) + table + hints + skipped
 
     def _verdict(self) -> str:
         return f"{self.entries} entries by each method: {'all right' if self.ok else 'WRONG'}"

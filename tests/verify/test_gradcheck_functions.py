@@ -402,3 +402,70 @@ def test_every_entry_is_looked_at(data):
     place = ("ab"[which], tuple(np.unravel_index(at, X.shape)))
     assert {(m.name, m.position) for m in wrong} == {place}
     assert {m.method for m in wrong} == {"complex step", "central differences"}
+
+
+# ---- functions that compute in float32, whatever they are given ----------------------------------
+
+
+def normalised(x, gain, shift):
+    centred = x - x.mean(-1, keepdims=True)
+    return centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5) * gain + shift
+
+
+def normalised_vjp(d_out, x, gain, shift, forgotten=False):
+    centred = x - x.mean(-1, keepdims=True)
+    scale = 1 / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5)
+    hat, d_hat = centred * scale, d_out * gain
+    along = 0 if forgotten else hat * (d_hat * hat).mean(-1, keepdims=True)
+    d_x = scale * (d_hat - d_hat.mean(-1, keepdims=True) - along)
+    return d_x, (d_out * hat).sum(0), d_out.sum(0)
+
+
+def in_float32(function, returned=np.float32):
+    """As JAX without x64 does: everything on the way is float32."""
+
+    def f(*arrays):
+        single = [np.asarray(a, np.float32) for a in arrays]
+        out = function(*single)
+        if isinstance(out, tuple):
+            return tuple(np.asarray(one, np.float32).astype(returned) for one in out)
+        return np.asarray(out, np.float32).astype(returned)
+
+    return f
+
+
+@pytest.mark.parametrize("returned", [np.float32, np.float64], ids=["float32", "hidden"])
+@given(seed=st.integers(0, 2**16), rows=st.integers(1, 4), width=st.integers(2, 6))
+def test_a_function_that_computes_in_float32_is_not_called_wrong(returned, seed, rows, width):
+    rng = np.random.default_rng(seed)
+    inputs = rng.normal(size=(rows, width)), rng.normal(size=width), rng.normal(size=width)
+    f, vjp = in_float32(normalised, returned), in_float32(normalised_vjp, returned)
+    report = gradcheck(f, vjp, inputs)
+    assert report.ok, str(report)
+    assert "f computes in float32" in str(report)
+
+
+@pytest.mark.parametrize("returned", [np.float32, np.float64], ids=["float32", "hidden"])
+@given(seed=st.integers(0, 2**16))
+def test_a_wrong_gradient_of_it_is_still_found(returned, seed):
+    rng = np.random.default_rng(seed)
+    inputs = rng.normal(size=(4, 6)), rng.normal(size=6), rng.normal(size=6)
+    wrong = in_float32(lambda *a: normalised_vjp(*a, forgotten=True), returned)
+    assert not gradcheck(in_float32(normalised, returned), wrong, inputs).ok
+
+
+def test_a_function_in_float64_is_judged_as_one():
+    x = np.random.default_rng(0).normal(size=5)
+    slightly_off = gradcheck(np.tanh, lambda d, x: d * (1 - np.tanh(x) ** 2) * (1 + 1e-6), (x,))
+    assert not slightly_off.ok
+    assert "float32" not in str(slightly_off)
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"), [(2, "is 2 times"), (-1, "is -1 times"), (3, "is B = 3 times")]
+)
+def test_a_constant_factor_is_said(factor, words):
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    report = gradcheck(lambda x: x**2, lambda d, x: factor * 2 * d * x, (x,))
+    assert not report.ok
+    assert f"hint: the gradient of x {words} what it should be" in str(report)
