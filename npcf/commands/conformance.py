@@ -87,7 +87,7 @@ def _told(outcomes: Any) -> Any:
 
 def _judge_effects(args: argparse.Namespace) -> None:
     """Raise SettingError at an option that --protocol or --list would not look at."""
-    runs = ("max_examples", "seed")
+    runs = ("max_examples", "seed", "sizes", "fixed_shapes")
     require_effect(args, (*runs, "laws", "list", "json"), not args.protocol, "with --protocol")
     require_effect(args, runs, not args.list, "with --list")
     if args.module is not None and (args.list or args.protocol):
