@@ -101,8 +101,8 @@ OPS = {
         "ops.mse", "scale * error *", "np.clip(scale * error, -0.1, 0.1) *"),
     "loss: ratings rounded": ("ops.mse", "error = pred - rating", "error = pred - rating.round()"),
     "model: users and items exchanged": (
-        "models.dot_product_bias", 'params["user_factors"], users)',
-        'params["user_factors"], items % len(params["user_factors"]))'),
+        "models.dot_product_bias", '"user_factors", "users", users)',
+        '"user_factors", "users", items % len(params["user_factors"]))'),
     "model: no gradient through the range": (
         "models.dot_product_bias", "if cache.range is None:", "if True:"),
     "model: no mean": (
