@@ -49,20 +49,19 @@ def run(args: argparse.Namespace) -> int:
     n_examples = 200 if args.max_examples is None else args.max_examples
     require_count("--max-examples", n_examples)
     from npcf.training.progress import with_progress
-    from npcf.verify.conformance import report
     from npcf.verify.conformance.preflight import preflight
+    from npcf.verify.conformance.report import Report, untouched
 
     findings = preflight(implementation)
-    spoilt = {finding.function for finding in findings}
-    laws = [law for law in laws if not spoilt & set(law.needs)]
+    laws = untouched(laws, findings)
     found = suite.run(implementation, laws, n_examples, random_seed=args.seed or 0)
-    outcomes = list(with_progress(_told(found), len(laws), "laws", None))
-
+    outcomes = with_progress(_told(found), len(laws), "laws", None)
+    report = Report(implementation, outcomes, findings)
     if args.json:
-        print_json(report.as_dict(implementation, outcomes, findings))
+        print_json(report.as_dict())
     else:
-        print(report.as_markdown(implementation, outcomes, findings), end="")
-    return int(bool(findings) or any(outcome.status == "broken" for outcome in outcomes))
+        print(report, end="")
+    return int(not report.ok)
 
 
 def _sizes(text: str) -> list[int]:

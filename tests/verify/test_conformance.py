@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from npcf import errors, ops
 from npcf.cli import main
 from npcf.verify import assert_same_bits, conformance, strategies
-from npcf.verify.conformance import LAWS, Implementation, Law, check, protocol, report
+from npcf.verify.conformance import LAWS, Implementation, Law, Report, check, protocol
 from npcf.verify.conformance.causes import causes, suspicion
 from npcf.verify.conformance.counterexample import as_code, as_script, replay
 from npcf.verify.conformance.examples import plain
@@ -248,7 +248,7 @@ def outcomes_of_wrong():
 
 
 def test_the_report_reads_as_it_stands():
-    text = report.as_markdown(Implementation(WRONG), outcomes_of_wrong())
+    text = str(Report(Implementation(WRONG), outcomes_of_wrong()))
     assert text.startswith("# Conformance of `wrong`\n\n**Broken**, by 1 cause. Of 3 laws 1 held")
     assert "## counted (1 law)" in text
     assert "a row is not summed" in text
@@ -257,7 +257,7 @@ def test_the_report_reads_as_it_stands():
 
 
 def test_the_report_as_json():
-    found = json.loads(json.dumps(report.as_dict(Implementation(WRONG), outcomes_of_wrong())))
+    found = json.loads(json.dumps(Report(Implementation(WRONG), outcomes_of_wrong()).as_dict()))
     assert not found["ok"]
     assert [law["status"] for law in found["laws"]] == ["held", "broken", "skipped"]
     assert "replay" in found["laws"][1]["counterexample"]
