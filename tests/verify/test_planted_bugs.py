@@ -180,7 +180,7 @@ OPTIMIZERS = {
         "sgd", SGD | {"decoupled": True}, "1 - lr * wd",
         "1 - wd"),
     "sgd: first step dampened": (
-        "sgd", SGD, "][rows] = g", "][rows] = (1 - self.dampening) * g"),
+        "sgd", SGD, "buf[rows] = g\n", "buf[rows] = (1 - self.dampening) * g\n"),
     "sgd: no dampening": ("sgd", SGD, "(1 - self.dampening) * g", "g"),
     "sgd: average for sum": (
         "sgd", SGD, "(1 - self.dampening) * g", "(1 - self.momentum) * g"),
@@ -194,9 +194,10 @@ OPTIMIZERS = {
         "adam", ADAM | {"decoupled": True}, "1 - lr * wd",
         "1 - wd"),
     "adam: betas exchanged": (
-        "adam", ADAM, "beta1, beta2 = self.betas", "beta2, beta1 = self.betas"),
+        "adam", ADAM, "(beta1, beta2), t = self.betas", "(beta2, beta1), t = self.betas"),
     "adam: torch's beta2": (
-        "adam", ADAM, "beta1, beta2 = self.betas", "beta1, beta2 = self.betas[0], 0.999"),
+        "adam", ADAM, "(beta1, beta2), t = self.betas",
+        "(beta1, beta2), t = (self.betas[0], 0.999)"),
     "adam: torch's eps": ("adam", ADAM, "+ self.eps)", "+ 1e-8)"),
     "adam: eps inside the root": (
         "adam", ADAM, "np.sqrt(v_scale * v) + self.eps", "np.sqrt(v_scale * v + self.eps)"),
@@ -206,7 +207,8 @@ OPTIMIZERS = {
     "adam: no root": ("adam", ADAM, "np.sqrt(v_scale * v)", "v_scale * v"),
     "adam: no correction of m": ("adam", ADAM, "lr * m_scale * m", "lr * m"),
     "adam: no correction of v": ("adam", ADAM, "np.sqrt(v_scale * v)", "np.sqrt(v)"),
-    "adam: steps counted from 2": ("adam", ADAM, "self.t = 0", "self.t = 1"),
+    "adam: steps counted from 2": (
+        "adam", ADAM, "self.t + 1\n", "self.t + 1 + (self.t == 0)\n"),
     "adam: absolute gradient for its square": (
         "adam", ADAM, "(1 - beta2) * g * g", "(1 - beta2) * abs(g)"),
     "adam: absent rows stay": (
@@ -222,16 +224,14 @@ OPTIMIZERS = {
         "rmsprop", RMSPROP | {"decoupled": True}, "1 - lr * wd", "1 - wd"),
     "rmsprop: fastai's alpha": ("rmsprop", RMSPROP, "v *= self.alpha", "v *= 0.99"),
     "rmsprop: sum of squares": ("rmsprop", RMSPROP, "(1 - self.alpha) * g * g", "g * g"),
-    "rmsprop: no root": ("rmsprop", RMSPROP, "np.sqrt(self._mean_square(name, g))",
-                         "self._mean_square(name, g)"),
+    "rmsprop: no root": ("rmsprop", RMSPROP, "np.sqrt(self._mean_square(changes, name, g))",
+                         "self._mean_square(changes, name, g)"),
     "rmsprop: eps inside the root": (
-        "rmsprop", RMSPROP, "np.sqrt(self._mean_square(name, g)) + self.eps",
-        "np.sqrt(self._mean_square(name, g) + self.eps)"),
+        "rmsprop", RMSPROP, "np.sqrt(self._mean_square(changes, name, g)) + self.eps",
+        "np.sqrt(self._mean_square(changes, name, g) + self.eps)"),
     "rmsprop: never centered": ("rmsprop", RMSPROP, "if not self.centered:", "if True:"),
     "rmsprop: always centered": (
-        "rmsprop", RMSPROP | {"centered": False},
-        "if self.centered and not self.averages:\n            self.averages = self._zeros()",
-        "self.averages = self._zeros(); self.centered = True"),
+        "rmsprop", RMSPROP | {"centered": False}, "if not self.centered:", "if False:"),
     "rmsprop: centered around the sum": (
         "rmsprop", RMSPROP, "a += (1 - self.alpha) * g", "a += g * 0.6"),
     "rmsprop: corrected for the start": (
@@ -284,36 +284,40 @@ SPARSE_ADAM = {"lr": 0.1, "betas": (0.9, 0.99), "eps": 1e-3}
 TOUCHED_ROWS = {
     "funk: every row": ("sgd", FUNK, "rows, lr, wd = moving[name]", "rows, lr, wd = ..."),
     "funk: every row decays": (
-        "sgd", FUNK, "            w, g = table[rows]",
-        "            table *= 1 - lr * wd\n            w, g = table[rows]"),
-    "funk: nothing is written back": ("sgd", FUNK, "put(table, rows, w)", "pass"),
+        "sgd", FUNK, "            w, g = self._copy(",
+        "            self.params[name] *= 1 - lr * wd\n            w, g = self._copy("),
+    "funk: nothing is written back": (
+        "sgd", FUNK, 'self._copy(changes, "params",', 'self._copy([], "params",'),
     "funk: the buffer is not written back": (
-        "sgd", FUNK, "put(self.buffers[name], rows, buf)", "pass"),
+        "sgd", FUNK, 'self._copy(changes, "buffers",',
+        'self._copy(changes if first else [], "buffers",'),
     "funk: every buffer's row decays": (
-        "sgd", FUNK, "buf = self.buffers[name][rows]\n            buf *= self.momentum",
-        "self.buffers[name] *= self.momentum\n            buf = self.buffers[name][rows]"),
+        "sgd", FUNK, "            buf *= self.momentum",
+        "            self.buffers[name] *= self.momentum\n            buf *= self.momentum"),
     "funk: the first row only": ("sgd", FUNK, "moving[name], lrs", "moving[name][:1], lrs"),
     "sparse adam: every row": ("sparse_adam", SPARSE_ADAM, "= moving[name],", "= ...,"),
     "sparse adam: eps corrected": (
-        "sparse_adam", SPARSE_ADAM, "+ self.eps", "+ self.eps * math.sqrt(1 - beta2**self.t)"),
+        "sparse_adam", SPARSE_ADAM, "+ self.eps", "+ self.eps * math.sqrt(1 - beta2**t)"),
     "sparse adam: eps inside the root": (
         "sparse_adam", SPARSE_ADAM, "np.sqrt(v) + self.eps", "np.sqrt(v + self.eps)"),
     "sparse adam: no correction of v": (
-        "sparse_adam", SPARSE_ADAM, "math.sqrt(1 - beta2**self.t) /", "1 /"),
+        "sparse_adam", SPARSE_ADAM, "math.sqrt(1 - beta2**t) /", "1 /"),
     "sparse adam: no correction of m": (
-        "sparse_adam", SPARSE_ADAM, "/ (1 - beta1**self.t)", "/ 1"),
+        "sparse_adam", SPARSE_ADAM, "/ (1 - beta1**t)", "/ 1"),
     "sparse adam: no root of the correction": (
-        "sparse_adam", SPARSE_ADAM, "math.sqrt(1 - beta2**self.t)", "(1 - beta2**self.t)"),
+        "sparse_adam", SPARSE_ADAM, "math.sqrt(1 - beta2**t)", "(1 - beta2**t)"),
     "sparse adam: betas exchanged": (
-        "sparse_adam", SPARSE_ADAM, "beta1, beta2 = self.betas", "beta2, beta1 = self.betas"),
+        "sparse_adam", SPARSE_ADAM, "(beta1, beta2), t = self.betas",
+        "(beta2, beta1), t = self.betas"),
     "sparse adam: absolute gradient for its square": (
         "sparse_adam", SPARSE_ADAM, "(g * g - v)", "(abs(g) - v)"),
-    "sparse adam: m is not kept": ("sparse_adam", SPARSE_ADAM, "put(self.m[name], rows, m)", "0"),
-    "sparse adam: v is not kept": ("sparse_adam", SPARSE_ADAM, "put(self.v[name], rows, v)", "0"),
+    "sparse adam: m is not kept": ("sparse_adam", SPARSE_ADAM, "m += (1 -", "m = m + (1 -"),
+    "sparse adam: v is not kept": ("sparse_adam", SPARSE_ADAM, "v += (1 -", "v = v + (1 -"),
     "sparse adam: every row's m decays": (
         "sparse_adam", SPARSE_ADAM, "            m += (1",
         "            self.m[name] *= beta1\n            m += (1"),
-    "sparse adam: steps counted from 2": ("sparse_adam", SPARSE_ADAM, "self.t = 0", "self.t = 1"),
+    "sparse adam: steps counted from 2": (
+        "sparse_adam", SPARSE_ADAM, "self.t + 1\n", "self.t + 1 + (self.t == 0)\n"),
     "sparse adam: one lr for all": ("sparse_adam", SPARSE_ADAM, "lrs[name] *", "1e-3 *"),
 }  # fmt: skip
 
