@@ -30,10 +30,6 @@ TRAJECTORY = {
     ("sgdl2_emb_f64_1ep", 1250): Limit(1e-13, 2.2e-16),
 }
 
-# Tables and states of float64 runs whose absent rows waited for their update, against runs whose
-# rows all moved at once, after 1,000 steps: relative to the largest entry.
-DEFERRED = Limit(1e-12, 3.5e-13)
-
 # fastai's recorder computes the losses of an epoch in float32, whatever the model is
 RECORDED_LOSS = Limit(1e-6, 2.9e-7)
 # a batch's loss before its step, the largest difference over all 1,250

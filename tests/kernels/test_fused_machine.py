@@ -1,16 +1,18 @@
-"""A stateful machine: whatever is done in whatever order, nobody ever sees a stale row."""
+"""A stateful machine: whatever is done in whatever order, nobody ever sees a stale row.
+
+A window (`npcf.verify.bounded_run`) lasts from one reading to the next, or six steps.
+"""
 
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from compare.limits import DEFERRED
 from npcf import kernels, models, optim
 from npcf.kernels.fused import trainer_for
-from npcf.verify import assert_within
+from npcf.verify.bounded_run import BoundedRun, arrays_of, settings_of, shares_used
 
-ROWS, LIMIT = 24, DEFERRED.limit  # float64, a few dozen steps; the limit is that of a thousand
+ROWS, LONGEST = 24, 6  # steps of a window
 RULES = {
     "sgd": lambda p: optim.SGD(p, weight_decay=0.1),
     "decoupled": lambda p: optim.SGD(p, weight_decay=0.1, decoupled=True),
@@ -21,7 +23,7 @@ RULES = {
 
 
 class Training(RuleBasedStateMachine):
-    """Two trainings side by side: fused and deferred, and step by step by the reference."""
+    """Fused steps, with lagging rows, and beside them the same steps in bounded numbers."""
 
     @initialize(name=st.sampled_from(sorted(RULES)), seed=st.integers(0, 2**32 - 1))
     def start(self, name, seed):
@@ -29,67 +31,70 @@ class Training(RuleBasedStateMachine):
         shapes = {"user_factors": (ROWS, 3), "item_factors": (ROWS + 1, 3)}
         params = {k: self.rng.normal(0, 0.3, shape) for k, shape in shapes.items()}
         params |= {"user_bias": np.zeros(ROWS), "item_bias": np.zeros(ROWS + 1)}
-        self.models, self.opts = [], []
-        for _ in range(2):
-            model = models.PairModel({k: v.copy() for k, v in params.items()}, (0.0, 5.5))
-            self.models.append(model)
-            self.opts.append(RULES[name](model.params))
+        self.model = models.PairModel(params, (0.0, 5.5))
+        self.opt = RULES[name](self.model.params)
         self.lr, self.size = 0.01, 2
-        self.deferred = True
-        self.make_trainer()
+        self.fused = trainer_for(self.opt, (0.0, 5.5), deferred=True)
+        self.fused.attach(self.model)
+        self.begin()
 
-    def make_trainer(self):
-        self.fused = trainer_for(self.opts[0], (0.0, 5.5), deferred=self.deferred)
-        self.fused.attach(self.models[0])
+    def begin(self):
+        """Begin a window with the state as it is."""
+        self.walk = BoundedRun(type(self.opt), arrays_of(self.opt), (0.0, 5.5))
+        self.steps = 0
 
     def batch(self, n):
         total = n * self.size
         ids = self.rng.integers(0, ROWS, (2, total))
         return *ids, self.rng.integers(1, 6, total) * 1.0
 
-    def reference_step(self, model, opt, users, items, rating):
-        opt.lr = self.lr
-        pred, cache = model.forward(np.stack([users, items], axis=1), backend=kernels)
-        _, loss_cache = kernels.mse_forward(pred, rating)
-        grads = model.backward(kernels.mse_backward(1.0, loss_cache), cache)
-        opt.step(grads, {n: users if n.startswith("user") else items for n in grads})
+    def along(self, batch, got, lagged):
+        """Take a step in bounded numbers, and judge its loss."""
+        loss = self.walk.step(*batch, settings_of(self.opt, lr=self.lr), lagged)
+        assert shares_used(np.asarray(got), loss) <= 1
+        self.steps += 1
 
-    @rule(n=st.integers(1, 12))
+    @rule(n=st.integers(1, LONGEST))
     def step(self, n):
+        if self.steps + n > LONGEST:
+            self.read()
         users, items, rating = self.batch(n)
         starts = np.arange(0, users.size + 1, self.size)
-        self.fused.run(users, items, rating, starts, [self.lr] * n)
+        losses = self.fused.run(users, items, rating, starts, [self.lr] * n)
         for s in range(n):
             here = slice(starts[s], starts[s + 1])
-            parts = users[here], items[here], rating[here]
-            self.reference_step(self.models[1], self.opts[1], *parts)
+            self.along((users[here], items[here], rating[here]), losses[s], self.fused.deferring)
 
     @rule()
     def step_by_the_reference(self):
-        users, items, rating = self.batch(1)
-        for model, opt in zip(self.models, self.opts, strict=True):
-            self.reference_step(model, opt, users, items, rating)
+        if self.steps == LONGEST:
+            self.read()
+        users, items, rating = batch = self.batch(1)
+        self.walk.catch_up()
+        self.opt.lr = self.lr
+        pred, cache = self.model.forward(np.stack([users, items], axis=1), backend=kernels)
+        loss, loss_cache = kernels.mse_forward(pred, rating)
+        grads = self.model.backward(kernels.mse_backward(1.0, loss_cache), cache)
+        self.opt.step(grads, {n: users if n.startswith("user") else items for n in grads})
+        self.along(batch, loss, lagged=False)
 
     @rule()
     def read(self):
-        for name, table in self.models[1].params.items():
-            assert_within(self.models[0].params[name], table, LIMIT * max(1, abs(table).max()))
+        self.walk.check(arrays_of(self.opt))
+        assert self.walk.claimed() == 1
+        self.begin()
 
     @rule()
     def predict(self):
-        pairs = self.rng.integers(0, ROWS, (5, 2))
-        got, want = (model(pairs) for model in self.models)
-        assert_within(got, want, LIMIT * 5.5)
+        users, items = self.rng.integers(0, ROWS, (2, 5))
+        got = self.model(np.stack([users, items], axis=1))
+        assert shares_used(got, self.walk.predictions(users, items)).max() <= 1
 
     @rule()
     def save_and_load(self):
-        arrays = [{k: v.copy() for k, v in opt.state_arrays().items()} for opt in self.opts]
-        assert arrays[0].keys() == arrays[1].keys()
-        for name, array in arrays[1].items():
-            limit = LIMIT * max(1, abs(array).max(initial=0))
-            assert_within(arrays[0][name], array, limit, name)
-        for opt, state in zip(self.opts, arrays, strict=True):
-            opt.load_state_arrays(state)
+        arrays = {k: v.copy() for k, v in self.opt.state_arrays().items()}
+        self.walk.catch_up()
+        self.opt.load_state_arrays(arrays)
 
     @rule(lr=st.sampled_from([0.0, 1e-3, 0.02]))
     def change_rate(self, lr):
@@ -97,14 +102,12 @@ class Training(RuleBasedStateMachine):
 
     @rule(wd=st.sampled_from([0.0, 0.05, 0.2]))
     def change_decay(self, wd):
-        for opt in self.opts:
-            opt.weight_decay = wd
+        self.opt.weight_decay = wd
 
     @rule(momentum=st.sampled_from([0.5, 0.9]))
     def change_momentum(self, momentum):
-        for opt in self.opts:
-            if opt.momentum:
-                opt.momentum = momentum
+        if self.opt.momentum:
+            self.opt.momentum = momentum
 
     @rule(size=st.integers(1, 6))
     def change_batch_size(self, size):
@@ -114,10 +117,11 @@ class Training(RuleBasedStateMachine):
     @rule()
     def flush(self):
         self.fused.flush()
+        self.walk.catch_up()
 
     @rule(deferred=st.sampled_from([True, False, None]))
     def change_way(self, deferred):
-        self.fused.deferred = self.deferred = deferred
+        self.fused.deferred = deferred
 
     def teardown(self):
         if hasattr(self, "fused"):

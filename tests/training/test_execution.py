@@ -1,17 +1,19 @@
 """Who takes the steps: chosen by what is possible, said, forcible, and the same training."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from compare.limits import DEFERRED
 from npcf import kernels, models, ops, optim
 from npcf.data import CollabDataLoaders, planted
 from npcf.errors import DivergenceError, SettingError
 from npcf.kernels.fused import trainer
-from npcf.training import Callback, Learner, MSELossFlat
-from npcf.verify import assert_same_bits, assert_within
+from npcf.training import Callback, Learner, MSELossFlat, SmoothedLoss
+from npcf.verify import Bounded, assert_same_bits
+from npcf.verify.bounded_run import BoundedRun, arrays_of, shares_used
+from tests.kernels.fused_runs import FusedRun
+from tests.kernels.windows import Judged, both, window
 
 RATINGS = planted(60, 40, 500, seed=3).ratings
 OPTIMIZERS = {
@@ -24,51 +26,91 @@ OPTIMIZERS = {
 compiling = pytest.mark.skipif(not kernels.compiles(), reason="NUMBA_DISABLE_JIT is set")
 
 
-def learner(optimizer="adam", cls=models.DotProductBiasEmb, dtype=np.float64, bs=8, **options):
+def learner(
+    optimizer="adam", cls=models.DotProductBiasEmb, dtype=np.float64, bs=8,
+    learner_class=Learner, **options,
+):  # fmt: skip
     tables, batches = np.random.default_rng(0).spawn(2)
     dls = CollabDataLoaders.from_ratings(RATINGS, bs=bs, rng=batches)
     model = cls(dls.n_users, dls.n_items, 3, rng=tables, dtype=dtype)
     opt_func = OPTIMIZERS.get(optimizer, optimizer)
-    return Learner(dls, model, opt_func=opt_func, progress=False, **options)
+    return learner_class(dls, model, opt_func=opt_func, progress=False, **options)
+
+
+class Stops(Callback):
+    """Keeps the state after every so many steps, and at the end of every epoch."""
+
+    def __init__(self, every):
+        self.every, self.states = every, {}
+
+    def before_fit(self, learner):
+        self.states[0] = arrays_of(learner.opt)
+
+    def after_step(self, learner):
+        assert np.isfinite(learner.steps["loss"]).all()
+        self.states[learner.fit_state.step] = arrays_of(learner.opt)
+
+    def after_epoch(self, learner):
+        self.states[learner.fit_state.step] = arrays_of(learner.opt)
+
+
+class Recorder(Learner):
+    def step(self, batch):
+        self.batches = [*getattr(self, "batches", []), batch]
+        return super().step(batch)
+
+
+def as_run(learn, batches):
+    """Return the `FusedRun` that a Learner has taken."""
+    opt, steps = learn.opt, learn.steps
+    sizes = [len(batch.rating) for batch in batches]
+    setting = {n: getattr(opt, n) for n in opt.SETTINGS}
+    scheduled = isinstance(opt, optim.Adam) or opt.momentum
+    return FusedRun(
+        None, *(np.concatenate([b[i] for b in batches]) for i in range(3)),
+        np.append(0, np.cumsum(sizes)), learn.model.y_range, 0.0, type(opt), setting,
+        steps["lr"].to_numpy(), steps["momentum"].to_numpy() if scheduled else None,
+    )  # fmt: skip
 
 
 @compiling
-@settings(max_examples=settings.default.max_examples // 4, deadline=None)
-@given(
-    name=st.sampled_from(sorted(OPTIMIZERS)),
-    cls=st.sampled_from([models.DotProductBiasEmb, models.DotProductBiasCP]),
-    bs=st.sampled_from([1, 7, 64]),
-    deferred=st.sampled_from([None, False]),
-    every=st.sampled_from([1, 5, 10**6]),
+@pytest.mark.parametrize("cls", [models.DotProductBiasEmb, models.DotProductBiasCP])
+@pytest.mark.parametrize(
+    "bs,every,deferred,each",
+    [(1, 5, None, 20), (7, 5, None, 2), (7, 2, False, 4), (64, 2, None, 1)],
 )
-def test_fused_training_is_the_reference_s_training(name, cls, bs, deferred, every):
-    """Two epochs: every table, state, loss and epoch row."""
-
-    class Listener(Callback):
-        def after_step(self, learner):
-            assert np.isfinite(learner.steps["loss"]).all()
-
-    Listener.every = every
-    fits = []
-    for backend in ("numpy", "numba"):
-        learn = learner(name, cls, bs=bs, backend=backend, deferred=deferred)
-        learn.callbacks = [Listener()]
-        learn.fit_one_cycle(2, 1e-2)
-        fits.append(learn)
-    reference, fused = fits
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+def test_fused_training_stays_within_the_bounds_of_its_windows(
+    name, bs, every, deferred, each, cls
+):
+    """Two epochs: every table, state, loss and epoch row, along the run's own orbit."""
+    reference = learner(name, cls, bs=bs, backend="numpy", learner_class=Recorder)
+    learn = learner(name, cls, bs=bs, backend="numba", deferred=deferred)
+    stops = Stops(every)
+    learn.callbacks = [stops]
+    for fit in (reference, learn):
+        fit.fit_one_cycle(2, 1e-2)
     assert reference.execution.name == "reference"
-    assert fused.execution.name == "fused"
-    for key, table in reference.model.params.items():
-        assert_within(fused.model.params[key], table, DEFERRED.limit * abs(table).max(), key)
-    states = [fit.opt.state_arrays() for fit in fits]
-    assert states[0].keys() == states[1].keys()
-    for key, array in states[0].items():
-        assert_within(states[1][key], array, DEFERRED.limit * abs(array).max(), key)
-    losses = [fit.steps["loss"].to_numpy() for fit in fits]
-    assert_within(losses[1], losses[0], DEFERRED.limit * 5.5**2)
-    columns = ["train_loss_smoothed", "valid_loss", "rmse", "lr"]
-    rows = [fit.history[columns].to_numpy() for fit in fits]
-    assert_within(rows[1], rows[0], DEFERRED.limit * 5.5**2)
+    assert learn.execution.name == "fused"
+    run, losses = as_run(learn, reference.batches), learn.steps["loss"].to_numpy()
+    found, lagged = Judged(0.0, 1.0, False), learn.execution.fused.deferring
+    for first, last in list(pairwise(sorted(stops.states)))[::each]:
+        states = stops.states[first], stops.states[last]
+        part = window(run, learn.opt, (first, last), states, losses[first:last], lagged)
+        found = both(found, part)
+    assert found.claimed == 1
+    assert 0 < found.share <= 1
+    smoother, n = SmoothedLoss(), len(losses) // 2
+    for epoch, row in enumerate(learn.rows):
+        smoother.add(*losses[n * epoch : n * (epoch + 1)])
+        assert row.train_loss_smoothed == smoother.smoothed
+        valid = learn.dls.valid
+        walk = BoundedRun(type(learn.opt), stops.states[n * (epoch + 1)], learn.model.y_range)
+        error = walk.predictions(valid.users, valid.items) - Bounded.exact(valid.rating * 1.0)
+        loss = (error * error).sum() * error.constant(1 / len(valid.rating))
+        assert shares_used(np.array(row.valid_loss), loss) <= 1
+        assert shares_used(np.array(row.rmse), loss.sqrt()) <= 1
+        assert row.lr == reference.rows[epoch].lr
 
 
 @compiling
