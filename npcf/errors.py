@@ -54,6 +54,10 @@ class NpcfError(Exception):
         return _rebuild, (type(self), *self.args), state
 
 
+class RangeWarning(UserWarning):
+    """Ratings lie outside the range of the model that is trained on them."""
+
+
 def _rebuild(cls: type[NpcfError], *args: Any) -> NpcfError:
     error = cls.__new__(cls)
     error.args = args  # OSError.__new__ would leave them to __init__

@@ -35,6 +35,7 @@ from npcf.interop.sklearn_inputs import judge_pairs, judge_ratings, not_fitted, 
 from npcf.models import DotProductBiasCP, DotProductBiasEmb
 from npcf.suggestions import did_you_mean
 from npcf.training import Learner
+from npcf.training.rating_range import require_in_range
 
 MODELS = {"embedding": DotProductBiasEmb, "create_params": DotProductBiasCP}
 
@@ -43,8 +44,9 @@ class CollabRegressor:
     """Train `n_epochs` epochs under fastai's one-cycle schedule with peak `lr` and decoupled `wd`.
 
     random_state: None, a seed, or a numpy.random.Generator, for the tables and the batches.
-    verbose=True prints the row of each epoch.  The other parameters are those of the models, of
-    `Batches` and of `Predictor.predict`.
+    verbose=True prints the row of each epoch.  outside: what happens where ratings lie outside
+    `y_range`, which no model reaches: "warn" (scikit-learn's own checks fit any), "raise", "allow".
+    The other parameters are those of the models, of `Batches` and of `Predictor.predict`.
 
     After fit: `model_`, `predictor_`, `history_` (its valid columns are of the training ratings,
     since nothing is held back), `n_features_in_` (2) and, for a DataFrame, `feature_names_in_`.
@@ -64,11 +66,12 @@ class CollabRegressor:
         random_state: int | np.random.Generator | None = None,
         unknown: str = "mean",
         verbose: bool = False,
+        outside: str = "warn",
     ):
         self.n_factors, self.n_epochs, self.lr, self.wd = n_factors, n_epochs, lr, wd
         self.y_range, self.batch_size, self.sampling = y_range, batch_size, sampling
         self.model, self.random_state, self.unknown = model, random_state, unknown
-        self.verbose = verbose
+        self.verbose, self.outside = verbose, outside
 
     def fit(self, X: Any, y: Any) -> "CollabRegressor":  # noqa: N803
         """Train on the pairs `X` (n, 2) and their ratings `y` (n,); return self."""
@@ -83,7 +86,9 @@ class CollabRegressor:
         dls = CollabDataLoaders(data, data, self.batch_size, self.sampling, rng=for_batches)
         model = cls(data.n_users, data.n_items, n_factors, self.y_range, rng=for_tables)
         report = print if self.verbose else _say_nothing
-        learner = Learner(dls, model, on_epoch=report, progress=None if self.verbose else False)
+        require_in_range(ratings, self.y_range, self.outside, "y")
+        progress = None if self.verbose else False
+        learner = Learner(dls, model, on_epoch=report, outside="allow", progress=progress)
         learner.fit_one_cycle(self.n_epochs, self.lr, wd=self.wd)
         self.model_, self.predictor_ = model, Predictor.of(model, data)
         self.history_ = learner.history

@@ -136,7 +136,7 @@ def test_a_pipe_whose_reader_leaves_is_quiet(work):
 BAD = [
     (["predict", "/no/model"], 1, "there is no file /no/model"),
     (["predict", "{work}/ratings.csv"], 1, "is a table of text. The model comes first"),
-    (["predict", "{work}/model", "/no/pairs.csv"], 1, "cannot be read"),
+    (["predict", "{work}/model", "/no/pairs.csv"], 1, "there is no file /no/pairs.csv"),
     (["predict", "{work}/model", "{work}/pairs.csv", "--clip", "5", "1"], 2, "clip"),
     (["recommend", "{work}/model", "12345"], 1, "12345 is not among the 40 known ids"),
     (["recommend", "{work}/model", "x7"], 1, "'x7' is no number"),

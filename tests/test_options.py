@@ -159,6 +159,8 @@ def test_no_option_may_be_shortened(work, capsys):
 
 SMALL = ("--preset", "ml-100k", "--factors", "4")
 BY_RATING = ("--rows", "touched", "--bs", "1")
+READING = ("--columns=user=1,item=2,rating=3", "--ids=text", "--separator=;", "--quoting=none",
+           "--encoding=latin-1", "--not-rated=0")  # fmt: skip
 NO_EFFECT = [
     ("train --threads 2", "--threads"),
     ("train --threads 2 --rows touched", "--threads"),
@@ -167,6 +169,9 @@ NO_EFFECT = [
     ("train --every 10 --save {w}/m", "--every"),
     ("train --resume", "--resume"),
     ("train --item title", "--item"),
+    *((f"train {option}", option.split()[0].partition("=")[0]) for option in READING),
+    *((f"recommend {{w}}/model {option}", option.partition("=")[0]) for option in READING),
+    ("train --preset ml-100k --outside allow", "--outside"),
     *((f"train --rows touched --bs 1 {option}", option.split()[0]) for option in (
         "--model create_params", "--sampling replacement", "--schedule constant",
         "--backend numpy", "--checkpoint {w}/run", "--every 5", "--resume")),

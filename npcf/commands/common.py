@@ -1,13 +1,9 @@
-"""What the verbs share: where tables come from and go to, ids as typed, JSON."""
+"""What the verbs share: models, ids as typed, tables, JSON."""
 
 import argparse
 import json
 import math
-import shutil
-import sys
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from npcf.errors import SettingError, UnknownIdError
@@ -41,26 +37,6 @@ def require_effect(args: argparse.Namespace, names: Iterable[str], has: bool, wh
             raise SettingError(option, f"has no effect {where}", "Leave it out.")
 
 
-def read_ratings(path: str, item: str = "id") -> Any:
-    """Return Ratings from MovieLens files of any generation, a csv, or `-` for standard input."""
-    from npcf.data import read_csv, read_movielens
-
-    if path == "-":
-        with tempfile.NamedTemporaryFile(suffix=".csv") as copy:  # a csv is read in blocks
-            shutil.copyfileobj(sys.stdin.buffer, copy)
-            copy.flush()
-            return read_csv(copy.name)
-    found = Path(path)
-    if found.suffix.lower() in (".csv", ".tsv", ".txt") and not _has_movies(found):
-        return read_csv(path)
-    return read_movielens(path, item=item)
-
-
-def _has_movies(path: Path) -> bool:
-    """Return whether `path` is the ratings file of a MovieLens folder."""
-    return path.name == "ratings.csv" and (path.parent / "movies.csv").is_file()
-
-
 def load_predictor(path: str) -> Any:
     """Return the Predictor of a model saved by `npcf train --save`."""
     from npcf.analysis import Predictor
@@ -74,10 +50,12 @@ def load_predictor(path: str) -> Any:
 
 def typed_id(text: str, vocab: Any, argument: str) -> Any:
     """Return an id of the command line as the vocabulary holds it: a number or text."""
-    if vocab.ids.dtype.kind not in "iu":
-        return text
+    from npcf.data.fields import whole_number
+
+    if vocab.kind == "text":
+        return text.strip()
     try:
-        return int(text)
+        return whole_number(text)
     except ValueError:
         raise UnknownIdError(
             argument, f"{text!r} is no number, and the known ids are", "Check the id.", value=text

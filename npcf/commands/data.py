@@ -4,7 +4,8 @@ import argparse
 import sys
 from typing import Any
 
-from npcf.commands.common import add_verb, print_json, read_ratings
+from npcf.commands.common import add_verb, print_json
+from npcf.commands.reading import add_reading, read_ratings
 
 
 def add(verbs: Any) -> None:
@@ -22,7 +23,7 @@ def add(verbs: Any) -> None:
     show = add_verb(actions, "show", "show sizes, ranges, duplicates and what is odd",
                     "npcf data show ml-latest-small/ratings.csv", run_show)  # fmt: skip
     show.add_argument("path", help="MovieLens folder, file or zip, csv, or -")
-    show.add_argument("--item", choices=("id", "title"), default="id", help="what an item is")
+    add_reading(show)
 
 
 def run_fetch(args: argparse.Namespace) -> int:
@@ -42,7 +43,7 @@ def run_show(args: argparse.Namespace) -> int:
     """Print the description of the ratings."""
     from npcf.data import describe
 
-    found = describe(read_ratings(args.path, args.item))
+    found = describe(read_ratings(args.path, args))
     if args.json:
         print_json(found)
         return 0

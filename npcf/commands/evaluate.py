@@ -3,7 +3,8 @@
 import argparse
 from typing import Any
 
-from npcf.commands.common import add_verb, load_predictor, print_json, read_ratings
+from npcf.commands.common import add_verb, load_predictor, print_json
+from npcf.commands.reading import add_reading, read_ratings
 
 
 def add(verbs: Any) -> None:
@@ -12,10 +13,10 @@ def add(verbs: Any) -> None:
                       "npcf evaluate model.npcf ml-100k/u1.test", run)  # fmt: skip
     parser.add_argument("model", help="a model saved by npcf train --save")
     parser.add_argument("data", help="ratings: MovieLens folder or file, csv, or -")
-    parser.add_argument("--item", choices=("id", "title"), default="id", help="what an item is")
     parser.add_argument("--unknown", choices=("raise", "mean", "na"), default="mean",
                         help="what an unknown id gets (default: mean)")  # fmt: skip
     parser.add_argument("--clip", type=float, nargs=2, metavar=("LO", "HI"), help="cut off at")
+    add_reading(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -23,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     from npcf.training import mae, rmse
 
     predictor = load_predictor(args.model)
-    ratings = read_ratings(args.data, args.item)
+    ratings = read_ratings(args.data, args, predictor)
     clip = None if args.clip is None else tuple(args.clip)
     pred = predictor.predict_ratings(ratings, unknown=args.unknown, clip=clip)
     unknown_users, unknown_items = predictor.unknown_counts(ratings)

@@ -24,6 +24,7 @@ def train(args: argparse.Namespace, dls: Any, say: Any) -> tuple[Any, Any]:
         args.epochs,
         valid=dls.valid,
         threads=args.threads,
+        outside=args.outside,
         progress=False if args.json else None,
         on_epoch=lambda row: say(PRINTED.format(*row[:4], epoch_time(*row[4:]))),
     )

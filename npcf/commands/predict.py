@@ -1,12 +1,17 @@
-"""`npcf predict`: a csv of pairs in, the same csv with a column of predictions out."""
+"""`npcf predict`: a csv of pairs in, the same lines with a column of predictions out."""
 
 import argparse
+import re
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from npcf.commands.common import add_verb, load_predictor, print_json
+from npcf.commands.reading import add_reading, reader_of, standard_input
 from npcf.commands.streams import write_utf8
-from npcf.errors import DataError
+from npcf.errors import DataError, UnknownIdError
+
+NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?", re.ASCII)
 
 
 def add(verbs: Any) -> None:
@@ -18,42 +23,57 @@ def add(verbs: Any) -> None:
     parser.add_argument("--unknown", choices=("raise", "mean", "na"), default="raise",
                         help="what an unknown id gets (default: an error)")  # fmt: skip
     parser.add_argument("--clip", type=float, nargs=2, metavar=("LO", "HI"), help="cut off at")
+    add_reading(parser, item=False, ratings=False)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read, predict, write."""
+    """Read, predict, write: block after block, so that memory does not grow with the file."""
     predictor = load_predictor(args.model)
-    frame = read_pairs(args.pairs)
-    user, item = pair_columns(frame)
-    clip = None if args.clip is None else tuple(args.clip)
-    result = predictor.predict_frame(frame, user=user, item=item, unknown=args.unknown, clip=clip)
-    if args.json:
-        print_json(result.to_dict("records"))
-    else:
+    rows: list[dict[str, Any]] = []
+    first = True
+    if not args.json:
         write_utf8()
-        result.to_csv(sys.stdout, index=False)
+    for frame in _predicted(args, predictor):
+        if args.json:
+            rows += _with_numbers(frame).to_dict("records")
+        else:
+            frame.to_csv(sys.stdout, index=False, header=first)
+        first = False
+    if first:
+        problem, cure = f"{args.pairs} has no rows", "Give at least one pair under a header."
+        raise DataError("pairs", problem, cure)
+    if args.json:
+        print_json(rows)
     return 0
 
 
-def read_pairs(path: str) -> Any:
-    """Return the csv at `path`, or of standard input for `-`, as a DataFrame."""
+def _predicted(args: argparse.Namespace, predictor: Any) -> Iterator[Any]:
+    """Yield frames of the lines as they stand, with their predictions."""
+    vocabs = predictor.user_vocab, predictor.item_vocab
+    reader = reader_of(args).for_model(*vocabs, predictor.columns)
+    clip = None if args.clip is None else tuple(args.clip)
+    n = 0
+    for frame, users, items in reader.pairs(standard_input() if args.pairs == "-" else args.pairs):
+        if "prediction" in frame.columns:
+            cure = "Rename it: that is what the new column is called."
+            raise DataError("pairs", "has a column 'prediction'", cure)
+        try:
+            prediction = predictor.predict(users, items, unknown=args.unknown, clip=clip)
+        except UnknownIdError as error:  # its position is within the block
+            problem = error.message.partition(": ")[2].partition(f". {error.cure}")[0]
+            cure = f"{error.cure} Or predict the mean for it: --unknown mean."
+            raise UnknownIdError(
+                error.argument, problem, cure, position=n + error.position, value=error.value
+            ) from None
+        n += len(frame)
+        yield frame.assign(prediction=prediction)
+
+
+def _with_numbers(frame: Any) -> Any:
+    """Return the frame with columns of plain numbers as numbers, for JSON."""
     import pandas as pd
 
-    try:
-        frame = pd.read_csv(sys.stdin if path == "-" else path, keep_default_na=False)
-    except Exception as error:  # pandas, zipfile, gzip and zlib each raise their own
-        raise DataError("pairs", f"{path} cannot be read ({error})", "Give a csv.") from None
-    if frame.empty:
-        raise DataError("pairs", f"{path} has no rows", "Give at least one pair under a header.")
+    for name in frame.columns[:-1]:
+        if frame[name].str.fullmatch(NUMBER).all():
+            frame[name] = pd.to_numeric(frame[name])
     return frame
-
-
-def pair_columns(frame: Any) -> tuple[str, str]:
-    """Return the names of the two id columns, found by their usual names."""
-    from npcf.data.columns import ALIASES, find_columns
-
-    names = list(frame.columns)
-    if not any(name in names for name in ALIASES["rating"]):
-        names.append("rating")  # pairs to be predicted need none
-    user, item, _ = find_columns(names)
-    return user, item

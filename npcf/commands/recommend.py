@@ -3,14 +3,8 @@
 import argparse
 from typing import Any
 
-from npcf.commands.common import (
-    add_verb,
-    load_predictor,
-    print_table,
-    read_ratings,
-    require_effect,
-    typed_id,
-)
+from npcf.commands.common import add_verb, load_predictor, print_table, require_effect, typed_id
+from npcf.commands.reading import READING, add_reading, read_ratings
 
 
 def add(verbs: Any) -> None:
@@ -21,17 +15,16 @@ def add(verbs: Any) -> None:
     parser.add_argument("users", nargs="*", help="user ids (default: all)")
     parser.add_argument("-n", type=int, default=10, help="items a user (default: 10)")
     parser.add_argument("--seen", metavar="PATH", help="ratings whose items are left out")
-    parser.add_argument("--item", choices=("id", "title"),
-                        help="what an item of --seen is (default: id)")  # fmt: skip
+    add_reading(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the recommendations."""
     from npcf.analysis import recommend_all
 
-    require_effect(args, ("item",), args.seen is not None, "without --seen")
+    require_effect(args, READING, args.seen is not None, "without --seen")
     predictor = load_predictor(args.model)
     users = [typed_id(text, predictor.user_vocab, "users") for text in args.users] or None
-    seen = None if args.seen is None else read_ratings(args.seen, args.item or "id")
+    seen = None if args.seen is None else read_ratings(args.seen, args, predictor)
     print_table(recommend_all(predictor, users, args.n, seen), args.json)
     return 0

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from npcf.commands import per_rating
-from npcf.commands.common import add_verb, print_json, read_ratings
+from npcf.commands.common import add_verb, print_json
+from npcf.commands.reading import add_reading, read_ratings
 from npcf.commands.signals import INTERRUPTED
 from npcf.commands.streams import outlive_reader
 from npcf.commands.train_options import (
@@ -27,6 +28,7 @@ def add(verbs: Any) -> None:
     parser = add_verb(verbs, "train", "train the model of lesson 5, check its gradients",
                       example, run)  # fmt: skip
     add_options(parser.add_argument)
+    add_reading(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -69,13 +71,26 @@ def _train(args: argparse.Namespace, dls: Any, tables: Any, say: Any) -> Any:
     saving = [] if args.checkpoint is None else [SaveEvery(args.checkpoint, args.every)]
     touched = partial(SGD, rows="touched_rows")
     learner = Learner(dls, model, opt_func=touched if args.rows == "touched" else fastai_adam,
-                      callbacks=saving, backend=args.backend, on_epoch=say,
+                      callbacks=saving, backend=args.backend, on_epoch=say, outside=args.outside,
                       progress=False if args.json else None)  # fmt: skip
     _fit(learner, args)
     say(f"{FOOTNOTE}\nsteps: {learner.execution}\n")
     if learner.interrupted and learner.fit_state is not None:
         say(f"interrupted after step {learner.fit_state.step} of {len(learner.fit_state.lr)}")
     return learner
+
+
+def _judge_range(args: argparse.Namespace, ratings: Any) -> None:
+    """Raise if the model could not reach the ratings: known now, and no epoch mends it."""
+    from npcf.training.per_rating_settings import presets
+    from npcf.training.rating_range import require_in_range
+
+    preset = presets.get(args.preset)
+    y_range = preset.y_range if args.y_range is None and preset else args.y_range
+    strict = preset is not None and preset.loss == "cross_entropy"
+    outside = "raise" if strict else args.outside
+    require_in_range(ratings.rating, y_range, outside, args.data or "ratings", shell=True,
+                     strict=strict)  # fmt: skip
 
 
 def _load(args: argparse.Namespace) -> tuple[Any, Any, Any, str]:
@@ -86,7 +101,8 @@ def _load(args: argparse.Namespace) -> tuple[Any, Any, Any, str]:
     if args.data is None:
         ratings, source = planted().ratings, "planted (invented titles, known truth)"
     else:
-        ratings, source = read_ratings(args.data, args.item), args.data
+        ratings, source = read_ratings(args.data, args), args.data
+    _judge_range(args, ratings)
     dls = CollabDataLoaders.from_ratings(
         ratings, split_seed=args.split_seed, bs=args.bs, sampling=args.sampling, rng=batches
     )

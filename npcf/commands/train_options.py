@@ -8,12 +8,13 @@ from typing import Any
 from npcf import models
 from npcf.commands.common import is_given, require_effect
 from npcf.commands.config import values_of
+from npcf.commands.reading import READING
 from npcf.errors import SettingError, require_choice, require_count
 
 MODELS = {"embedding": models.DotProductBiasEmb, "create_params": models.DotProductBiasCP}
 SCHEDULES = {"one_cycle": "fit_one_cycle", "flat_cos": "fit_flat_cos", "constant": "fit"}
 DEFAULTS: dict[str, Any] = {
-    "item": "id", "model": "embedding", "sampling": "permutation", "schedule": "one_cycle",
+    "outside": "raise", "model": "embedding", "sampling": "permutation", "schedule": "one_cycle",
     "factors": 50, "epochs": 5, "lr": 5e-3, "wd": 0.1, "bs": 64, "rows": "all", "threads": 1,
     "y_range": (0.0, 5.5), "seed": 0, "split_seed": 42, "every": 1000,
 }  # fmt: skip
@@ -26,7 +27,6 @@ FREE = ("data", "backend", "save", "checkpoint", "every", "resume", "json")
 def add_options(add: Any) -> None:
     """Declare them; None stands for "not given", so that a default is told from a wish."""
     add("--data", metavar="PATH", help="MovieLens folder or zip, csv, or - (default: planted)")
-    add("--item", choices=("id", "title"), help="what an item is (default: id)")
     add("--model", choices=tuple(MODELS), help="form of the tables (default: embedding)")
     add("--sampling", choices=("permutation", "replacement"),
         help="each rating once an epoch, or as fastai draws (default: permutation)")  # fmt: skip
@@ -43,6 +43,8 @@ def add_options(add: Any) -> None:
     add("--preset", metavar="NAME", help="settings by name, one rating a step: ml-100k")
     add("--y-range", type=float, nargs=2, metavar=("LO", "HI"),
         help="range of predictions (default: 0 5.5)")  # fmt: skip
+    add("--outside", choices=("raise", "warn", "allow"),
+        help="ratings outside the range (default: raise an error)")  # fmt: skip
     add("--backend", choices=("numba", "numpy"),
         help="compiled, or the reference (default: compiled)")  # fmt: skip
     add("--seed", type=int, help="of tables and batches (default: 0)")
@@ -93,11 +95,12 @@ def _judge_effects(args: argparse.Namespace) -> None:
     per_rating = per_rating_wanted(args)
     if args.preset is not None:
         fits = args.rows != "all" and args.bs in (None, 1)
+        require_effect(args, ("outside",), False, "with --preset: its loss has no meaning there")
         require_effect(args, ("rows", "bs"), fits, "with --preset: one rating is one step")
     require_effect(args, MINI_BATCHES, not per_rating, "where one rating is one step")
     require_effect(args, ("threads",), per_rating, "without --bs 1 --rows touched, or --preset")
     require_effect(args, ("every", "resume"), is_given(args, "checkpoint"), "without --checkpoint")
-    require_effect(args, ("item",), is_given(args, "data"), "without --data")
+    require_effect(args, READING, is_given(args, "data"), "without --data")
 
 
 def _judge_targets(args: argparse.Namespace) -> None:

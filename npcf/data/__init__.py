@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 from npcf.data.batches import Batch, Batches, Epoch
 from npcf.data.columnar import ColumnarModelData
 from npcf.data.columns import find_columns
-from npcf.data.csv_files import read_csv
+from npcf.data.csv import Reader, read_csv
 from npcf.data.fetch import fetch, licence
 from npcf.data.loaders import CollabDataLoaders
 from npcf.data.movielens import read_ml100k, read_movielens
 from npcf.data.planted import Planted, planted
 from npcf.data.ratings import Ratings
+from npcf.data.reading import read_ratings
 from npcf.data.recovery import Recovery
 from npcf.data.resampling import by_time, by_user, k_fold, leave_one_out
 from npcf.data.show import describe
@@ -31,6 +32,7 @@ __all__ = [
     "read_csv",
     "read_ml100k",
     "read_movielens",
+    "read_ratings",
     "split_indices",
     "torch_randperm",
     "Batch",
@@ -40,6 +42,7 @@ __all__ = [
     "ColumnarModelData",
     "Planted",
     "Ratings",
+    "Reader",
     "Recovery",
     "Vocabulary",
 ]

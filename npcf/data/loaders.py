@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,9 @@ from numpy.typing import NDArray
 
 from npcf import _notebook
 from npcf.data.batches import Batch, Batches
-from npcf.data.csv_files import read_csv_by_position
+from npcf.data.csv import Reader, Source
 from npcf.data.kinds import require_frame, require_ratings
+from npcf.data.options import Spelling
 from npcf.data.ratings import Ratings
 from npcf.data.split import split_indices
 from npcf.data.vocabulary import NA, Vocabulary
@@ -102,7 +102,7 @@ class CollabDataLoaders:
     @spell_checked
     def from_csv(
         cls,
-        csv: str | Path,
+        csv: Source,
         valid_pct: float = 0.2,
         user_name: str | None = None,
         item_name: str | None = None,
@@ -113,9 +113,22 @@ class CollabDataLoaders:
         drop_last: bool = False,
         vocabulary: str = "all",
         rng: np.random.Generator | None = None,
+        *,
+        ids: str = "auto",
+        separator: str | None = None,
+        quoting: str = "auto",
+        encoding: str = "utf-8",
+        not_rated: Any = (),
     ) -> "CollabDataLoaders":
-        """Load a csv file with a header; otherwise as `from_df`."""
-        loaded = read_csv_by_position(csv, user_name, item_name, rating_name)
+        """Load a delimited file, read as by `read_csv`, whose options follow; else as `from_df`.
+
+        Columns that are not named are the first, second and third.
+        """
+        reader = Reader(
+            user_name, item_name, rating_name, ids, separator, quoting, encoding, not_rated,
+            by_position=True, spelling=Spelling(suffix="_name"),
+        )  # fmt: skip
+        loaded = reader.read(csv)
         return cls._split(loaded, valid_pct, seed, vocabulary, rng, bs, sampling, drop_last)
 
     @classmethod

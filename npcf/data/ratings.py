@@ -31,7 +31,8 @@ class Ratings:
     `titles[row]` labels an item's row; it is the item's id where no titles were given.
     `columns` are the names the three columns had.  Where a reader takes titles for items,
     `n_merged_ids` ids were given to a title that had one already, and `n_merged_pairs` ratings
-    became repetitions of a (user, item) pair by it.
+    became repetitions of a (user, item) pair by it.  `n_not_rated` lines were left out by a reader
+    that was told which values mean "not rated".
     """
 
     users: NDArray[np.int32]  # (n,) rows
@@ -44,6 +45,7 @@ class Ratings:
     timestamps: NDArray[np.int64] | None = None  # (n,)
     n_merged_ids: int = 0
     n_merged_pairs: int = 0
+    n_not_rated: int = 0
 
     @classmethod
     @spell_checked

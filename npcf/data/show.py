@@ -37,6 +37,7 @@ def describe(ratings: Ratings) -> dict[str, Any]:
         "repeated_pairs": ratings.n_duplicates,
         "merged_ids": ratings.n_merged_ids,
         "merged_pairs": ratings.n_merged_pairs,
+        "not_rated": ratings.n_not_rated,
         "users_with_one_rating": int((by_user == 1).sum()),
         "items_with_one_rating": int((by_item == 1).sum()),
         "median_ratings_a_user": float(np.median(by_user)),
@@ -74,6 +75,10 @@ def _odd(facts: dict[str, Any]) -> list[str]:
             facts["users"] > 1 and 2 * facts["most_ratings_of_a_user"] > n,
         "one item has more than half of the ratings":
             facts["items"] > 1 and 2 * facts["most_ratings_of_an_item"] > n,
+        "-1 may mean not rated: leave it out with --not-rated=-1, or not_rated=-1":
+            facts["lowest"] == -1 and facts["highest"] > 1,
+        "0 may mean not rated: leave it out with --not-rated=0, or not_rated=0":
+            facts["lowest"] == 0 and facts["highest"] > 1,
         "ratings are below 0: the y_range (0, 5.5) does not hold them": facts["lowest"] < 0,
         "ratings are above 5: the y_range (0, 5.5) does not hold them": facts["highest"] > 5,
         "users and items are as many as ratings: are the columns right?":

@@ -13,7 +13,7 @@ from npcf._types import FloatArray, Params
 from npcf.data import CollabDataLoaders
 from npcf.data.batches import require_batch
 from npcf.data.kinds import require_loaders
-from npcf.errors import require_count, spell_checked
+from npcf.errors import require_choice, require_count, spell_checked
 from npcf.models import PairModel
 from npcf.models.pair_model import require_model, split_pairs
 from npcf.optim import constant, fastai_adam, flat_cosine, one_cycle_fastai
@@ -27,6 +27,7 @@ from npcf.training.loop import run
 from npcf.training.losses import MSELossFlat, diverged
 from npcf.training.lr_find import LRFind, lr_find
 from npcf.training.metrics import rmse
+from npcf.training.rating_range import OUTSIDE, require_in_range
 from npcf.training.restoring import restore
 from npcf.training.validation_ranking import RankingMetric
 
@@ -46,6 +47,8 @@ class Learner:
     operations in the place of `npcf.ops`.  `deferred`: whether rows outside the batch may wait for
     their update; None lets table and batch sizes decide.  `fast` licenses fused steps to reorder
     sums.
+    `outside`: what happens where training ratings lie outside the model's `y_range`, which no epoch
+    can mend: "raise" a DataError before the first step, "warn", or "allow" it.
     `lr_mult` multiplies the schedule for single parameters: {"user_bias": 2, "default": 1}.
     `metrics` by name become columns of the history: functions of (pred, rating) on the validation
     set, or objects with `measure(learner)`.  `callbacks` are called in their order.
@@ -68,6 +71,7 @@ class Learner:
         backend: Backend = None,
         deferred: bool | None = None,
         fast: bool = False,
+        outside: str = "raise",
         progress: bool | None = None,
         on_epoch: Callable[[EpochRow], None] | None = None,
     ):
@@ -76,6 +80,7 @@ class Learner:
         operations(backend)  # refused here, if at all
         require_options(opt_func, loss_func, lr_mult, metrics, callbacks, on_epoch)
         self.backend, self.deferred, self.fast = backend, deferred, fast
+        self.outside = require_choice("outside", outside, OUTSIDE)
         self.execution: Execution | None = None
         self.loss_func, self.metrics = loss_func or MSELossFlat(), metrics or {}
         self.callbacks, self.progress, self.on_epoch = list(callbacks), progress, on_epoch
@@ -230,6 +235,7 @@ class Learner:
         return require_count("n_epoch", n_epoch, high=most) * len(self.dls.train)
 
     def _start(self, n_epoch: int, lr: Any, mom: Any, wd: Any) -> pd.DataFrame:
+        require_in_range(self.dls.train.ratings.rating, self.model.y_range, self.outside)
         if self.opt is None:
             self.opt = self.opt_func(self.model.params, float(lr[0]))
         if wd is not None:

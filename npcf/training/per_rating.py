@@ -35,6 +35,7 @@ from npcf.training.per_rating_settings import (
     logit_of,
     presets,
 )
+from npcf.training.rating_range import require_in_range
 from npcf.training.stopwatch import Stopwatch
 
 
@@ -97,9 +98,11 @@ class PerRatingSGD:
         threads: int = 1,
         progress: bool | None = None,
         on_epoch: Callable[[PerRatingEpoch], None] | None = None,
+        outside: str = "raise",
     ) -> pd.DataFrame:
         """Train anew for `n_epochs` epochs; return the history.
 
+        outside="raise": DataError where ratings lie outside `y_range`; "warn" and "allow" go on.
         `ratings` and `valid` are `npcf.data.Ratings` or `RatingArrays`.  Ctrl-C ends the fit
         between two ratings: `interrupted` is set, and the model holds what was learned.  So does
         any exception that a signal handler, `on_epoch` or another thread raises.
@@ -116,6 +119,8 @@ class PerRatingSGD:
                 pass  # judged
         if on_epoch is not None and not callable(on_epoch):
             raise UsageError("on_epoch", "cannot be called", "Pass a function of one row.")
+        if self.settings.loss == "mse":  # cross-entropy has no meaning there at all: `given_of`
+            require_in_range(ratings.rating, self.settings.y_range, outside)
         fit = self._fit = self._started(ratings, n_epochs)
         with deferred_interrupt() as interrupt:
             for epoch in range(n_epochs):

@@ -1,7 +1,5 @@
 """Columns by name: aliases, explicit names, and what is ambiguous."""
 
-import itertools
-
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -11,8 +9,15 @@ from npcf.data import Ratings, find_columns
 from npcf.data.columns import ALIASES
 from npcf.errors import DataError
 
+USUAL = [names[0] for names in ALIASES.values()]
+ONE_OTHER = [
+    (*USUAL[:i], name, *USUAL[i + 1 :])
+    for i, names in enumerate(ALIASES.values())
+    for name in names
+]
 
-@pytest.mark.parametrize("names", list(itertools.product(*ALIASES.values())))
+
+@pytest.mark.parametrize("names", dict.fromkeys(ONE_OTHER))
 def test_every_alias_is_found_wherever_it_stands(names):
     user, item, rating = names
     frame = pd.DataFrame({"timestamp": [9], rating: [3.0], item: [7], "title": ["x"], user: [5]})

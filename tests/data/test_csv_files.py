@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npcf.data import blocks, read_csv
-from npcf.data.csv_files import SEPARATORS
+from npcf.data.csv import SEPARATORS
 from npcf.errors import DataError, SettingError
 
 GOOD = "user,item,rating\n8,a,3\n8,b,4.5\n7,a,1\n"
@@ -107,7 +107,8 @@ BAD = [
     (line("8,,3"), "line 5: item is missing"),
     (line(",a,3"), "line 5: user is missing"),
     (f"user,item,rating\n{2**53 + 1},1,2\n,1,2\n", "line 3: user is missing"),
-    (f"user,item,rating\n{2**53 + 1},1,2\n1.0,1,2\n", "line 3: user is '1.0', not a whole number"),
+    (f"user,item,rating\n{2**53 + 1},1,2\n1.5,1,2\n", "line 3: user is '1.5', not a whole number"),
+    (line("07.0,a,3"), "line 5: user is '07.0': as a number it would be the same id as 7"),
     (line("1e20,a,3"), "line 5: user is '1e20', not a whole number"),
     (line("100000000000000000000,a,3"), "line 5: user is '1000.*beyond 64 bits"),
     (line(f"{2**63},a,3"), "line 5: user is '9223372036854775808', beyond 64 bits"),
