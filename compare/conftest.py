@@ -3,6 +3,7 @@
 import importlib.util
 
 from tests.conftest import COMMON, pytest_collection_modifyitems  # noqa: F401  (profile, shards)
+from tests.extras import pytest_runtest_makereport  # noqa: F401  (what is not installed)
 
 if importlib.util.find_spec("torch"):
     from compare.torch_models import single_thread_and_warm

@@ -11,7 +11,13 @@ import os
 import zlib
 
 import pytest
-from hypothesis import HealthCheck, settings
+
+from tests.extras import pytest_runtest_makereport  # noqa: F401  (what is not installed)
+
+try:
+    from hypothesis import HealthCheck, settings
+except ImportError:
+    raise pytest.UsageError("the tests need Hypothesis: pip install -e '.[test]'") from None
 
 COMMON = {
     "deadline": None,  # a first call compiles

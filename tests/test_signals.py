@@ -9,6 +9,7 @@ import time
 import pytest
 
 from npcf.training import load
+from tests.extras import needs
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
 NPCF = [sys.executable, "-m", "npcf.cli"]
@@ -93,6 +94,7 @@ def test_a_hangup_that_is_ignored_stays_ignored(tmp_path):
     assert child.returncode == 128 + signal.SIGTERM
 
 
+@needs("safetensors")
 @pytest.mark.parametrize("buffered", [True, False])
 @pytest.mark.parametrize("reader", ["| head -1", "> /dev/full", ">&-"])
 def test_a_real_shell_loses_no_model(reader, buffered, tmp_path):

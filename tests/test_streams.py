@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from npcf.data import planted
+from tests.extras import needs
 
 HARNESS = Path(__file__).with_name("hostile_streams.py")
 pytestmark = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full and fork")
@@ -53,6 +54,9 @@ ENCODINGS = [("ascii", "strict"), ("latin-1", "strict"), ("koi8-r", "strict")]
 NORMAL = {"no verb": 2, "unknown option": 2, "wrong setting": 2, "no such file": 1, "fetch": 1}
 NO_INPUT = ("predict stdin", "show stdin")  # /dev/null, or closed: an error
 SLOW = ("doctor",)
+
+
+pytestmark = needs("safetensors")
 
 
 @pytest.fixture(scope="module")

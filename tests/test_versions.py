@@ -1,5 +1,6 @@
 """Versions: the oldest stand once, in pyproject.toml; CI tries every platform and Python."""
 
+import os
 import re
 import runpy
 import shutil
@@ -12,6 +13,8 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.extras import missing
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -92,6 +95,34 @@ def test_ci_runs_the_readme_s_commands():
     for verb in verbs:
         assert re.search(rf"^{verb}:", makefile, re.MULTILINE), verb
     assert "python -m pytest" in text
+
+
+@pytest.mark.parametrize(
+    ("failure", "library"),
+    [
+        ("E   ModuleNotFoundError: No module named 'pooch'", "pooch"),
+        ("E   No module named 'safetensors.numpy'", "safetensors"),
+        ("UsageError: safetensors: is not installed. Saving needs it", "safetensors"),
+        ("fetch: downloading needs pooch, which is not installed.", "pooch"),
+        ("E   No module named 'tqdm'", None),  # it is installed: the failure is one
+        ("E   AssertionError: the table of pooch differs", None),
+        ("safetensors: the file is damaged\nruff is not installed", None),
+    ],
+)
+def test_only_what_says_that_a_library_is_absent_is_skipped(failure, library):
+    assert missing(failure, {"pooch": "data", "safetensors": "save"}) == library
+
+
+@pytest.mark.slow("runs tests in a process of their own")
+def test_without_pooch_downloads_are_skipped_by_name(tmp_path):
+    (tmp_path / "without_pooch.py").write_text("import sys\nsys.modules['pooch'] = None\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "without_pooch", "-p", "no:xdist",
+               "-p", "no:cacheprovider", "tests/data/test_fetch.py"]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT,
+                          env=os.environ | {"PYTHONPATH": str(tmp_path)})  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "pooch (extra `data`) is not installed" in done.stdout
+    assert " passed" in done.stdout.splitlines()[-1]
 
 
 @pytest.mark.skipif(ACTIONLINT is None, reason="actionlint (extra `workflow`) is not installed")
