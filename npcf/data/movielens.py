@@ -178,7 +178,7 @@ def _by_title(columns: Columns, titles: dict[Any, str], names: tuple[str, ...]) 
 def _guess_form(place: Place, name: str) -> Form:
     """Tell the generation of a file of another name, such as u1.base, from its first line."""
     with place.open(name) as stream:
-        line = Text(stream, place.label(name)).header()
+        line = Text(stream, place.label(name)).peek_line()
     return DAT if "::" in line else TAB if "\t" in line else CSV
 
 

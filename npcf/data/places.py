@@ -195,10 +195,36 @@ def _zst(stream: IO[bytes], label: str) -> IO[bytes]:
     except ImportError:
         cure = 'Install zstandard: pip install "npcf[zst]", or pip install zstandard.'
         raise UsageError(label, "is packed with zstd, which needs a library", cure) from None
-    reader: IO[bytes] = io.BufferedReader(
-        zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True), 2**20
-    )
-    return reader
+    reader: Any = io.BufferedReader(_Zst(stream, zstandard.ZstdDecompressor), 2**20)
+    result: IO[bytes] = reader
+    return result
+
+
+class _Zst(io.RawIOBase):
+    """What a stream of zstd frames holds; zstandard takes a cut file for a whole one."""
+
+    def __init__(self, stream: IO[bytes], new: Any):
+        self.stream, self.new = stream, new
+        self.frame: Any = None
+        self.packed, self.plain = b"", b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self.plain:
+            piece = self.packed or self.stream.read(2**12)
+            if not piece and self.frame is None:
+                return 0
+            if not piece:
+                raise EOFError("it is cut short")
+            self.frame = self.frame or self.new().decompressobj()
+            self.plain, self.packed = self.frame.decompress(piece), b""
+            if self.frame.eof:
+                self.packed, self.frame = self.frame.unused_data, None
+        n = min(len(buffer), len(self.plain))
+        buffer[:n], self.plain = self.plain[:n], self.plain[n:]
+        return n
 
 
 @contextmanager

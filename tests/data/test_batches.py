@@ -1,12 +1,14 @@
 """Splits and batches: who is drawn, how often, and that seeds decide."""
 
+from unittest import mock
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npcf.data import Batches, CollabDataLoaders, Ratings, split_indices, torch_randperm
+from npcf.data import Batches, CollabDataLoaders, Ratings, split, split_indices, torch_randperm
 from npcf.errors import DataError, SettingError
 
 # numbers of torch.randperm after torch.manual_seed, recorded once; compare/ asks torch itself
@@ -74,6 +76,18 @@ def test_an_epoch_with_replacement_misses_37_percent():
 @given(n=sizes, seed=st.integers(0, 2**32 - 1))
 def test_randperm_is_a_permutation(n, seed):
     assert sorted(torch_randperm(n, seed).tolist()) == list(range(n))
+
+
+@given(n=st.integers(0, 3000), seed=st.integers(0, 2**32 - 1), few=st.sampled_from([1, 2, 50]))
+def test_randperm_swaps_as_if_one_after_the_other(n, seed, few):
+    """Many swaps at once are those of the plain loop, where they meet places again too."""
+    draws = np.random.RandomState(seed).randint(0, 2**32, max(n - 1, 0), dtype=np.uint32)  # noqa: NPY002
+    want = list(range(n))
+    for i, draw in enumerate(draws.tolist()):
+        j = i + draw % (n - i)
+        want[i], want[j] = want[j], want[i]
+    with mock.patch.object(split, "FEW", few):
+        assert torch_randperm(n, seed).tolist() == want
 
 
 @pytest.mark.parametrize(("case", "want"), TORCH_RANDPERM.items())
