@@ -133,7 +133,7 @@ LIES = [
 ]
 
 
-@pytest.mark.parametrize("old", [None, GOOD + b"older"])
+@pytest.mark.parametrize("old", [None, GOOD + b"older"], ids=["new", "over an old one"])
 @pytest.mark.parametrize(("answer", "message"), LIES)
 def test_lies_are_refused_and_leave_nothing_behind(server, tmp_path, answer, message, old):
     """Not even where an older file of the name lies: it stays as it is."""
