@@ -46,4 +46,5 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             mark = item.get_closest_marker("slow")
             if mark is not None:
-                item.add_marker(pytest.mark.skip(reason=f"slow, left to make test: {mark.args[0]}"))
+                reason = "".join(mark.args) or "more than a second or two"
+                item.add_marker(pytest.mark.skip(reason=f"slow, left to make test: {reason}"))
