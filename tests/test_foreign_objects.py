@@ -212,6 +212,12 @@ FLOATS = {  # name: (argument named, call of an object, a good value)
         ],
         V,
     ),
+    "Adam": (r"grads\['w'\]", lambda x: step(optim.Adam, x), V),
+    "SGD": (r"grads\['w'\]", lambda x: step(optim.SGD, x), V),
+    "SparseAdam": (r"grads\['w'\]", lambda x: step(optim.SparseAdam, x), V),
+    "RMSProp": (r"grads\['w'\]", lambda x: step(optim.RMSProp, x), V),
+    "per-rating ratings": ("rating|users", lambda x: per_rating_fit(rating=x), V),
+    "fused ratings": ("rating", lambda x: fused(rating=x), V),
     "Adam's table": (r"params\['w'\]", lambda x: optim.Adam({"w": x}).params["w"], V),
     "renormalise_rows": (
         r"params\['weight'\]|weight",
@@ -278,6 +284,10 @@ IDS_OF = {
     "model(x)": ("x|users|items", lambda x: models.PairModel(PARAMS, (0, 5))(x), PAIRS),
     "learner.predict": ("pairs|x|users|items", lambda x: learner().predict(x), PAIRS),
     "renormalise_rows ids": ("ids", lambda x: optim.renormalise_rows(W.copy(), x, 1), IDS),
+    "per-rating users": ("users|items|rating", lambda x: per_rating_fit(users=x), IDS),
+    "fused users": ("users|items|rating", lambda x: fused(users=x), IDS),
+    "fused items": ("items", lambda x: fused(items=x), IDS),
+    "fused starts": ("starts|lrs", lambda x: fused(starts=x), np.array([0, 2, 3])),
     "touched": (
         r"touched\['w'\]",
         lambda x: optim.SparseAdam({"w": V.copy()}).step({"w": V}, {"w": x}),
@@ -289,7 +299,7 @@ IDS_OF = {
 }
 
 
-TAKEN = [("score's weight", "None")]  # None means that there are none
+TAKEN = [("score's weight", "None"), ("fused starts", "None")]  # None means that there are none
 
 
 def outcome(call, value):

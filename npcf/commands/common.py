@@ -3,10 +3,11 @@
 import argparse
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from npcf.errors import SettingError, UnknownIdError
+from npcf.suggestions import nearest
 
 
 def add_verb(verbs: Any, name: str, summary: str, example: str, run: Any) -> Any:
@@ -48,8 +49,11 @@ def load_predictor(path: str) -> Any:
     return Predictor(saved.model, *vocabs, saved.titles, saved.mean_rating, columns=names)
 
 
-def typed_id(text: str, vocab: Any, argument: str) -> Any:
-    """Return an id of the command line as the vocabulary holds it: a number or text."""
+def typed_id(text: str, vocab: Any, argument: str, titles: Sequence[str] = ()) -> Any:
+    """Return an id of the command line as the vocabulary holds it: a number or text.
+
+    A title is no id; the id of the item that is called so, or nearly so, is named.
+    """
     from npcf.data.fields import whole_number
 
     if vocab.kind == "text":
@@ -57,9 +61,11 @@ def typed_id(text: str, vocab: Any, argument: str) -> Any:
     try:
         return whole_number(text)
     except ValueError:
-        raise UnknownIdError(
-            argument, f"{text!r} is no number, and the known ids are", "Check the id.", value=text
-        ) from None
+        cure = f"Give a number, such as {vocab.ids[0]}."
+        for title in nearest(text, titles):
+            cure = f"Did you mean {vocab.labels[list(titles).index(title)]}, which is {title!r}?"
+        problem = f"{text!r} is no number, and the known ids are"
+        raise UnknownIdError(argument, problem, cure, value=text) from None
 
 
 def print_table(frame: Any, as_json: bool) -> None:

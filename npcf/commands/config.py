@@ -119,4 +119,4 @@ def _one(action: argparse.Action, value: Any, where: str) -> Any:
 
 def _wrong(where: str, value: Any, wanted: str) -> SettingError:
     problem = f"{where}: {shown(value)} is not {wanted}"
-    return SettingError("--config", problem, "Change it.", value=value)
+    return SettingError("--config", problem, f"Write {wanted} there.", value=value)

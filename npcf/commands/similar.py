@@ -21,6 +21,6 @@ def run(args: argparse.Namespace) -> int:
     from npcf.analysis import similar_items
 
     predictor = load_predictor(args.model)
-    item = typed_id(args.item, predictor.item_vocab, "item")
+    item = typed_id(args.item, predictor.item_vocab, "item", predictor.titles)
     print_table(similar_items(predictor, item, args.n, args.by), args.json)
     return 0

@@ -93,5 +93,9 @@ def _table(name: str, table: Any, truth: Params, params: Mapping[str, Any]) -> N
         cure = "Rows are those of the planted ratings; only the number of factors may differ."
         raise ShapeError(f"params[{name!r}]", problem, cure)
     if not np.isfinite(values).all():
-        raise SettingError(f"params[{name!r}]", "holds nan or inf", "The training has diverged.")
+        raise SettingError(
+            f"params[{name!r}]",
+            "holds nan or inf",
+            "Train with a lower lr.",
+        )
     return values

@@ -19,7 +19,11 @@ def torch_randperm(n: int, seed: int) -> NDArray[np.int64]:
     """
     n, seed = require_count("n", n, 0), require_count("seed", seed, 0, np.inf)
     if n >= MOST or seed >= 2**32:
-        raise SettingError("n", f"n < {MOST} and seed < 2**32 needed", "Split by other means.")
+        raise SettingError(
+            "n",
+            f"n < {MOST} and seed < 2**32 needed",
+            "Use k_fold or by_user, which draw from NumPy's generators.",
+        )
     # Only the legacy seeding is init_genrand; over the full range randint returns raw outputs.
     generator = np.random.RandomState(seed)  # noqa: NPY002
     draws = generator.randint(0, 2**32, max(n - 1, 0), dtype=np.uint32)

@@ -22,6 +22,7 @@ from npcf.errors import (
     require_choice,
 )
 from npcf.foreign import shown
+from npcf.suggestions import did_you_mean
 
 NA = "#na#"
 CHUNK = 2**20  # ids looked up at a time: pandas' positions take 8 bytes each
@@ -141,6 +142,8 @@ class Vocabulary:
         if len(self.ids):
             first = self.ids[:1].tolist()[0]
             cure = f"Known ids are of type {type(first).__name__}, the first is {first!r}."
+            if isinstance(value, str):
+                cure = f"{did_you_mean(value, self.ids)}{cure}"
         problem = f"{value!r} is not among the {len(self.ids)} known ids"
         raise UnknownIdError(argument, problem, cure, position=position, value=value)
 

@@ -30,7 +30,7 @@ def judge_pairs(pairs: Any) -> pd.DataFrame:
     """Return the ids of X as a frame user, item, or raise."""
     frame = pairs if isinstance(pairs, pd.DataFrame) else _as_frame(pairs)
     if any(dtype.kind == "c" for dtype in frame.dtypes):
-        raise DataError("X", "Complex data not supported", "Ids are integers or strings.")
+        raise DataError("X", "Complex data not supported", "Pass integers or strings.")
     if frame.shape[1] != 2:
         raise ShapeError(
             "X",
@@ -87,7 +87,7 @@ def judge_ratings(y: Any) -> FloatArray:
     if values.ndim != 1:
         raise ShapeError("y", f"must be (n,), got {values.shape}", "y.ravel() makes a column flat.")
     if values.dtype.kind == "c":
-        raise DataError("y", "Complex data not supported", "Ratings are real numbers.")
+        raise DataError("y", "Complex data not supported", "Pass its real part: y.real.")
     if values.dtype.kind not in "iufbO" or (values.dtype.kind == "O" and first_object(values)[1]):
         cure = dtype_cure("y", values, "float64")
         raise DataError("y", f"has dtype {values.dtype}, not numbers", cure)

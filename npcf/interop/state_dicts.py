@@ -164,7 +164,9 @@ def _judge_tables(source: Layout, target: Layout, tables: Params) -> None:
         side = got[f"{name.split('_')[0]}_factors"]
         if name.endswith("bias") and len(table) != len(side):
             raise ShapeError(
-                key, f"has {len(table)} rows for {len(side)} rows of factors", "They belong to one."
+                key,
+                f"has {len(table)} rows for {len(side)} rows of factors",
+                "Take both tables of one model: as many rows of biases as of factors.",
             )
         if name.endswith("factors") and (table.ndim != 2 or table.shape[1:] != first.shape[1:]):
             raise ShapeError(

@@ -78,7 +78,7 @@ class Adam(Optimizer):
 
     def changes(self, grads: Grads, touched: Touched | None = None) -> list[Change]:
         """Return what one step with `grads`, which has the keys of `params`, assigns."""
-        self._judge(grads)
+        grads = self._judge(grads)
         lrs, decays = self._numbers("lr"), self._numbers("weight_decay")
         (beta1, beta2), t = self.betas, self.t + 1
         m_scale, v_scale = 1 / (1 - beta1**t), 1 / (1 - beta2**t)

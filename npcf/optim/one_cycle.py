@@ -129,7 +129,9 @@ def _fastai_positions(n_steps: int, n_epochs: int) -> list[float]:
     n_steps, n_epochs = require_count("n_steps", n_steps), require_count("n_epochs", n_epochs)
     if n_steps % n_epochs:
         raise SettingError(
-            "n_epochs", f"{n_steps} steps are not {n_epochs} equal epochs", "Check both."
+            "n_epochs",
+            f"{n_steps} steps are not {n_epochs} equal epochs",
+            "Give a number of steps that n_epochs divides.",
         )
     positions = []
     for epoch in range(n_epochs):

@@ -131,11 +131,11 @@ class Optimizer(ABC):
             if arrays or state in self.STATES:
                 require_state(f"opt.{state}", arrays, params)
 
-    def _judge(self, grads: Grads) -> None:
-        """Raise unless a step can be taken with these gradients."""
+    def _judge(self, grads: Grads) -> Grads:
+        """Return the gradients as arrays, or raise if no step can be taken with them."""
         self._judge_settings()
         self.judge_arrays()
-        require_grads(grads, self.params)
+        return require_grads(grads, self.params)
 
     @abstractmethod
     def _judge_settings(self) -> Any:

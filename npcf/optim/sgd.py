@@ -79,7 +79,7 @@ class SGD(Optimizer):
 
     def changes(self, grads: Grads, touched: Touched | None = None) -> list[Change]:
         """Return what one step with `grads`, which has the keys of `params`, assigns."""
-        self._judge(grads)
+        grads = self._judge(grads)
         lrs, decays = self._numbers("lr"), self._numbers("weight_decay")
         moving = moving_rows(self.rows, touched, self.params)
         changes: list[Change] = []

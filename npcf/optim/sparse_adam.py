@@ -87,7 +87,7 @@ class SparseAdam(Optimizer):
     def changes(self, grads: Grads, touched: Touched | None = None) -> list[Change]:
         """Return what one step with `grads` assigns to the rows that `touched` names."""
         lrs = self._judge_settings()
-        self._judge(grads)
+        grads = self._judge(grads)
         moving = moving_rows(self.rows, touched, self.params)
         (beta1, beta2), t = self.betas, self.t + 1
         correction = math.sqrt(1 - beta2**t) / (1 - beta1**t)

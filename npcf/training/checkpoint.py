@@ -79,7 +79,11 @@ def load(path: str | Path, largest: int = LARGEST) -> Saved:
     text, arrays = container.read(path, largest)
     if text.get("format") != "npcf checkpoint" or text.get("version") != VERSION:
         found = f"{text.get('format')} version {text.get('version')}"
-        raise DataError("path", f"{path} holds {found}", f"This npcf reads version {VERSION}.")
+        raise DataError(
+            "path",
+            f"{path} holds {found}",
+            f"Save it by an npcf of version {VERSION} files.",
+        )
     return Saved(
         _restore_model(text["model"], section(arrays, "model")),
         _restore_vocabulary(text["users"]),

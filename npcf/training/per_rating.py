@@ -20,6 +20,8 @@ from npcf._types import FloatArray
 from npcf.data.kinds import require_ratings
 from npcf.errors import (
     UsageError,
+    as_array,
+    no_numbers,
     refuse_option,
     require_choice,
     require_count,
@@ -47,6 +49,19 @@ class RatingArrays(NamedTuple):
     rating: NDArray[Any]  # (n,) float32
     n_users: int
     n_items: int
+
+
+def _columns(ratings: Any) -> RatingArrays:
+    """Return ids and ratings as arrays; a mapped file stays mapped."""
+    columns = {name: getattr(ratings, name) for name in RatingArrays._fields[:3]}
+    for name, column in columns.items():
+        if not isinstance(column, np.memmap):
+            columns[name] = as_array(name, column)
+    if columns["rating"].dtype.kind not in "iuf":
+        kind = columns["rating"].dtype
+        problem = f"dtype {kind} is not a real number"
+        raise no_numbers("rating", columns["rating"], problem, "float32")
+    return RatingArrays(**columns, n_users=ratings.n_users, n_items=ratings.n_items)
 
 
 class PerRatingSGD:
@@ -146,7 +161,7 @@ class PerRatingSGD:
     def evaluate(self, ratings: Any, threads: int = 1) -> float:
         """Return the root of the mean squared error over `ratings`, summed in float64."""
         require_ratings("ratings", ratings, arrays=True)
-        return self._fitted.rmse(ratings, "ratings.", threads)
+        return self._fitted.rmse(_columns(ratings), "ratings.", threads)
 
     @property
     def rule(self) -> Any:
@@ -168,7 +183,7 @@ class PerRatingSGD:
         """Return a fit with fresh tables, and the ratings put in order."""
         from npcf.kernels.per_rating import Rule, Trainer
 
-        s = self.settings
+        s, ratings = self.settings, _columns(ratings)
         # only cross-entropy has no meaning for ratings that lie outside the range
         low, high = (s.loss == "cross_entropy" and s.y_range) or (-np.inf, np.inf)
         sizes = ratings.n_users, ratings.n_items

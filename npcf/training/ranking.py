@@ -87,5 +87,7 @@ def _mean_over_users(
             hits = np.array([item in wanted for item in items[:k]], np.float64)
             scores.append(score(hits, len(wanted)))
     if not scores:
-        raise EmptyBatchError("relevant", "no user has a relevant item", "There is no mean.")
+        raise EmptyBatchError(
+            "relevant", "no user has a relevant item", "Give one user a relevant item at least."
+        )
     return float(np.mean(scores))

@@ -48,4 +48,5 @@ def _judge(learner: Any, saved: Saved) -> None:
     generator = type(learner.dls.train.rng.bit_generator).__name__
     wanted = saved.text["fit"]["rng_state"]["bit_generator"]
     if generator != wanted:
-        raise DataError("dls", f"draws from {generator}, the saved run from {wanted}", "Use that.")
+        cure = f"Give the loaders rng=np.random.Generator(np.random.{wanted}())."
+        raise DataError("dls", f"draws from {generator}, the saved run from {wanted}", cure)

@@ -58,7 +58,7 @@ class Subject:
         self._inputs = [_judge(i, value) for i, value in enumerate(inputs)]
         self._floats = [i for i, array in enumerate(self._inputs) if array.dtype.kind == "f"]
         if not self._floats:
-            raise UsageError("inputs", "has no float array", "Nothing here has a gradient.")
+            raise UsageError("inputs", "has no float array", "Pass one, as np.array([1.0]).")
         names = _names(f, len(inputs))
         self.arrays = [(names[i], self._inputs[i].shape) for i in self._floats]
         self.x = np.concatenate([self._inputs[i].ravel() for i in self._floats])
@@ -79,7 +79,9 @@ class Subject:
         result = as_array("f", self._f(*self._at(x)))
         if result.shape != self.shape:
             raise ShapeError(
-                "f", f"returned {result.shape} after {self.shape}", "It must not change shape."
+                "f",
+                f"returned {result.shape} after {self.shape}",
+                "Let its shape depend on the shapes of the inputs alone.",
             )
         return result.reshape(-1)
 
@@ -149,16 +151,26 @@ class Subject:
                 raise UsageError(f"inputs[{i}]", "was changed by f", "f must leave it as it is.")
         if result.dtype.kind != "f":
             raise DTypeError(
-                "f", f"must return floats, got {result.dtype} {result.shape}", "One array, please."
+                "f",
+                f"must return floats, got {result.dtype} {result.shape}",
+                "Return one float array or number.",
             )
         self.shape, value = result.shape, result.reshape(-1).astype(np.float64)
         if not np.isfinite(value).all():
             at = int((~np.isfinite(value)).argmax())
             raise DivergenceError(
-                "f", f"returned {value[at]}", "Check it elsewhere.", position=at, value=value[at]
+                "f",
+                f"returned {value[at]}",
+                "Pass inputs at which f is finite.",
+                position=at,
+                value=value[at],
             )
         if (self.out(self.x) != value).any():
-            raise UsageError("f", "returned other numbers the second time", "Fix its generator.")
+            raise UsageError(
+                "f",
+                "returned other numbers the second time",
+                "Make its generator anew in each call.",
+            )
         return value
 
 
@@ -171,7 +183,11 @@ def _judge(i: int, value: Any) -> Any:
     if array.dtype.kind == "c":
         raise DTypeError(f"inputs[{i}]", "is complex", "Pass the real numbers; the step is ours.")
     if not np.isfinite(array).all():
-        raise DivergenceError(f"inputs[{i}]", "is not finite", "There is no derivative there.")
+        raise DivergenceError(
+            f"inputs[{i}]",
+            "is not finite",
+            "Pass finite numbers.",
+        )
     return array.astype(np.float64)
 
 

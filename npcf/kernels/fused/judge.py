@@ -13,9 +13,11 @@ from npcf.errors import (
     SettingError,
     ShapeError,
     UsageError,
+    as_array,
     require_ids,
     require_number,
     require_pair,
+    require_real,
 )
 from npcf.kernels.fused.arrays import judge_counter
 from npcf.kernels.fused.batch import Head, Ratings
@@ -56,10 +58,10 @@ def judged_ratings(
     All arrays are copies: whoever holds the ones that were given may change them at any time.
     """
     users, items = (
-        require_ids(name, np.array(ids, order="C"), size)
+        require_ids(name, np.array(as_array(name, ids), order="C"), size)
         for name, ids, size in zip(("users", "items"), (users, items), sizes, strict=True)
     )
-    rating = _real("rating", rating).astype(dtype, order="C")
+    rating = require_real("rating", rating).astype(dtype, order="C")
     for name, array in (("items", items), ("rating", rating)):
         if users.ndim != 1 or array.shape != users.shape:
             raise ShapeError(
@@ -67,11 +69,11 @@ def judged_ratings(
                 f"shape {array.shape} does not match users of shape {users.shape}",
                 "There is one user, one item and one rating for each pair: (n,).",
             )
-    starts = require_ids("starts", np.array(starts, order="C"), users.size + 1)
+    starts = require_ids("starts", np.array(as_array("starts", starts), order="C"), users.size + 1)
     if starts.ndim != 1 or starts.size == 0:
         raise ShapeError("starts", f"must be (n_steps + 1,), got {starts.shape}", "End it with n.")
     if (np.diff(starts) <= 0).any():
-        raise EmptyBatchError("starts", "must increase", "A mean over no ratings is undefined.")
+        raise EmptyBatchError("starts", "must increase", "Use np.unique(starts).")
     return Ratings(users, items, rating, starts, np.empty(np.diff(starts).max(initial=0), dtype))
 
 
@@ -147,22 +149,12 @@ def judged_head(y_range: YRange, mean: float, dtype: Any) -> Head:
 
 def _series(argument: str, values: Any, n_steps: int) -> FloatArray:
     """Return one non-negative finite number for each step, float64."""
-    series: FloatArray = _real(argument, values).astype(np.float64)
+    series: FloatArray = require_real(argument, values).astype(np.float64)
     if series.shape != (n_steps,):
         problem = f"shape {series.shape} is not ({n_steps},)"
         raise ShapeError(argument, problem, "There is one number for each mini-batch.")
     if not (np.isfinite(series) & (series >= 0)).all():
-        raise SettingError(argument, "has entries that are not finite numbers >= 0", "Check them.")
+        raise SettingError(
+            argument, "has entries that are not finite numbers >= 0", "Give finite numbers >= 0."
+        )
     return series
-
-
-def _real(argument: str, values: Any) -> Any:
-    """Return an array of real numbers of any dtype, or raise."""
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        array = np.array(values, dtype=object)
-    if array.dtype.kind not in "fiu":
-        problem = f"must be real numbers, got dtype {array.dtype}"
-        raise DTypeError(argument, problem, "Give floats or integers.")
-    return array
