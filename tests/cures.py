@@ -560,6 +560,23 @@ FUSED = [
 
 STATES = [
     (
+        "training.PerRatingSGD(n_factors=2).fit(RATINGS, 1, on_epoch=1)",
+        "training.PerRatingSGD(n_factors=2).fit(RATINGS, 1, on_epoch=print)",
+    ),
+    (
+        "training.PerRatingSGD(n_factors=2, y_range=(3, 4)).fit(RATINGS, 1)",
+        "training.PerRatingSGD(n_factors=2, y_range=(1, 5)).fit(RATINGS, 1)",
+    ),
+    ("training.PerRatingSGD(lr=0, final_lr=0.1)", "training.PerRatingSGD(lr=0, final_lr=None)"),
+    (
+        "training.PerRatingSGD(n_factors=2, decay_powers=(99, 0, 0, 0)).fit(RATINGS, 1)",
+        "training.PerRatingSGD(n_factors=2, decay_powers=(1, 0, 0, 0)).fit(RATINGS, 1)",
+    ),
+    (
+        "training.PerRatingSGD(n_factors=2, lr=9.0).fit(RATINGS, 20)",
+        "training.PerRatingSGD(n_factors=2, lr=0.01).fit(RATINGS, 20)",
+    ),
+    (
         "ops.sigmoid_range_backward(W, ops.SigmoidRangeCache(W, 'x'))",
         "ops.sigmoid_range_backward(W, ops.sigmoid_range_forward(W, 0, 5)[1])",
     ),
@@ -632,6 +649,12 @@ COMMANDS = [  # in a folder with r.csv (ratings), p.csv (pairs), m (a saved mode
     ("recommend m x", "recommend m 1"),
     ("predict m none.csv", "predict m p.csv"),
     ("predict m empty.csv", "predict m p.csv"),
+    ("predict m strange.csv", "predict m strange.csv --unknown mean"),
+    ("predict m predicted.csv", "predict m p.csv"),
+    ("data show r.csv --columns x", "data show r.csv --columns user=1,item=2,rating=3"),
+    ("data show r.csv --columns user=1,user=2", "data show r.csv --columns user=1,item=2,rating=3"),
+    ("data show r.csv --not-rated x", "data show r.csv --not-rated=-1,0"),
+    ("conformance npcf.verify.conformance.examples.plain --sizes x", "conformance --list"),
     ("train --data r.csv --threads 2 --epochs 1", "train --data r.csv --epochs 1"),
     ("train --data r.csv --save r.csv --epochs 1", "train --data r.csv --save s --epochs 1"),
     ("--config none.toml doctor --codes", "--config o.toml doctor --codes"),

@@ -320,7 +320,7 @@ def judge(name, argument, call, objects):
             wrong.append(f"{kind}: leaks {type(error).__name__}: {str(error)[:100]!r}")
             continue
         if isinstance(got, NpcfError):
-            if not re.fullmatch(argument, got.argument):
+            if not re.fullmatch(rf"(ratings\.)?({argument})", got.argument):
                 wrong.append(f"{kind}: names {got.argument!r}: {got}")
             if "\n" in str(got) or not got.cure:
                 wrong.append(f"{kind}: {got!r}")

@@ -134,6 +134,7 @@ class PerRatingSGD:
                 pass  # judged
         if on_epoch is not None and not callable(on_epoch):
             raise UsageError("on_epoch", "cannot be called", "Pass a function of one row.")
+        ratings = _columns(ratings)
         if self.settings.loss == "mse":  # cross-entropy has no meaning there at all: `given_of`
             require_in_range(ratings.rating, self.settings.y_range, outside)
         fit = self._fit = self._started(ratings, n_epochs)

@@ -116,7 +116,7 @@ def decays_of(s: Settings, counts: tuple[Any, Any]) -> Params:
             decays[name] = (wd * ratio**power).astype(np.float32)
         if not np.isfinite(decays[name]).all():
             problem = f"makes decays of {name} that are not finite in float32"
-            raise SettingError("decay_powers", problem, "Lower it, or decay_counts.")
+            raise SettingError("decay_powers", problem, "Lower decay_powers, or decay_counts.")
     return decays
 
 
