@@ -651,8 +651,11 @@ COMMANDS = [  # in a folder with r.csv (ratings), p.csv (pairs), m (a saved mode
     ("predict m empty.csv", "predict m p.csv"),
     ("predict m strange.csv", "predict m strange.csv --unknown mean"),
     ("predict m predicted.csv", "predict m p.csv"),
-    ("data show r.csv --columns x", "data show r.csv --columns user=1,item=2,rating=3"),
-    ("data show r.csv --columns user=1,user=2", "data show r.csv --columns user=1,item=2,rating=3"),
+    ("data show r.csv --columns x", "data show r.csv --columns user=user,item=item,rating=rating"),
+    (
+        "data show r.csv --columns user=1,user=2",
+        "data show r.csv --columns user=user,item=item,rating=rating",
+    ),
     ("data show r.csv --not-rated x", "data show r.csv --not-rated=-1,0"),
     ("conformance npcf.verify.conformance.examples.plain --sizes x", "conformance --list"),
     ("train --data r.csv --threads 2 --epochs 1", "train --data r.csv --epochs 1"),

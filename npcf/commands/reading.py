@@ -80,10 +80,11 @@ def _columns(text: str | None) -> dict[str, Any]:
         role, equals, name = (word.strip() for word in part.partition("="))
         if role not in ROLES or not equals or not name:
             problem = f"{part!r} is not user=NAME, item=NAME or rating=NAME"
-            cure = f"{did_you_mean(role, ROLES)}For instance --columns user=1,item=2,rating=3."
+            example = "--columns user=userId,item=movieId,rating=rating"
+            cure = f"{did_you_mean(role, ROLES)}Give the names of the header: {example}."
             raise SettingError("--columns", problem, cure, value=text)
         if role in found:
-            cure = "Name each once: --columns user=1,item=2,rating=3."
+            cure = "Name each once: --columns user=userId,item=movieId,rating=rating."
             raise SettingError("--columns", f"names the {role} twice", cure, value=text)
         quoted = len(name) > 1 and name[0] == name[-1] == '"'
         found[role] = name[1:-1] if quoted else int(name) if name.isdecimal() else name
