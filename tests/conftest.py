@@ -46,5 +46,5 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             mark = item.get_closest_marker("slow")
             if mark is not None:
-                reason = "".join(mark.args) or "more than a second or two"
+                reason = mark.kwargs.get("reason") or "".join(mark.args)
                 item.add_marker(pytest.mark.skip(reason=f"slow, left to make test: {reason}"))
