@@ -76,7 +76,8 @@ class EarlyStopping(Callback):
 
     def load_state_arrays(self, arrays: Params) -> None:
         """Take both back."""
-        self.best, self.waited = float(arrays["best"]), int(arrays["waited"])
+        best, waited = _best(arrays), require_count("waited", arrays["waited"][()], 0)
+        self.best, self.waited = best, waited
 
 
 class BestModel(Callback):
@@ -103,8 +104,16 @@ class BestModel(Callback):
 
     def load_state_arrays(self, arrays: Params) -> None:
         """Take both back."""
-        self.best = float(arrays["best"])
+        self.best = _best(arrays)
         self.params = {name: table for name, table in arrays.items() if name != "best"}
+
+
+def _best(arrays: Params) -> float:
+    """Return a loss, infinite at the beginning, or raise."""
+    best = float(arrays["best"])
+    if not best >= 0:
+        raise ValueError(f"the best loss is {best}")
+    return best
 
 
 class SaveEvery(Callback):

@@ -8,10 +8,18 @@ import numpy as np
 
 from npcf import models, optim
 from npcf.data import CollabDataLoaders, Vocabulary
-from npcf.errors import DataError, UsageError
+from npcf.errors import DataError, UsageError, require_number
 from npcf.models import PairModel
 from npcf.training import container
 from npcf.training.container import LARGEST, Arrays
+from npcf.training.entries import (
+    entry,
+    judge_model,
+    judge_tables,
+    require_flag,
+    require_keys,
+    require_only,
+)
 
 VERSION = 1
 MODELS = (
@@ -32,6 +40,7 @@ class Saved(NamedTuple):
     mean_rating: float
     text: dict[str, Any]  # everything else that was saved
     arrays: Arrays
+    path: Any = None  # the file
 
 
 def describe(learner: Any) -> tuple[dict[str, Any], Arrays]:
@@ -74,7 +83,8 @@ def require_savable(learner: Any) -> None:
 def load(path: str | Path, largest: int = LARGEST) -> Saved:
     """Read a file written by `Learner.save`, verified to the last bit.
 
-    Raises DataError if it is missing, damaged, too large, or of a later version.
+    Raises DataError if it is missing, damaged, too large, or of a later version, or if its entries
+    do not belong together, whatever its checksum says.
     """
     text, arrays = container.read(path, largest)
     if text.get("format") != "npcf checkpoint" or text.get("version") != VERSION:
@@ -84,16 +94,27 @@ def load(path: str | Path, largest: int = LARGEST) -> Saved:
             f"{path} holds {found}",
             f"Save it by an npcf of version {VERSION} files.",
         )
-    return Saved(
-        _restore_model(text["model"], section(arrays, "model")),
-        _restore_vocabulary(text["users"]),
-        _restore_vocabulary(text["items"]),
-        text["titles"],
-        tuple(text["columns"]),
-        text["mean_rating"],
-        text,
-        arrays,
+    callbacks = text.get("callbacks")
+    with entry(path, "callbacks"):
+        if not isinstance(callbacks, list) or not all(isinstance(c, str) for c in callbacks):
+            raise TypeError("are not a list of names")
+    sections = ["model", *(part for part in ("opt", "fit") if part in text)]
+    require_only(path, arrays, [*sections, *(f"callback {i}" for i in range(len(callbacks)))])
+    model = _restore_model(path, text.get("model"), section(arrays, "model"))
+    users, items = (
+        _restore_vocabulary(path, side, text.get(side), len(model.params[f"{side[:-1]}_factors"]))
+        for side in ("users", "items")
     )
+    titles, columns = text.get("titles"), text.get("columns")
+    with entry(path, "titles"):
+        if not isinstance(titles, list) or len(titles) != len(items):
+            raise ValueError(f"is not a list of {len(items)}, one for each item")
+    with entry(path, "columns"):
+        if not isinstance(columns, list) or [type(name) for name in columns] != [str] * 3:
+            raise ValueError("are not three names")
+    with entry(path, "mean_rating"):
+        mean = require_number("mean_rating", text.get("mean_rating"), -np.inf)
+    return Saved(model, users, items, titles, tuple(columns), mean, text, arrays, path)
 
 
 def section(arrays: Arrays, prefix: str) -> Arrays:
@@ -105,10 +126,17 @@ def section(arrays: Arrays, prefix: str) -> Arrays:
 def restore_optimizer(text: dict[str, Any], arrays: Arrays, params: Any) -> Any:
     """Return the optimiser that was saved, over `params`."""
     by_name = {cls.__name__: cls for cls in OPTIMIZERS}
-    opt = by_name[text["class"]](params)
+    opt: Any = by_name[text["class"]](params)
+    require_keys(text["settings"], opt.SETTINGS)
     for name, value in text["settings"].items():
+        if isinstance(getattr(opt, name), bool):
+            require_flag(name, value)
         setattr(opt, name, tuple(value) if isinstance(value, list) else value)
+    opt._judge_settings()
     opt.load_state_arrays(arrays)
+    for name, array in arrays.items():
+        if name.startswith("v/") and not array.min(initial=0) >= 0:  # NaN is not, either
+            raise ValueError(f"{name} has an average of squares that is negative, or no number")
     return opt
 
 
@@ -141,11 +169,17 @@ def _model_as_json(model: PairModel) -> dict[str, Any]:
     }
 
 
-def _restore_model(text: dict[str, Any], params: Arrays) -> PairModel:
-    cls = {cls.__name__: cls for cls in MODELS}[text["class"]]
-    model = cls.__new__(cls)
-    y_range = None if text["y_range"] is None else tuple(text["y_range"])
-    PairModel.__init__(model, params, y_range, column=text["column"], mean=text["mean"])
+def _restore_model(path: Any, text: Any, params: Arrays) -> PairModel:
+    judge_tables(path, params)
+    with entry(path, "model"):
+        judge_model(text)
+        cls = {cls.__name__: cls for cls in MODELS}[text["class"]]
+        model = cls.__new__(cls)
+        y_range = None if text["y_range"] is None else tuple(text["y_range"])
+        owned = {
+            name: np.require(table, requirements=["C", "A", "W"]) for name, table in params.items()
+        }
+        PairModel.__init__(model, owned, y_range, column=text["column"], mean=text["mean"])
     return model
 
 
@@ -165,5 +199,15 @@ def _vocabulary_as_json(vocab: Vocabulary) -> dict[str, Any]:
     return {"ids": vocab.ids.tolist(), "na_row": vocab.na_row}
 
 
-def _restore_vocabulary(text: dict[str, Any]) -> Vocabulary:
-    return Vocabulary(text["ids"], order="appearance", na_row=text["na_row"])
+def _restore_vocabulary(path: Any, name: str, text: Any, n_rows: int) -> Vocabulary:
+    with entry(path, name):
+        require_keys(text, ("ids", "na_row"))
+        require_flag("na_row", text["na_row"])
+        if not isinstance(text["ids"], list):
+            raise TypeError("ids are not a list")
+        vocabulary = Vocabulary(text["ids"], order="appearance", na_row=text["na_row"])
+        if len(vocabulary.ids) != len(text["ids"]):
+            raise ValueError("names an id twice")
+        if len(vocabulary) > n_rows:
+            raise ValueError(f"has {len(vocabulary)} rows, the model's table has {n_rows}")
+    return vocabulary

@@ -2,29 +2,84 @@
 
 from typing import Any
 
-from npcf.errors import DataError
+import numpy as np
+
+from npcf._atomic import assign, in_one_go
+from npcf.errors import DataError, require_count, require_number
+from npcf.optim.optimizer import per_parameter
 from npcf.training.checkpoint import Saved, fingerprint, restore_optimizer, section
+from npcf.training.entries import entry, judge_fit, require_keys
 from npcf.training.fit_state import FitState
 from npcf.training.history import EpochRow
 
 
 def restore(learner: Any, saved: Saved) -> None:
-    """Put model, optimiser, schedule, generator, history and callbacks back; or raise DataError."""
+    """Put model, optimiser, schedule, generator, history and callbacks back; or raise DataError.
+
+    A learner that refuses a file is as it was before.
+    """
     _judge(learner, saved)
-    learner.model = saved.model
-    arrays, params = section(saved.arrays, "opt"), saved.model.params
-    learner.opt = restore_optimizer(saved.text["opt"], arrays, params)
-    learner.fit_state = FitState.restore(saved.text["fit"], section(saved.arrays, "fit"))
-    learner.rows = [EpochRow(**row) for row in saved.text["rows"]]
-    learner.lr_mult = saved.text["lr_mult"]
-    learner.notes = saved.text.get("notes", {})
-    for i, callback in enumerate(learner.callbacks):
-        callback.load_state_arrays(section(saved.arrays, f"callback {i}"))
+    text, path, params = saved.text, saved.path, saved.model.params
+    with entry(path, "opt"):
+        opt = restore_optimizer(text["opt"], section(saved.arrays, "opt"), params)
+    with entry(path, "fit"):
+        judge_fit(text["fit"], section(saved.arrays, "fit"), len(learner.dls.train))
+        _judge_generator(learner, text["fit"]["rng_state"])
+        state = FitState.restore(text["fit"], section(saved.arrays, "fit"))
+    with entry(path, "rows"):
+        rows = [_row(row) for row in text["rows"]]
+    with entry(path, "lr_mult"):
+        lr_mult = dict(text["lr_mult"])
+        per_parameter("lr_mult", lr_mult or 1.0, params)
+    with entry(path, "notes"):
+        notes = dict(text.get("notes", {}))
+    _restore_callbacks(learner, saved)
+    restored = {
+        "model": saved.model, "opt": opt, "fit_state": state, "rows": rows, "lr_mult": lr_mult,
+        "notes": notes,
+    }  # fmt: skip
+    in_one_go(*(assign(vars(learner), name, value) for name, value in restored.items()))
+
+
+def _row(text: Any) -> EpochRow:
+    """Return a row of the history, or raise."""
+    later = EpochRow._field_defaults  # fields that files of older versions lack
+    require_keys(text, EpochRow._fields[: -len(later)], later)
+    require_count("epoch", text["epoch"], 0)
+    for name in text.keys() - {"epoch", "metrics"}:
+        require_number(name, text[name], -np.inf)
+    return EpochRow(**text | {"metrics": {name: float(x) for name, x in text["metrics"].items()}})
+
+
+def _judge_generator(learner: Any, state: Any) -> None:
+    """Raise unless the generator of the batches can be put into that state."""
+    type(learner.dls.train.rng.bit_generator)().state = state
+
+
+def _restore_callbacks(learner: Any, saved: Saved) -> None:
+    """Give all callbacks what they remember; or raise, and leave all of them as they were."""
+    tables, before = saved.model.params, [dict(vars(callback)) for callback in learner.callbacks]
+    try:
+        for i, callback in enumerate(learner.callbacks):
+            with entry(saved.path, f"callback {i}"):
+                arrays = section(saved.arrays, f"callback {i}")
+                if arrays.keys() & tables.keys():
+                    require_keys(arrays, tables, arrays)
+                for name, array in arrays.items():
+                    like = tables.get(name, array)
+                    if (array.shape, array.dtype) != (like.shape, like.dtype):
+                        raise ValueError(f"{name} is not like the model's table")
+                callback.load_state_arrays(arrays)
+    except BaseException:
+        for callback, held in zip(learner.callbacks, before, strict=True):
+            vars(callback).clear()
+            vars(callback).update(held)
+        raise
 
 
 def _judge(learner: Any, saved: Saved) -> None:
     """Raise DataError unless the run can go on with this learner's ratings and callbacks."""
-    if "fit" not in saved.text:
+    if "fit" not in saved.text or "opt" not in saved.text:
         raise DataError("path", "was saved outside a fit", "There is nothing to resume.")
     for side in ("user", "item"):
         mine, its = getattr(learner.dls.valid, f"{side}_vocab"), getattr(saved, f"{side}_vocab")
@@ -32,7 +87,7 @@ def _judge(learner: Any, saved: Saved) -> None:
         if not mine.equals(its):
             problem, cure = f"are ratings of other {side}s", "Resume with the run's own ratings."
             raise DataError("dls", problem, cure)
-    if saved.text["data"] != fingerprint(learner.dls):
+    if saved.text.get("data") != fingerprint(learner.dls):
         raise DataError(
             "dls",
             "are not the ratings and batches of the saved run",
@@ -46,7 +101,8 @@ def _judge(learner: Any, saved: Saved) -> None:
             "Resume with the same callbacks in the same order.",
         )
     generator = type(learner.dls.train.rng.bit_generator).__name__
-    wanted = saved.text["fit"]["rng_state"]["bit_generator"]
+    with entry(saved.path, "fit"):
+        wanted = saved.text["fit"]["rng_state"]["bit_generator"]
     if generator != wanted:
         cure = f"Give the loaders rng=np.random.Generator(np.random.{wanted}())."
         raise DataError("dls", f"draws from {generator}, the saved run from {wanted}", cure)
