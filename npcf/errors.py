@@ -304,6 +304,8 @@ def require_number(
 
 def require_pair(argument: str, value: Any) -> tuple[Any, Any]:
     """Return `value` as a tuple of two, or raise."""
+    if type(value) is tuple and len(value) == 2:  # nothing that could raise: `foreign.read_number`
+        return value
     try:
         first, second = value
     except Exception:  # not iterable, or whatever a foreign object says to that

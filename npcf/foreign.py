@@ -67,6 +67,12 @@ def read_number(value: Any) -> float:
 
     What has `__float__` and stands for one number is read: Decimal, Fraction, a 0-d array, tensor.
     """
+    if type(value) in (int, float):
+        # below, a time limit whose exception comes just then would be taken for an answer
+        try:
+            return float(value)
+        except OverflowError:
+            return float("nan")
     try:
         if isinstance(value, NO_NUMBERS) or getattr(value, "ndim", 0) != 0:
             return float("nan")
