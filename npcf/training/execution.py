@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from npcf import ops
-from npcf.errors import SettingError, UsageError
+from npcf.errors import SettingError
 from npcf.models import PairModel
 from npcf.optim import Optimizer
 from npcf.training.losses import MSELossFlat
@@ -66,8 +66,6 @@ def choice(learner: Any) -> tuple[Any, ...]:
 
 def choose(learner: Any) -> Execution:
     """Return what shall take the learner's steps."""
-    if learner.opt is None:
-        raise UsageError("opt", "is None in the middle of a fit", "Set it to None between fits.")
     name = {"npcf.ops": "reference", "npcf.kernels": "compiled"}.get(
         learner.operations.__name__, learner.operations.__name__
     )
@@ -121,6 +119,7 @@ def _fused(learner: Any) -> Any:
     from npcf.kernels.fused import trainer_for
 
     model = learner.model
+    one = model.params is learner.opt.params
     fused = trainer_for(
         learner.opt,
         model.y_range,
@@ -129,7 +128,9 @@ def _fused(learner: Any) -> Any:
         fast=learner.fast,
         batch_size=learner.dls.train.bs,
     )
-    if fused is not None:
+    if fused is not None and one:  # and stay one: who replaces a table does so for both
+        model.params = learner.opt.params
+    elif fused is not None:
         fused.attach(model)
     return fused
 

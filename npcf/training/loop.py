@@ -9,7 +9,7 @@ import numpy as np
 from npcf import _notebook
 from npcf._atomic import assign, in_one_go
 from npcf._types import Params
-from npcf.errors import ShapeError
+from npcf.errors import ShapeError, UsageError
 from npcf.training.callbacks import Callback, StopTraining
 from npcf.training.execution import choice, choose
 from npcf.training.fit_state import FitState
@@ -52,6 +52,8 @@ def run(learner: Any) -> None:
 
 def _choose(learner: Any, before: Chosen | None = None) -> Chosen:
     """Choose what takes the steps, anew if something that decides it has changed."""
+    if learner.opt is None:
+        raise UsageError("opt", "is None in the middle of a fit", "Set it to None between fits.")
     what = choice(learner)
     if before is not None and before.what == what:
         return before

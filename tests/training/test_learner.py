@@ -154,6 +154,34 @@ def test_divergence_is_an_error_and_not_a_table_of_nan():
         learn.fit(1, 1e-3)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("y_range", [None, (0.0, 5.5)])
+def test_divergence_by_the_last_step_of_all_is_one_too(backend, y_range):
+    """No step follows that could see it: float32 overflows, the model holds what there is."""
+    dls = CollabDataLoaders.from_ratings(PLANTED.ratings, bs=1600, rng=np.random.default_rng(0))
+    rng = np.random.default_rng(1)
+    model = models.DotProductBiasEmb(dls.n_users, dls.n_items, 4, rng=rng)
+    model.y_range = y_range
+    learn = Learner(dls, model, opt_func=optim.SGD, progress=False, backend=backend)
+    with pytest.raises(DivergenceError, match="loss: is "), np.errstate(all="ignore"):
+        learn.fit(1, 1e39)
+    assert learn.fit_state.step == len(dls.train) == 1
+    assert not all(np.isfinite(table).all() for table in model.params.values())
+    assert np.isfinite(learn.steps["loss"]).all()
+    assert learn.history.empty
+
+
+def test_rows_that_nobody_validates_are_looked_at_too():
+    """The validation error is finite, a table is not."""
+    learn = learner()
+    unseen = set(range(learn.dls.n_users)) - set(learn.dls.valid.users.tolist())
+    unseen -= set(learn.dls.train.ratings.users.tolist())
+    assert 0 in unseen  # row #na#
+    learn.model.params["user_factors"][0] = np.inf
+    with pytest.raises(DivergenceError, match="not finite for rows that step"):
+        learn.fit(1, 1e-3, wd=0)
+
+
 def test_reports_go_where_they_are_asked_for(capsys):
     learn, rows = learner(), []
     learn.on_epoch = rows.append
