@@ -160,7 +160,7 @@ def test_no_option_may_be_shortened(work, capsys):
 SMALL = ("--preset", "ml-100k", "--factors", "4")
 BY_RATING = ("--rows", "touched", "--bs", "1")
 READING = ("--columns=user=1,item=2,rating=3", "--ids=text", "--separator=;", "--quoting=none",
-           "--encoding=latin-1", "--not-rated=0")  # fmt: skip
+           "--encoding=latin-1", "--not-rated=0", "--matrix")  # fmt: skip
 NO_EFFECT = [
     ("train --threads 2", "--threads"),
     ("train --threads 2 --rows touched", "--threads"),

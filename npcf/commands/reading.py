@@ -7,7 +7,8 @@ from typing import Any
 
 from npcf.errors import DataError, DTypeError, SettingError
 
-READING = ("columns", "ids", "separator", "quoting", "encoding", "not_rated", "item")
+READING = ("columns", "ids", "separator", "quoting", "encoding", "not_rated", "matrix",
+           "item")  # fmt: skip
 
 
 def add_reading(parser: Any, item: bool = True, ratings: bool = True) -> None:
@@ -23,6 +24,7 @@ def add_reading(parser: Any, item: bool = True, ratings: bool = True) -> None:
     add("--encoding", metavar="NAME", help="(default: utf-8)")
     if ratings:
         add("--not-rated", metavar="VALUES", help="ratings to leave out: --not-rated=-1,0")
+        add("--matrix", action="store_true", help="a line a user, a column an item, as in Jester")
     if item:
         add("--item", choices=("id", "title"), help="what an item of MovieLens is (default: id)")
 
@@ -35,7 +37,13 @@ def reader_of(args: argparse.Namespace) -> Any:
     names = ("ids", "separator", "quoting", "encoding")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     not_rated = _numbers(getattr(args, "not_rated", None))
-    return Reader(**_columns(args.columns), **given, not_rated=not_rated, spelling=SHELL)
+    return Reader(
+        **_columns(args.columns),
+        **given,
+        not_rated=not_rated,
+        matrix=getattr(args, "matrix", False),
+        spelling=SHELL,
+    )
 
 
 def read_ratings(path: str, args: argparse.Namespace, predictor: Any = None) -> Any:
@@ -66,8 +74,7 @@ def _is_movielens(path: str, reader: Any) -> bool:
     from npcf.data.movielens import find_form
     from npcf.data.places import Place
 
-    own = (reader.user, reader.item, reader.rating, reader.separator) != (None,) * 4
-    return not own and path != "-" and find_form(Place(path, reader.spelling)) is not None
+    return not reader.is_own and path != "-" and find_form(Place(path, reader.spelling)) is not None
 
 
 def _columns(text: str | None) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from npcf.data.blocks import Text
 from npcf.data.columns import find_columns, find_pair_columns
 from npcf.data.delimited import read_blocks, read_columns
 from npcf.data.fields import WHOLE, Layout, records, split
+from npcf.data.matrix import read_matrix
 from npcf.data.options import PYTHON, ROLES, Spelling
 from npcf.data.places import open_text
 from npcf.data.ratings import Ratings
@@ -50,6 +51,7 @@ class Reader:
     separator: None takes the one that makes most columns of the first line.
     quoting="auto": as in csv, but a quoted field that swallows what looks like a rating is refused;
     "csv": it is not; "none": quotes are characters like others.
+    matrix: a line is a user, and a column an item, as in Jester (`npcf.data.matrix`).
     not_rated: ratings that mean "not rated" and are left out, such as 0 or -1.
     """
 
@@ -61,6 +63,7 @@ class Reader:
     quoting: str = "auto"
     encoding: str = "utf-8"
     not_rated: tuple[float, ...] = ()
+    matrix: bool = False
     by_position: bool = False  # names that are not given are the first, second and third
     kinds: tuple[str, str] | None = None  # of a model's vocabularies
     known: tuple[Any, ...] = (None, None, None)  # the names that a model's columns had
@@ -84,6 +87,15 @@ class Reader:
                 cure = f"Choose one, {self.spelling(separator=',')}, or leave it out."
                 raise SettingError("separator", problem, cure, value=separator)
         object.__setattr__(self, "separator", separator)
+        if self.matrix and (self.user, self.item, self.rating) != (None,) * 3:
+            cure = "Leave out one of the two."
+            raise SettingError("matrix", "has no columns of users, items and ratings", cure)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether something is said that is not true of MovieLens as it was published."""
+        given = (self.user, self.item, self.rating, self.separator)
+        return self.matrix or given != (None,) * 4
 
     def for_model(self, user_vocab: Vocabulary, item_vocab: Vocabulary, known: Any) -> "Reader":
         """Return the reader whose ids have the types of a model's, found by its columns' names."""
@@ -94,6 +106,9 @@ class Reader:
     def read(self, source: Source) -> Ratings:
         """Return the ratings of a file, an archive that holds one, or an open binary stream."""
         with open_text(source, self.encoding, self.spelling) as text:
+            if self.matrix:
+                separator, _ = self._split(text.header(), text.label, 3)
+                return read_matrix(text, separator, self.not_rated)
             layout, line = self._layout(text, 3)
             found = read_columns(text, layout, line)
         columns = layout.columns[0], layout.columns[1], layout.columns[2]
@@ -164,6 +179,8 @@ class Reader:
         numbers = {role: n for n, role in enumerate(ROLES[: len(roles)], 1)}
         positions = self.spelling(**numbers)
         headless = f"Add a line user,item,rating, or say where they are: {positions}."
+        if len(names) > 20:
+            headless += f" If a column is an item: {self.spelling(matrix=True)}."
         if all(map(_is_number, names[:3])):
             problem = f"{line[:60]!r} is a rating, not a header"
             raise DataError(where, problem, headless, value=line[:60])
@@ -247,6 +264,7 @@ def read_csv(
     quoting: str = "auto",
     encoding: str = "utf-8",
     not_rated: Any = (),
+    matrix: bool = False,
 ) -> Ratings:
     """Read delimited ratings: a file, packed or not (gz, bz2, xz, zst, a zip of one), or a stream.
 
@@ -255,7 +273,7 @@ def read_csv(
     others are ignored.  Reads within a block of memory above 12 bytes a rating, at any size.
     Raises DataError naming file and line where a field is missing, torn or no number.
     """
-    reader = Reader(user, item, rating, ids, separator, quoting, encoding, not_rated)
+    reader = Reader(user, item, rating, ids, separator, quoting, encoding, not_rated, matrix)
     return reader.read(path)
 
 

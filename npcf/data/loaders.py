@@ -119,13 +119,14 @@ class CollabDataLoaders:
         quoting: str = "auto",
         encoding: str = "utf-8",
         not_rated: Any = (),
+        matrix: bool = False,
     ) -> "CollabDataLoaders":
         """Load a delimited file, read as by `read_csv`, whose options follow; else as `from_df`.
 
         Columns that are not named are the first, second and third.
         """
         reader = Reader(
-            user_name, item_name, rating_name, ids, separator, quoting, encoding, not_rated,
+            user_name, item_name, rating_name, ids, separator, quoting, encoding, not_rated, matrix,
             by_position=True, spelling=Spelling(suffix="_name"),
         )  # fmt: skip
         loaded = reader.read(csv)

@@ -14,7 +14,7 @@ def read_ratings(source: Source, item: str | None = None, reader: Reader | None 
     or says how fields are separated, and where they are no MovieLens.
     """
     reader = reader or Reader()
-    own = (reader.user, reader.item, reader.rating, reader.separator) != (None,) * 4
+    own = reader.is_own
     if not own and not is_stream(source):
         place = Place(str(source), spelling=reader.spelling)
         if find_form(place) or not (place.named or place.archived):

@@ -218,6 +218,32 @@ def test_movielens_without_times_and_with_ids_as_text(tmp_path):
     assert (ratings.titles, ratings.rating.tolist()) == (["#na#", "B"], [3.5])
 
 
+JESTER = "2,-7.82,99,8.5\n0,99,99,99\n3,1,2,3.25\n"
+
+
+def test_a_dense_matrix_is_read_with_one_option(tmp_path, capsys):
+    """A line a user: how many are rated, then a column an item, 99 where there is none."""
+    path, model = tmp_path / "jester.csv", tmp_path / "m"
+    path.write_text(JESTER)
+    ratings = read_csv(path, matrix=True)
+    users, items = ratings.user_vocab.labels, ratings.item_vocab.labels
+    got = zip(ratings.users, ratings.items, ratings.rating.tolist(), strict=True)
+    want = [(1, 1, np.float32(-7.82)), (1, 3, 8.5), (3, 1, 1), (3, 2, 2), (3, 3, 3.25)]
+    assert [(users[u], items[i], r) for u, i, r in got] == want
+    fast = ("--factors", 2, "--epochs", 1, "--bs", 2, "--matrix", "--y-range", -10, 10)
+    assert npcf_says(capsys, "train", "--data", path, *fast, "--save", model)[0] == 0
+    code, out, _ = npcf_says(capsys, "evaluate", model, path, "--matrix", "--json")
+    assert json.loads(out)["unknown_users"] == 0
+    for bad, message in (("2,1,99,99\n", "line 1: begins with 2 and has 1 ratings"),
+                         ("1,1,99\n1,1,,3\n", "cannot be read"), ("1,a,99\n", "cannot be read"),
+                         ("1,1,99\n1,1,\n", "line 2: has an empty field")):  # fmt: skip
+        path.write_text(bad)
+        with pytest.raises(DataError, match=message):
+            read_csv(path, matrix=True)
+    with pytest.raises(SettingError, match="matrix"):
+        read_csv(path, user="a", matrix=True)
+
+
 # ---- cures are followed where they are printed ---------------------------------------------------
 
 CURED = [
@@ -233,6 +259,7 @@ CURED = [
     ('user,item,rating,t\n1,5,3,x\n2,6,2,"b\n', "--quoting none"),
     ("user,item,rating\n1,\xe9,3\n2,b,2\n".encode("latin-1"), "--encoding latin-1"),
     ("user,item,rating\n1,5,3\n2,6,2\n".encode("utf-16"), "--encoding utf-16"),
+    ("1,3" + ",99" * 30 + "\n2,3,4" + ",99" * 29 + "\n", "--matrix"),
 ]  # fmt: skip
 
 
@@ -255,7 +282,7 @@ def test_python_s_cures_are_python_s(tmp_path):
             read_csv(path)
         assert "--" not in raised.value.cure
         name, _, value = cure[2:].partition(" ")
-        if name != "columns":
+        if name not in ("columns", "matrix"):
             assert f'{name}="{value}"' in raised.value.cure
             assert len(read_csv(path, **{name: value})) >= 1
 
