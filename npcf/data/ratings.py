@@ -95,7 +95,8 @@ class Ratings:
         title_of: Callable[[Any], str] = str,
     ) -> "Ratings":
         """Build from coded columns that a reader has judged; their codes are overwritten."""
-        user_vocab, item_vocab = Vocabulary(users.ids), Vocabulary(items.ids)
+        user_vocab = Vocabulary(users.ids, argument=columns[0])
+        item_vocab = Vocabulary(items.ids, argument=columns[1])
         user_rows = _recode(users.codes, user_vocab.rows(users.ids))
         item_rows = _recode(items.codes, item_vocab.rows(items.ids))
         titles = [NA, *map(title_of, item_vocab.ids)]
@@ -177,7 +178,7 @@ class Ratings:
             mine, its = getattr(self, f"{side}_vocab"), getattr(other, f"{side}_vocab")
             if mine.equals(its):
                 continue
-            its.require_kind(mine.ids, f"{argument}.{side}s")
+            its.require_same_kind(mine, f"{argument}.{side}s")
             pairs = enumerate(zip_longest(mine.labels, its.labels, fillvalue="nobody"))
             different = next((pair for pair in pairs if pair[1][0] != pair[1][1]), None)
             if different is None:  # the same ids in an index of another dtype

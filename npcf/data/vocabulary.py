@@ -46,7 +46,7 @@ class Vocabulary:
     ):
         self.order = require_choice("order", order, ("sorted", "appearance"))
         self.na_row = bool(na_row)
-        column = _as_series(ids, argument)
+        column, self.argument = _as_series(ids, argument), argument
         self.kind = require_one_kind(argument, column)
         self.ids = _plain(pd.Index(column.unique()), self.kind, sort=order == "sorted")
 
@@ -105,16 +105,25 @@ class Vocabulary:
         nobody = np.full(other.first_row, -1, np.int32)
         if self is other:
             return np.concatenate([nobody, np.arange(self.first_row, len(self), dtype=np.int32)])
+        self.require_same_kind(other, argument)
         return np.concatenate([nobody, self.rows_or_none(other.ids, argument)])
 
-    def require_kind(self, ids: Any, argument: str = "ids") -> None:
+    def require_same_kind(self, other: "Vocabulary", argument: str) -> None:
+        """Raise DTypeError unless the ids of `other` are of the type of these."""
+        column = other.argument if other.argument != "ids" else argument.rpartition(".")[2][:-1]
+        wanted = TYPES.get(self.kind, "str")
+        cure = f"Build them of ids of that type: frame.astype({{{_quoted(column)}: {wanted}}})."
+        self.require_kind(other.ids, argument, cure)
+
+    def require_kind(self, ids: Any, argument: str = "ids", cure: str = "") -> None:
         """Raise DTypeError naming the first of `ids` that is of another type than the known."""
         ids = _as_series(ids, argument)
         kind = kind_of(ids)
         if kind in (self.kind, "empty") or self.kind == "empty":
             return
         position, value = _first_other(ids, self.kind)
-        cure = f"'196' is not 196: list(map({TYPES[self.kind]}, {argument})) converts them."
+        cure = cure or f"list(map({TYPES[self.kind]}, {argument})) converts them."
+        cure = f"'196' is not 196. {cure}"
         if _is_missing(value):
             cure = "Leave it out."
         where: int | None = None if "mixed" not in kind else position
@@ -174,7 +183,7 @@ def require_one_kind(argument: Any, ids: pd.Series, cure: str = "") -> str:
     if position == 0:
         position, value = _first_other(ids, "text")
     if not cure:
-        column = f'"{argument}"' if isinstance(argument, str) else repr(argument)
+        column = _quoted(argument)
         cure = f"frame.astype({{{column}: str}}) makes them text."
         if argument == "ids":
             cure = "list(map(str, ids)) makes them text."
@@ -189,6 +198,10 @@ def require_one_kind(argument: Any, ids: pd.Series, cure: str = "") -> str:
         first = type(ids.iloc[[0]].tolist()[0]).__name__
         problem = f"ids cannot be sorted: {value!r} is of type {got}, the ids before it of {first}"
     raise DataError(str(argument), problem, cure, position=position, value=value)
+
+
+def _quoted(column: Any) -> str:
+    return f'"{column}"' if isinstance(column, str) else repr(column)
 
 
 def _is_missing(value: Any) -> bool:

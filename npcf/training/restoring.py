@@ -83,7 +83,7 @@ def _judge(learner: Any, saved: Saved) -> None:
         raise DataError("path", "was saved outside a fit", "There is nothing to resume.")
     for side in ("user", "item"):
         mine, its = getattr(learner.dls.valid, f"{side}_vocab"), getattr(saved, f"{side}_vocab")
-        its.require_kind(mine.ids, f"dls.{side}s")
+        its.require_same_kind(mine, f"dls.{side}s")
         if not mine.equals(its):
             problem, cure = f"are ratings of other {side}s", "Resume with the run's own ratings."
             raise DataError("dls", problem, cure)
