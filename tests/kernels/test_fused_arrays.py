@@ -501,3 +501,22 @@ def test_ratings_of_a_learner_are_not_held_by_its_model():
     del learn
     assert ratings() is None
     assert np.isfinite(model.params["user_factors"]).all()
+
+
+def test_one_mapping_of_optimiser_and_model_stays_one():
+    """A table that the optimiser is given later is the model's too, as before the first fit."""
+    tables = {n: np.full(shape, 0.1) for n, shape in (
+        ("user_factors", (5, 2)), ("item_factors", (5, 2)), ("user_bias", (5,)), ("item_bias", (5,))
+    )}  # fmt: skip
+    model = models.PairModel(tables, (0.0, 5.5))
+    opt = optim.SGD(model.params, 0.1)
+    assert opt.params is model.params
+    fused = trainer_for(opt, (0.0, 5.5))
+    fused.attach(model)
+    assert opt.params is model.params
+    opt.params["user_factors"] = np.full((5, 2), 0.2)
+    fused.run([0, 1], [1, 2], [4.0, 5.0], [0, 1, 2], [0.1, 0.1])
+    assert model.params["user_factors"][0, 0] > 0.2
+    apart = optim.SGD(dict(model.params), 0.1)
+    trainer_for(apart, (0.0, 5.5)).attach(models.PairModel(dict(apart.params), (0.0, 5.5)))
+    assert apart.params is not model.params

@@ -11,11 +11,9 @@ Read in this order; each module says what it does before how.
     prefetch         the next batch's rows on their way while this one is computed
     form             what an optimiser must be able to say about itself to be run like this:
     sgd_form, adam_form   the numbers of each step, from rates, momenta and settings
-    judge            everything that comes in, judged once, and copied
-    arrays           the optimiser's own arrays: judged, held, and compared before each call
-    room             the memory that batches need beside the tables
-    counts           how far everybody is, written by the loops while they step
-    call             slices of a run, each one call of a loop; flushes; copies for other threads
+    judge            everything that comes in, judged once
+    room             the memory that batches need beside the tables; which rows wait
+    call             slices of a run, each one call of a loop; flushes
     live             mappings that bring rows up to date before they are read
     trainer          `trainer_for`, and `Fused`: which rows move when, where a history ends
 

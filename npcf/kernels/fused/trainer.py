@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from npcf._atomic import Change, in_one_go
-from npcf._types import FloatArray, YRange
+from npcf._types import FloatArray, Params, YRange
 from npcf.errors import (
     DivergenceError,
     DTypeError,
@@ -108,6 +108,7 @@ class Fused:
         self.deferring, self.batch_size = False, require_count("batch_size", batch_size, 0)
         self._settings: tuple[Any, ...] = ()
         self._made_by = (form, optimizer, y_range, mean)
+        self._wrapped: list[tuple[Params, LiveTables]] = []  # until the first run
         self.attach()
 
     def __reduce__(self) -> Any:
@@ -150,6 +151,7 @@ class Fused:
         Raises DivergenceError at the first loss that is not finite, the parameters being those
         before that step.
         """
+        self._wrapped.clear()
         runner = self.call.enter()  # as long as this name lives
         self.refresh_bindings()
         ratings = judged_ratings(users, items, rating, starts, self._sizes(), self.form.dtype)
@@ -184,7 +186,7 @@ class Fused:
 
     def attach(self, *models: Any) -> None:
         """Let the optimiser's mappings, and `params` of each model, flush before they are read."""
-        live: dict[int, LiveTables] = {}  # what was one mapping stays one
+        live = {id(held): made for held, made in self._wrapped}  # what was one mapping stays one
         states = ("params", *self.optimizer.STATES, *self.optimizer.LAZY_STATES)
         holders = [(self.optimizer, name) for name in states]
         for holder, name in [*holders, *((model, "params") for model in models)]:
@@ -192,7 +194,9 @@ class Fused:
             if not isinstance(tables, dict):
                 raise UsageError(name, "is not a dict of arrays", "Attach models of npcf.models.")
             if getattr(tables, "refresh", None) != self.call.flush:
-                live.setdefault(id(tables), LiveTables(tables, self.call.flush, self.call.copies))
+                if id(tables) not in live:
+                    live[id(tables)] = LiveTables(tables, self.call.flush, self.call.copies)
+                    self._wrapped.append((tables, live[id(tables)]))
                 setattr(holder, name, live[id(tables)])
 
     def refresh_bindings(self) -> None:
