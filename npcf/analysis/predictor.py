@@ -70,6 +70,8 @@ class Predictor:
         columns: tuple[str, str] = ("user", "item"),
     ):
         require_type("model", model, PairModel, "Pass the model that was trained.")
+        for name, table in model.params.items():
+            require_type(f"params[{name!r}]", table, np.ndarray, "Give the model arrays again.")
         for side, vocab in (("user", user_vocab), ("item", item_vocab)):
             cure = "Pass npcf.data.Vocabulary(ids), or use Predictor.of(model, ratings)."
             require_type(f"{side}_vocab", vocab, Vocabulary, cure)

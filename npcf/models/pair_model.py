@@ -63,9 +63,10 @@ class PairModel:
 
     def core_params(self) -> Params:
         """Return the parameters as the functional core takes them: biases (n,), same memory."""
+        tables = {n: as_array(f"params[{n!r}]", table) for n, table in self.params.items()}
         return {
             name: table[:, 0] if name.endswith("bias") and table.ndim == 2 else table
-            for name, table in self.params.items()
+            for name, table in tables.items()
         }
 
     def __repr__(self) -> str:

@@ -75,7 +75,8 @@ def judged(s: Settings) -> Settings:
     if s.schedule_epochs is not None:
         require_count("schedule_epochs", s.schedule_epochs)
     for name in ("wd", "bias_wd"):
-        for number in _pair(name, 0.0 if getattr(s, name) is None else getattr(s, name)):
+        value = getattr(s, name)
+        for number in _pair(name, 0.0 if value is None and name == "bias_wd" else value):
             require_number(name, number, high=LARGEST)
     powers = s.decay_powers
     if not isinstance(powers, tuple | list) or len(powers) != len(PARAM_NAMES):

@@ -13,6 +13,7 @@ from npcf.errors import (
     require_choice,
     require_count,
     require_ids,
+    require_type,
 )
 from npcf.kernels.per_rating.blocks import Groups
 from npcf.kernels.per_rating.gate import Gate
@@ -59,6 +60,7 @@ class Tables:
         who, what = require_choice("name", name, NAMES).split("_")
         self.judge()
         group, side = self.groups[who], dict(zip(self.groups, self.sides, strict=True))[who]
+        require_type(name, rows, Iterable, "Give a list of stretches, such as [table].")
         first, n = 0, len(group.row_at)
         for stretch in rows:
             table = self._stretch(name, stretch, n - first)
@@ -179,6 +181,9 @@ class Tables:
         """Raise unless the arrays, and the rule, are such as the loops take."""
         sizes = judge_groups(self.groups)
         judge_sides(self.sides, self.lanes, sizes)
+        if require_count("n_factors", self.n_factors, 0) > LANE * len(self.lanes):
+            problem = f"{self.n_factors} are more than a row has"
+            raise ShapeError("n_factors", problem, "Make a new Trainer.")
         if rule is not None:
             judge_rule(rule, {name: sizes[name.split("_")[0]] for name in NAMES})
 
