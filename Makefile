@@ -8,7 +8,7 @@ SHARD ?= 1/1
 # What `make cover` asks every branch of: the reference, its twins, and the bounds.
 CORE := npcf/ops/*,npcf/models/*,npcf/optim/*,npcf/kernels/*,npcf/verify/bounds/*,npcf/verify/bounded*.py
 
-.PHONY: train test check check-nojit check-boundscheck check-oldest check-workflow check-long cover mutate proof bench peers format clean
+.PHONY: train test check check-nojit check-boundscheck check-abuse check-oldest check-workflow check-long cover mutate proof bench peers format clean
 
 # Train lesson 5's model on invented ratings, or on yours: make train ARGS="--data ml-100k"
 train: .venv/train.done
@@ -45,6 +45,14 @@ check-oldest: .venv-oldest/test.done
 # The continuous integration, by actionlint.
 check-workflow: .venv/workflow.done
 	$(BIN)/actionlint .github/workflows/*.yml
+
+# Everything that reaches compiled code, abused in child processes: a few minutes; then a part of it
+# with every index checked.
+ABUSES ?= 24000
+check-abuse: .venv/test.done
+	$(BIN)/python -m tests.abuse --abuses $(ABUSES)
+	cache=$$(mktemp -d) && trap 'rm -rf "$$cache"' EXIT && \
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$$cache $(BIN)/python -m tests.abuse --abuses $(ABUSES) --seed 100000
 
 # Most of an hour of two cores: 10,000 inputs for each law of operations and optimisers, 2,000 for the
 # other laws, 500 for other tests, and five million numbers against exact arithmetic.
