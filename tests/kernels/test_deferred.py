@@ -45,6 +45,7 @@ def tables_of_ones(dtype=np.float64):
     return params | {k: np.ones(200, dtype) for k in ("user_bias", "item_bias")}
 
 
+@pytest.mark.slow("runs of hundreds of steps")
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(
     "make",

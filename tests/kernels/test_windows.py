@@ -21,6 +21,7 @@ compiling = pytest.mark.skipif(not kernels.compiles(), reason="NUMBA_DISABLE_JIT
 LAGGING = [name for name in RULES if name not in ("coupled adam", "touched")]
 
 
+@pytest.mark.slow("dozens of runs of hundreds of steps")
 @compiling
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 @pytest.mark.parametrize(
@@ -230,6 +231,7 @@ BUGS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow("a run for each bug")
 @compiling
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_bug_in_one_step_leaves_the_bound(bug, monkeypatch):
