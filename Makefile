@@ -8,7 +8,7 @@ SHARD ?= 1/1
 # What `make cover` asks every branch of: the reference, its twins, and the bounds.
 CORE := npcf/ops/*,npcf/models/*,npcf/optim/*,npcf/kernels/*,npcf/verify/bounds/*,npcf/verify/bounded*.py
 
-.PHONY: train test check check-nojit check-boundscheck check-abuse check-oldest check-workflow check-long cover mutate proof bench peers format clean
+.PHONY: train test check check-nojit check-boundscheck check-processors check-abuse check-oldest check-workflow check-long cover mutate proof bench peers format clean
 
 # Train lesson 5's model on invented ratings, or on yours: make train ARGS="--data ml-100k"
 train: .venv/train.done
@@ -36,6 +36,11 @@ check-nojit: .venv/test.done
 check-boundscheck: .venv/test.done
 	cache=$$(mktemp -d) && trap 'rm -rf "$$cache"' EXIT && \
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$$cache NPCF_PROFILE=dev $(BIN)/pytest -q -n $(WORKERS) tests
+
+# The numeric tests with NumPy, Numba, PyTorch and the C library held at one level of the processor after
+# the other: ten minutes of two idle cores.  Some of them: make check-processors LEVELS="baseline mixed"
+check-processors: .venv/test.done
+	WORKERS=$(WORKERS) $(BIN)/python -m tests.processors $(LEVELS)
 
 # The suite with the oldest versions that pyproject.toml names, in .venv-oldest; NPCF_PROFILE=check is
 # shorter.  Compiled code of one Numba is nothing to another, so it has a place of its own.

@@ -1,42 +1,45 @@
-"""What does not take exp or cos has the same bits on every processor."""
+"""What does not take exp or cos has the same bits on every processor; what does, its bounds."""
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests import fingerprints
-
-ROOT = Path(__file__).parents[1]
-
-
-def without_dispatched_code():
-    """Return the environment in which NumPy and Numba use what every processor of this kind has."""
-    introspect = pytest.importorskip("numpy.lib.introspect")
-    available = [
-        version["available"].split()
-        for signatures in introspect.opt_func_info().values()
-        for version in signatures.values()
-    ]
-    names = sorted({name for names in available for name in names if "baseline" not in name})
-    settings = {"NPY_DISABLE_CPU_FEATURES": " ".join(names)} if names else {}
-    numba = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
-    return settings | numba | {"PYTHONWARNINGS": "ignore"}
+from npcf import kernels
+from tests import fingerprints, processors
 
 
 def test_bits_are_those_of_a_processor_without_vector_extensions():
-    settings = without_dispatched_code()
     child = subprocess.run(
-        [sys.executable, "-m", "tests.fingerprints"], cwd=ROOT, env=os.environ | settings,
-        capture_output=True, text=True, check=True,
+        [sys.executable, "-W", "ignore", "-m", "tests.fingerprints"], cwd=processors.ROOT,
+        env=processors.environment("baseline"), capture_output=True, text=True, check=True,
     )  # fmt: skip
     here, there = fingerprints.fingerprints(), json.loads(child.stdout)
     assert here.keys() == there.keys()
     assert [name for name in here if here[name] != there[name]] == []
+
+
+@pytest.mark.skipif(not kernels.compiles(), reason="fused steps are compiled")
+def test_fused_runs_stay_within_their_bounds_on_any_processor():
+    """A part of `make check-processors`: long runs, whose last bits differ with every exp."""
+    child = subprocess.run(
+        processors.pytest_command("tests/kernels/test_windows.py", "-k", "float64 and 7-5-True"),
+        cwd=processors.ROOT, env=processors.environment("baseline") | {"NPCF_PROFILE": "check"},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert child.returncode == 0, child.stdout[-4000:] + child.stderr[-1000:]
+    assert " passed" in child.stdout
+
+
+def test_a_level_holds_the_libraries_where_it_says():
+    """Or the tests at two levels were the same test twice."""
+    found = processors.code("baseline", "numpy_paths")["numpy exp float64"]
+    if processors.DISPATCHED:
+        assert not any(name in found for name in processors.DISPATCHED)
+    for variables in processors.LEVELS.values():
+        assert set(variables) <= set(processors.VARIABLES)
 
 
 def test_reference_and_twins_have_the_same_fingerprints():

@@ -181,6 +181,7 @@ def a_step_behind(spans):
 def eight_terms(spans):
     kept = spans.chebyshev.copy()
     kept[8:] = 0
+    kept.flags.writeable = False  # or it were of another type, and compiled anew
     return spans._replace(chebyshev=kept)
 
 

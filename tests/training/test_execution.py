@@ -73,6 +73,28 @@ def as_run(learn, batches):
     )  # fmt: skip
 
 
+def along_its_orbit(run, learn, stops, losses, each, lagged=False):
+    """Assert that every window of a fit, or one of `each`, lies within its bound."""
+    found = Judged(0.0, 1.0, False)
+    for first, last in list(pairwise(sorted(stops.states)))[::each]:
+        states = stops.states[first], stops.states[last]
+        part = window(run, learn.opt, (first, last), states, losses[first:last], lagged)
+        found = both(found, part)
+    assert found.claimed == 1
+    assert 0 < found.share <= 1
+
+
+@pytest.mark.parametrize("backend", ["numpy", kernels], ids=["reference", "compiled"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+def test_step_by_step_training_stays_within_the_bounds_of_its_windows(name, dtype, backend):
+    learn = learner(name, dtype=dtype, bs=32, backend=backend, learner_class=Recorder)
+    learn.callbacks = [Stops(5)]
+    learn.fit_one_cycle(2, 5e-3)
+    losses = learn.steps["loss"].to_numpy()
+    along_its_orbit(as_run(learn, learn.batches), learn, learn.callbacks[0], losses, 1)
+
+
 @compiling
 @pytest.mark.parametrize("cls", [models.DotProductBiasEmb, models.DotProductBiasCP])
 @pytest.mark.parametrize(
@@ -93,13 +115,7 @@ def test_fused_training_stays_within_the_bounds_of_its_windows(
     assert reference.execution.name == "reference"
     assert learn.execution.name == "fused"
     run, losses = as_run(learn, reference.batches), learn.steps["loss"].to_numpy()
-    found, lagged = Judged(0.0, 1.0, False), learn.execution.fused.deferring
-    for first, last in list(pairwise(sorted(stops.states)))[::each]:
-        states = stops.states[first], stops.states[last]
-        part = window(run, learn.opt, (first, last), states, losses[first:last], lagged)
-        found = both(found, part)
-    assert found.claimed == 1
-    assert 0 < found.share <= 1
+    along_its_orbit(run, learn, stops, losses, each, learn.execution.fused.deferring)
     smoother, n = SmoothedLoss(), len(losses) // 2
     for epoch, row in enumerate(learn.rows):
         smoother.add(*losses[n * epoch : n * (epoch + 1)])

@@ -6,7 +6,7 @@ import signal
 import numpy as np
 import pytest
 
-from compare.limits import PER_RATING, PER_RATING_U1
+from compare.limits import PER_RATING_U1
 from npcf.analysis import Predictor
 from npcf.cli import main
 from npcf.data import planted, split_indices
@@ -16,7 +16,13 @@ from npcf.kernels.per_rating import blocks
 from npcf.models import PARAM_NAMES
 from npcf.training import PerRatingSGD, RatingArrays, presets, rmse
 from npcf.training.per_rating_settings import PRESET_EPOCHS
-from npcf.verify import PRECISION, assert_same_bits, assert_within
+from npcf.verify import (
+    PRECISION,
+    assert_same_bits,
+    assert_within,
+    bounded_predictions,
+    exact_params,
+)
 from tests import places
 
 PLANTED = planted(300, 200, 20_000, seed=1)
@@ -44,12 +50,16 @@ def test_it_learns_towards_the_planted_truth(settings):
     assert sorted(model.params) == sorted(PARAM_NAMES)
     pred = trainer.predict(VALID.users, VALID.items)
     assert rmse(pred, VALID.rating) == trainer.evaluate(VALID) == errors.iloc[-1]
-    assert np.abs(model(VALID.pairs) - pred).max() <= PER_RATING.limit
+    flat = {k: v.reshape(-1) if k.endswith("bias") else v for k, v in model.params.items()}
+    users_items = VALID.users, VALID.items  # two orders of addition
+    bound, _ = bounded_predictions(exact_params(flat), *users_items, model.y_range, model.mean)
+    assert_within(model(VALID.pairs), bound.value, bound.tolerance)
+    assert_within(pred, bound.value, bound.tolerance)
     predictor = Predictor.of(model, TRAIN)
     labels = [vocab.labels for vocab in (TRAIN.user_vocab, TRAIN.item_vocab)]
     pairs = [[label[row] for row in rows[:5]]
              for label, rows in zip(labels, (VALID.users, VALID.items), strict=True)]  # fmt: skip
-    assert np.abs(predictor.predict(*pairs) - pred[:5]).max() <= PER_RATING.limit
+    assert_within(predictor.predict(*pairs), bound.value[:5], bound.tolerance[:5])
 
 
 def test_seed_decides_and_threads_do_not(monkeypatch):
