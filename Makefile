@@ -8,7 +8,7 @@ SHARD ?= 1/1
 # What `make cover` asks every branch of: the reference, its twins, and the bounds.
 CORE := npcf/ops/*,npcf/models/*,npcf/optim/*,npcf/kernels/*,npcf/verify/bounds/*,npcf/verify/bounded*.py
 
-.PHONY: train test check check-nojit check-boundscheck check-processors check-abuse check-oldest check-workflow check-long cover mutate proof bench peers format clean
+.PHONY: train test check check-nojit check-boundscheck check-processors check-abuse check-oldest check-workflow check-long cover mutate proof bench peers picture format clean
 
 # Train lesson 5's model on invented ratings, or on yours: make train ARGS="--data ml-100k"
 train: .venv/train.done
@@ -80,11 +80,11 @@ cover: .venv/test.done
 mutate: .venv/mutation.done
 	$(BIN)/python -m compare.proof.mutation
 
-# The table of the README's "Proven": the fast figures measured now, the long ones as last run.
+# The table of notebooks/proof.md: the fast figures measured now, the long ones as last run.
 proof: .venv/test.done
 	$(BIN)/python -m compare.proof
 
-# The tables of the README's "Fast": npcf against its peers, half an hour of two idle cores.
+# The tables of notebooks/benchmarks.md: npcf against its peers, half an hour of two idle cores.
 # One question: make bench QUESTION=seed-run
 QUESTION ?= all
 bench: .venv/bench.done
@@ -98,6 +98,10 @@ peers: .venv/bench.done
 	--quiet --no-deps --force-reinstall --no-cache-dir --no-binary libmf libmf
 	$(BIN)/python -m pip install --quiet requests pyyaml pillow packaging scipy scikit-learn fasttransform
 	$(BIN)/python -m pip install --quiet --no-deps fastai fastcore fastdownload "fastprogress<1.1" "plum-dispatch<2.10"
+
+# The README's picture: what a model has learned, against what was planted.
+picture: .venv/plot.done
+	$(BIN)/python -m compare.bench.learned
 
 format: .venv/test.done
 	$(BIN)/ruff check --fix .
@@ -129,6 +133,10 @@ format: .venv/test.done
 .venv/mutation.done: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable ".[mutation]"
 	touch $@ .venv/test.done .venv/train.done
+
+.venv/plot.done: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable ".[plot]"
+	touch $@
 
 .venv/bench.done: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable ".[bench]"

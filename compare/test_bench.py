@@ -13,7 +13,16 @@ import numpy as np
 import pytest
 
 from compare.bench import __main__ as command
-from compare.bench import patience, picture, results, seed_job, seed_run, start_up, table_growth
+from compare.bench import (
+    learned,
+    patience,
+    picture,
+    results,
+    seed_job,
+    seed_run,
+    start_up,
+    table_growth,
+)
 from compare.bench.measuring import Absent, Contestant, Times, alternate
 from compare.bench.options import Options
 from compare.bench.rows import Must, as_markdown, figure_row, missing_row, ratio_row
@@ -22,7 +31,7 @@ from compare.recorded import movielens
 from tests import places
 
 SMALL = Options(rounds=2, small=True)
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "notebooks" / "benchmarks.md"
 
 
 def fake(name, seconds, turns):
@@ -248,11 +257,23 @@ def test_pictures_are_the_same_for_the_same_figures(tmp_path):
 
 
 @pytest.mark.parametrize("question", command.QUESTIONS)
-def test_the_readme_repeats_what_the_last_runs_left(question):
+def test_the_page_repeats_what_the_last_runs_left(question):
     content = results.load(question)
     if content is None:
         pytest.skip(f"no results of {question}: make bench QUESTION={question}")
-    readme = README.read_text()
+    page = PAGE.read_text()
     for line in as_markdown(content["rows"]).splitlines()[2:]:
-        assert line in readme
-    assert results.described(content) in readme
+        assert line in page
+    assert results.described(content) in page
+
+
+def test_the_picture_shows_what_its_caption_says():
+    """Predictions rise with the rating, and learned biases with planted ones."""
+    truth, dls, learner = learned.train()
+    pred, rating = learner.predict(dls.valid.pairs), dls.valid.rating
+    middles = [np.median(pred[rating == star]) for star in range(1, 6)]
+    assert (np.diff(middles) > 0).all()
+    order = np.argsort(truth.params["item_bias"].reshape(-1)[1:])
+    thirds = np.array_split(learner.model.params["item_bias"].reshape(-1)[1:][order], 3)
+    assert (np.diff([third.mean() for third in thirds]) > 0).all()
+    assert learned.PICTURE.is_file()

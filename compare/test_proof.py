@@ -56,12 +56,12 @@ def test_a_long_sum_can_still_use_nearly_all(k):
     assert best["d_weight", "npcf numpy"] > 1 - 1 / k - 2**-5
 
 
-def test_the_readme_repeats_what_the_last_runs_reached():
+def test_the_page_repeats_what_the_last_runs_reached():
     """Word by word where a run has left its figures; figures of now may differ, verdicts not."""
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    page = (Path(__file__).parents[1] / "notebooks" / "proof.md").read_text()
     table = rows()
     for row, line in zip(table, as_markdown(table).splitlines()[2:], strict=True):
         assert row.ok, line
-        assert row.question in readme
+        assert row.question in page
         if row.when != "now":
-            assert line in readme
+            assert line in page

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from compare.bench.measuring import OURS, Times
 
 BLUE, GREY = "#1f6f8b", "#b9b4a7"
@@ -22,7 +24,7 @@ def bars(path: Path, title: str, times: Mapping[str, Times], unit: str) -> None:
         [high - middle for middle, (_, high) in zip(middles, spreads, strict=True)],
     ]
     colours = [BLUE if name.startswith(OURS) else GREY for name in names]
-    figure, axes = _axes(title, height=0.6 + 0.34 * len(names))
+    figure, axes = axes_of(title, height=0.6 + 0.34 * len(names))
     axes.barh(names, middles, xerr=errors, color=colours, ecolor="#555", height=0.7)
     for row, middle in enumerate(middles):
         axes.annotate(f" {middle:,.4g}", (spreads[row][1], row), va="center", fontsize=8)
@@ -30,14 +32,14 @@ def bars(path: Path, title: str, times: Mapping[str, Times], unit: str) -> None:
     axes.set_xlim(min(middles) / 3, 4 * max(high for _, high in spreads))
     axes.set_xlabel(unit)
     axes.invert_yaxis()
-    _save(figure, path)
+    save(figure, path)
 
 
 def lines(
     path: Path, title: str, series: Mapping[str, Mapping[float, Times]], labels: tuple[str, str]
 ) -> None:
     """Draw a line for each contestant over sizes, with the spread of its rounds."""
-    figure, axes = _axes(title, height=3.4)
+    figure, axes = axes_of(title, height=3.4)
     for name, points in series.items():
         sizes = sorted(points)
         colour = BLUE if name.startswith(OURS) else None
@@ -49,24 +51,28 @@ def lines(
     axes.set_xlabel(labels[0])
     axes.set_ylabel(labels[1])
     axes.legend(frameon=False, fontsize=8)
-    _save(figure, path)
+    save(figure, path)
 
 
-def _axes(title: str, height: float) -> tuple[Any, Any]:
+def axes_of(title: str, height: float, columns: int = 1) -> tuple[Any, Any]:
+    """Return a figure and its axes, or an array of them, in one style."""
     import matplotlib
 
     matplotlib.use("svg")
     matplotlib.rcParams["svg.hashsalt"] = "npcf"
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(7.2, height), layout="constrained")
-    axes.set_title(title, fontsize=10, loc="left")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8)
+    matplotlib.rcParams.update({"axes.titlesize": 10, "axes.labelsize": 9})
+    figure, axes = pyplot.subplots(1, columns, figsize=(7.2, height), layout="constrained")
+    for one in np.atleast_1d(axes):
+        one.set_title(title, loc="left")
+        one.spines[["top", "right"]].set_visible(False)
+        one.tick_params(labelsize=8)
     return figure, axes
 
 
-def _save(figure: Any, path: Path) -> None:
+def save(figure: Any, path: Path) -> None:
+    """Write a figure: the same bytes for the same figures."""
     from matplotlib import pyplot
 
     path.parent.mkdir(exist_ok=True)
