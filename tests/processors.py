@@ -100,7 +100,7 @@ def pytest_command(*arguments: str) -> list[str]:
 
 def passes(level: str, *arguments: str) -> bool:
     """Run pytest at that level; return whether all passed."""
-    settings = environment(level) | {"NPCF_PROFILE": "check"}
+    settings = environment(level) | {"NPCF_PROFILE": "dev"}
     return subprocess.run(pytest_command(*arguments), cwd=ROOT, env=settings).returncode == 0
 
 

@@ -130,8 +130,9 @@ ELSEWHERE = {
     ("training/container.py", "DataError: 'Name a file that may be read.'"),
     ("training/container.py", "DataError: 'Use another copy.'"),
     ("training/container.py", "UsageError: 'Saving needs it: pip install \"npcf[save]\".'"),
-    ("training/execution.py", "UsageError: 'Set it to None between fits.'"),
+    ("training/entries.py", "DataError: cure"),
     ("training/loop.py", "ShapeError: 'Change ratings and bs between fits.'"),
+    ("training/loop.py", "UsageError: 'Set it to None between fits.'"),
     ("training/restoring.py", "DataError: cure"),
     (
         "verify/conformance/implementation.py",

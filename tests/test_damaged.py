@@ -53,7 +53,7 @@ RATINGS = {
     "cut.zip": ZIP[: len(ZIP) // 2],
     "no end.zip": ZIP[:-10],
     "inside.zip": flipped(ZIP, 60),
-    "sum.zip": flipped(ZIP, 14),
+    "sum.zip": flipped(ZIP, ZIP.index(b"PK\1\2") + 16),  # the checksum that is read
     "cut.csv.gz": GZIP[: len(GZIP) // 2],
     "end.csv.gz": GZIP[:-4],
     "inside.csv.gz": flipped(GZIP, len(GZIP) // 2),

@@ -26,7 +26,7 @@ def test_fused_runs_stay_within_their_bounds_on_any_processor():
     """A part of `make check-processors`: long runs, whose last bits differ with every exp."""
     child = subprocess.run(
         processors.pytest_command("tests/kernels/test_windows.py", "-k", "float64 and 7-5-True"),
-        cwd=processors.ROOT, env=processors.environment("baseline") | {"NPCF_PROFILE": "check"},
+        cwd=processors.ROOT, env=processors.environment("baseline") | {"NPCF_PROFILE": "dev"},
         capture_output=True, text=True,
     )  # fmt: skip
     assert child.returncode == 0, child.stdout[-4000:] + child.stderr[-1000:]

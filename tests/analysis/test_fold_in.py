@@ -246,7 +246,7 @@ BAD = [
     (lambda: fold_in(ASKED, [1], [[3]]), ShapeError, r"ratings: shape \(1, 1\) for 1 items"),
     (lambda: fold_in(ASKED, [], []), DataError, "ratings: is empty"),
     (lambda: fold_in(ASKED, [1, 2], [3, np.nan]), DataError, r"ratings\[1\]: nan is not finite"),
-    (lambda: fold_in(ASKED, [1], ["5"]), DataError, "ratings: has dtype <U1, not numbers"),
+    (lambda: fold_in(ASKED, [1], ["5"]), DTypeError, "ratings: dtype <U1 is not a real number"),
     (lambda: fold_in(ASKED, [1], [3], wd=0), SettingError, "wd: must be positive"),
     (lambda: fold_in(ASKED, [1], [3], wd=-1), SettingError, "wd: must be a finite number"),
     (lambda: fold_in(ASKED, [1], [3], method="no"), SettingError, "method: 'no' is unknown"),
