@@ -171,6 +171,7 @@ def forgeries():
         "short": lambda a: a[: len(a) // 2], "long": lambda a: np.concatenate([a, a]),
         "strided": lambda a: np.repeat(a, 2, axis=0)[::2], "none": lambda a: None,
         "float64": lambda a: a.astype(np.float64), "list": lambda a: a.tolist(),
+        "masked": lambda a: np.ma.masked_array(a, mask=False),
         "far": lambda a: np.full_like(a, 10**6), "negative": lambda a: np.full_like(a, -5),
         "turned": lambda a: a[None], "fortran": lambda a: np.asfortranarray(np.stack([a, a])),
     }  # fmt: skip

@@ -23,6 +23,7 @@ from npcf.errors import (
     require_pair,
     require_type,
 )
+from npcf.foreign import kind_of
 from npcf.kernels.per_rating.blocks import Blocks, Groups
 from npcf.kernels.per_rating.reference import LOSSES, NAMES, Rule
 from npcf.kernels.per_rating.row_step import LANE
@@ -123,7 +124,8 @@ def require_array(
     argument: str, array: Any, shape: tuple[int, ...], dtype: np.dtype[Any], write: bool = False
 ) -> Any:
     """Return `array` if it is a contiguous array of this shape and dtype, or raise."""
-    require_type(argument, array, np.ndarray, CURE)
+    if type(array) is not np.ndarray:  # a subclass may be indexed otherwise
+        raise UsageError(argument, f"is {kind_of(array)}, not a plain array", CURE)
     if array.shape != shape:
         raise ShapeError(argument, f"shape {array.shape} is not {shape}", CURE)
     if array.dtype != dtype:
