@@ -3,8 +3,9 @@
 A recorded trajectory is one run of the real fastai; over a thousand steps rounding is amplified by
 Adam's division, which no a-priori bound follows usefully.  (Runs of npcf's own are judged along
 their own orbit instead: `npcf.verify.bounded_run`.)  So these limits are set from what was
-measured, the largest value of all runs that they judge, at each level of `make check-processors`:
-the reference, the compiled operations, and fused steps, with rows that lag and without.
+measured, the largest value of all runs that they judge, at the levels default, avx2 and mixed of
+`tests.processors`: the reference, the compiled operations, and fused steps, with rows that lag and
+without.
 All other tolerances come from `npcf.verify`; `tests/test_tolerances.py` sees to it.
 """
 
