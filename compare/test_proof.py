@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from compare.proof import exact_run, worst_cases
+from compare.proof import exact_run, safety, worst_cases
 from compare.proof.__main__ import as_markdown, rows
 from compare.proof.executions import EXECUTIONS
 from npcf.verify import bounds
@@ -65,3 +65,22 @@ def test_the_page_repeats_what_the_last_runs_reached():
         assert row.question in page
         if row.when != "now":
             assert line in page
+
+
+BEFORE_AND_AFTER = {
+    "bits": ({"Adam": "a1"}, {"Adam": "a2"}, {"Adam": "a1", "new": "b"}),
+    "kills": ({"lookup: +1": ["rows"]}, {"lookup: +1": []}, {"lookup: +1": ["another law"]}),
+    "times": ({"loop": 20.0}, {"loop": 19.0}, {"loop": 19.5}),
+}
+
+
+@pytest.mark.parametrize("part", BEFORE_AND_AFTER)
+def test_what_a_move_has_lost_is_an_error_and_what_it_has_changed_is_shown(part):
+    before, lost, changed = BEFORE_AND_AFTER[part]
+    assert [error for _, error in safety.differences(part, before, lost)] == [True]
+    assert [error for _, error in safety.differences(part, before, changed)] == [False]
+    assert not list(safety.differences(part, before, before))
+
+
+def test_a_fit_that_is_gone_is_an_error():
+    assert [error for _, error in safety.differences("bits", {"Adam": "a1"}, {})] == [True]
