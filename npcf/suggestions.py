@@ -2,8 +2,10 @@
 
 import difflib
 import importlib.util
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+from npcf._renamed import by_old_name
 
 ROOMS = ("training", "models", "data", "analysis", "optim", "ops", "interop", "verify", "errors")
 MOST = 50_000  # known words looked through; more would take seconds
@@ -32,10 +34,17 @@ def did_you_mean(word: object, known: Iterable[object]) -> str:
     return f"Did you mean {found[0]!r}? " if found else ""
 
 
-def suggesting(module: str, known: Iterable[str]) -> Callable[[str], Any]:
-    """Return the `__getattr__` of a module whose public names are `known`."""
+def suggesting(
+    module: str, known: Iterable[str], renamed: Mapping[str, str] | None = None
+) -> Callable[[str], Any]:
+    """Return the `__getattr__` of a module whose public names are `known`.
+
+    `renamed` maps old names to new ones, or to their new places ("npcf.room.name").
+    """
 
     def __getattr__(name: str) -> Any:  # noqa: N807
+        if renamed and name in renamed:
+            return by_old_name(module, name, renamed)
         raise missing_name(module, name, known)
 
     return __getattr__

@@ -1,0 +1,46 @@
+"""Old names work for one version more, with a DeprecationWarning that says the new one."""
+
+import functools
+import importlib
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def renamed_arguments(**new_names: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Return a decorator under which keywords of old names are taken for the new ones.
+
+    >>> @renamed_arguments(bs="batch_size")
+    ... def load(batch_size): ...
+    """
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        @functools.wraps(function)
+        def renamed(*args: P.args, **kwargs: P.kwargs) -> T:
+            for old in new_names.keys() & kwargs.keys():
+                new = new_names[old]
+                warn(f"{function.__qualname__}({old}=...)", f"{new}=...", stacklevel=3)
+                if new in kwargs:
+                    raise TypeError(f"{function.__qualname__}() got {old} and {new}")
+                kwargs[new] = kwargs.pop(old)
+            return function(*args, **kwargs)
+
+        return renamed
+
+    return decorate
+
+
+def by_old_name(module: str, name: str, new_names: Mapping[str, str]) -> Any:
+    """Return what `module.name` is now: `new_names` maps it to "name" or "npcf.room.name"."""
+    where, _, new = new_names[name].rpartition(".")
+    warn(f"{module}.{name}", new_names[name], stacklevel=4)
+    return getattr(importlib.import_module(where or module), new)
+
+
+def warn(old: str, new: str, stacklevel: int = 2) -> None:
+    """Warn that `old` is called `new`."""
+    message = f"{old} is now {new}; the old name goes in the next version"
+    warnings.warn(message, DeprecationWarning, stacklevel=stacklevel)
