@@ -23,6 +23,12 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, align: str) -
     return f"<table>{head}<tbody>\n{body}\n</tbody></table>"
 
 
+def frame(table_of: Any) -> str:
+    """Return a DataFrame as a table, numbers to the right."""
+    align = "".join("r" if dtype.kind in "iufb" else "l" for dtype in table_of.dtypes)
+    return table([*map(str, table_of)], table_of.to_numpy(object).tolist(), align=align)
+
+
 def paragraph(text: str) -> str:
     """Return `text` as a paragraph."""
     return f"<p>{escape(text)}</p>"

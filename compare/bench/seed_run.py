@@ -62,7 +62,7 @@ def loop(job: SeedJob, weights: dict[str, Any]) -> Callable[[], float]:
 
     def once() -> float:
         optimizer = Adam(job.fresh(), LR, (0.9, SQR_MOM), EPS, DECAY, True)
-        fused = trainer_for(optimizer, Y_RANGE, batch_size=job.dls.train.bs, fast=True)
+        fused = trainer_for(optimizer, Y_RANGE, batch_size=job.dls.train.batch_size, fast=True)
         if fused is None:
             raise AssertionError("there is no fused form of the seed run")
         start = time.perf_counter()

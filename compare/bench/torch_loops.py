@@ -36,7 +36,9 @@ def run_epoch(
     weights = {name: torch.from_numpy(table).to(dtype) for name, table in job.fresh().items()}
     tables = [torch.nn.Parameter(w.reshape(len(w), -1).contiguous()) for w in weights.values()]
     columns = [torch.from_numpy(array) for array in _ids_and_rating(job, dtype)]
-    batches = list(zip(*(column.split(job.dls.train.bs) for column in columns), strict=True))
+    batches = list(
+        zip(*(column.split(job.dls.train.batch_size) for column in columns), strict=True)
+    )
     optimizer = torch.optim.AdamW(tables, lr=0.0, eps=EPS, weight_decay=DECAY, **form)
     group = optimizer.param_groups[0]
     rates = list(zip(job.lrs.tolist(), job.moms.tolist(), strict=True))

@@ -39,7 +39,7 @@ from npcf.analysis.rows import (
     with_params,
 )
 from npcf.data import Ratings, Vocabulary
-from npcf.data.kinds import require_frame, require_ratings
+from npcf.data.frames import require_frame, require_ratings
 from npcf.errors import DataError, ShapeError, require_choice, require_number, require_type
 from npcf.models import PARAM_NAMES, PairModel
 

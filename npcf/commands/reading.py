@@ -32,7 +32,7 @@ def add_reading(parser: Any, item: bool = True, ratings: bool = True) -> None:
 def reader_of(args: argparse.Namespace) -> Any:
     """Return the Reader that the options ask for."""
     from npcf.data import Reader
-    from npcf.data.options import SHELL
+    from npcf.data.spelling import SHELL
 
     names = ("ids", "separator", "quoting", "encoding")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
@@ -71,15 +71,15 @@ def standard_input() -> Any:
 
 
 def _is_movielens(path: str, reader: Any) -> bool:
+    from npcf.data.archive import Place
     from npcf.data.movielens import find_form
-    from npcf.data.places import Place
 
     return not reader.is_own and path != "-" and find_form(Place(path, reader.spelling)) is not None
 
 
 def _columns(text: str | None) -> dict[str, Any]:
     """Return what `user=User-ID,item=2` says: names, or positions where they are numbers."""
-    from npcf.data.options import ROLES
+    from npcf.data.spelling import ROLES
     from npcf.suggestions import did_you_mean
 
     found: dict[str, Any] = {}

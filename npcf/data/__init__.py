@@ -1,21 +1,26 @@
-"""Ratings in: vocabularies, readers, splits, batches, and planted ratings with a known truth."""
+"""Ratings in: readers, vocabularies, splits, batches, and synthetic ratings with a known truth."""
 
 from typing import TYPE_CHECKING
 
 from npcf.data.batches import Batch, Batches, Epoch
 from npcf.data.columnar import ColumnarModelData
-from npcf.data.columns import find_columns
 from npcf.data.csv import Reader, read_csv
 from npcf.data.fetch import fetch, licence
+from npcf.data.frames import find_columns
 from npcf.data.loaders import CollabDataLoaders
-from npcf.data.movielens import read_ml100k, read_movielens
-from npcf.data.planted import Planted, planted
+from npcf.data.movielens import read_ml100k, read_movielens, read_ratings
 from npcf.data.ratings import Ratings
-from npcf.data.reading import read_ratings
 from npcf.data.recovery import Recovery
-from npcf.data.resampling import by_time, by_user, k_fold, leave_one_out
 from npcf.data.show import describe
-from npcf.data.split import split_indices, torch_randperm
+from npcf.data.splits import (
+    by_time,
+    by_user,
+    k_fold,
+    leave_one_out,
+    split_indices,
+    torch_randperm,
+)
+from npcf.data.synthetic import Planted, planted
 from npcf.data.vocabulary import Vocabulary
 from npcf.suggestions import suggesting
 

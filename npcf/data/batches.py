@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from npcf.data.kinds import require_ratings
+from npcf._renamed import renamed_arguments, warn
+from npcf.data.frames import require_ratings
 from npcf.data.ratings import Ratings
 from npcf.errors import (
     ShapeError,
@@ -68,33 +69,36 @@ class Epoch(NamedTuple):
 
 
 class Batches:
-    """The batches of one epoch at each iteration, drawn from `rng`.
+    """The mini-batches of one epoch at each iteration, drawn from `rng`.
 
-    sampling="permutation": shuffled anew each epoch, every rating exactly once.
-    sampling="replacement": n draws of n ratings, so an epoch misses about 1/e = 37 % of them and
-    repeats others.  This is what fastai 2.8's collaborative-filtering loader does (its
-    `TabWeightedDL` is `np.random.choice(n, n)`), and where its higher validation loss comes from.
-    `drop_last` leaves out the last batch if it is smaller than `bs`, as fastai does.
+    Parameters
+    ----------
+    sampling : "permutation": shuffled anew each epoch, every rating exactly once.  "replacement":
+        n draws of n ratings, so an epoch misses about 1/e = 37 % of them and repeats others.  This
+        is what fastai 2.8's collaborative-filtering loader does (its `TabWeightedDL` is
+        `np.random.choice(n, n)`), and where its higher validation loss comes from.
+    drop_last : leave out the last batch if it is smaller than `batch_size`, as fastai does.
     """
 
+    @renamed_arguments(bs="batch_size")
     @spell_checked
     def __init__(
         self,
         ratings: Ratings,
-        bs: int = 64,
+        batch_size: int = 64,
         sampling: str = "permutation",
         *,
         drop_last: bool = False,
         rng: np.random.Generator | None = None,
     ):
         self.ratings = require_ratings("ratings", ratings)
-        self.bs = require_count("bs", bs)
+        self.batch_size = require_count("batch_size", batch_size)
         self.sampling = require_choice("sampling", sampling, ("permutation", "replacement"))
         self.drop_last, self.rng = drop_last, require_rng("rng", rng)
 
     def __len__(self) -> int:
         n = len(self.ratings)
-        return n // self.bs if self.drop_last else -(-n // self.bs)
+        return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
         epoch = self.epoch()
@@ -102,11 +106,14 @@ class Batches:
 
     def epoch(self) -> Epoch:
         """Draw the next epoch's order, and return all of its batches at once."""
-        n = len(self.ratings)
-        if self.sampling == "permutation":
-            order = self.rng.permutation(n)
-        else:
-            order = self.rng.integers(0, n, n)
-        rated = self.ratings
-        starts = np.minimum(np.arange(len(self) + 1) * self.bs, n)
+        n, rated = len(self.ratings), self.ratings
+        permute = self.sampling == "permutation"
+        order = self.rng.permutation(n) if permute else self.rng.integers(0, n, n)
+        starts = np.minimum(np.arange(len(self) + 1) * self.batch_size, n)
         return Epoch(rated.users[order], rated.items[order], rated.rating[order], starts)
+
+    @property
+    def bs(self) -> int:
+        """The old name of `batch_size`."""
+        warn("Batches.bs", "Batches.batch_size", stacklevel=3)
+        return self.batch_size

@@ -1,4 +1,4 @@
-"""fastai 0.7's way in: a frame of columns, the positions that validate, and names of categories.
+"""fastai 0.7's loader: a frame, the positions that validate, and the names of categories.
 
 Source: lesson 5 of 2018, `ColumnarModelData.from_data_frame(path, val_idxs, x, y, ['userId',
 'movieId'], bs=64)`.  Ids become numbers in order of appearance, from 0, without `#na#`.
@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from npcf.data.columns import require_columns
-from npcf.data.kinds import require_frame
+from npcf.data.frames import require_columns, require_frame
 from npcf.data.vocabulary import Vocabulary
 from npcf.errors import (
     DataError,
@@ -104,10 +103,10 @@ class ColumnarModelData:
         require_columns(x.columns, cats)
         if not cats:
             raise DataError("cats", "names no column", "Name the id columns, e.g. ['userId'].")
-        valid = _judge_positions(val_idxs, len(x))
+        valid = _positions(val_idxs, len(x))
         vocabs = {}
         for name in cats:
-            _judge_presence(name, x[name].isna().to_numpy())
+            _require_finite(name, x[name].isna().to_numpy())
             vocabs[name] = Vocabulary(x[name], "appearance", na_row=False, argument=name)
         codes = np.stack([vocabs[name].rows(x[name]) for name in cats], axis=1, dtype=np.int64)
         others = [name for name in x.columns if name not in cats]
@@ -119,7 +118,7 @@ class ColumnarModelData:
         return cls(everything.take(training), everything.take(valid), bs, vocabs, rng=rng)
 
 
-def _judge_positions(val_idxs: Any, n: int) -> NDArray[np.intp]:
+def _positions(val_idxs: Any, n: int) -> NDArray[np.intp]:
     valid = require_ids("val_idxs", val_idxs, n)
     if valid.ndim != 1:
         problem = f"needs 1 dimension, got shape {valid.shape}"
@@ -145,11 +144,11 @@ def _numbers(name: str, column: Any, n: int) -> NDArray[np.float32]:
         raise ShapeError(name, problem, "Give one number a row.")
     with np.errstate(over="ignore"):
         result: NDArray[np.float32] = values.astype(np.float32)
-    _judge_presence(name, ~np.isfinite(result))
+    _require_finite(name, ~np.isfinite(result))
     return result
 
 
-def _judge_presence(name: str, wrong: NDArray[np.bool_]) -> None:
+def _require_finite(name: str, wrong: NDArray[np.bool_]) -> None:
     if wrong.any():
         position = int(wrong.argmax())
         problem, cure = "is missing or no finite float32", "Correct or drop the row."

@@ -1,8 +1,8 @@
-"""Ratings from delimited text, in blocks: 12 bytes a rating and one block, nothing bent into shape.
+"""Ratings from delimited text, in blocks: 12 bytes a rating and one block in memory.
 
-pandas parses a block quickly, with the number type of each column prescribed; where it complains,
-or where something is suspicious that it would let pass (a field too many, '007', 'NA'), the block
-is read again field by field, which names the line.
+pandas parses a block, with the number type of each column prescribed.  Where it fails, or where the
+block looks like something that pandas would let pass (a field too many, '007', 'NA'), the block is
+checked field by field, which names the line.
 """
 
 import io
@@ -15,13 +15,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from npcf.data import blocks as limits
-from npcf.data.blocks import Text, blocks, judge_text
-from npcf.data.fields import FLOAT32_MAX, NA_LIKE, Layout, bare, judge_fields, whole_number
-from npcf.data.ratings import Coded
+from npcf.data import text as limits
+from npcf.data.fields import FLOAT32_MAX, NA_LIKE, Layout, check_fields, whole_number
+from npcf.data.ratings import Coded, GrowingArray, GrowingColumn
+from npcf.data.text import Text
 from npcf.errors import DataError
 
 LEADING_ZERO = re.compile(r" *[+-]?0[0-9]")
+Block = tuple[pd.DataFrame, Coded, Coded]  # the columns that are used; users; items
 
 
 class Columns(NamedTuple):
@@ -34,62 +35,16 @@ class Columns(NamedTuple):
     n_not_rated: int
 
 
-class Growing:
-    """An array that grows at its end by an eighth; never two copies of it at a time."""
-
-    def __init__(self, dtype: Any):
-        self.array, self.n = np.empty(0, dtype), 0
-
-    def add(self, values: Any) -> None:
-        """Put `values` behind what is there."""
-        end = self.n + len(values)
-        if end > len(self.array):
-            self.array.resize(max(end, self.n + self.n // 8), refcheck=False)
-        self.array[self.n : end] = values
-        self.n = end
-
-    def cut(self) -> NDArray[Any]:
-        """Return the array, without the room that is left."""
-        self.array.resize(self.n, refcheck=False)
-        return self.array
-
-
-class Coder:
-    """Ids as they come -> positions in the growing list of different ones."""
-
-    def __init__(self) -> None:
-        self.ids: pd.Index | None = None
-        self.codes = Growing(np.int32)
-
-    def add(self, block: Coded) -> None:
-        """Put one block's column behind what is there."""
-        if self.ids is None:
-            self.ids = block.ids
-            self.codes.add(block.codes)
-            return
-        place = self.ids.get_indexer(block.ids)
-        fresh = place < 0
-        place[fresh] = len(self.ids) + np.arange(np.count_nonzero(fresh))
-        if fresh.any():
-            self.ids = self.ids.append(block.ids[fresh])
-        self.codes.add(place.astype(np.int32)[block.codes])
-
-    def coded(self) -> Coded:
-        """Return the whole column."""
-        return Coded(self.codes.cut(), pd.Index([]) if self.ids is None else self.ids)
-
-
 def read_columns(
     text: Text, layout: Layout, first_line: int = 1, *, timestamps: bool = False
 ) -> Columns:
-    """Read what is left of `text`; raise DataError naming file and line."""
-    users, items = Coder(), Coder()
-    rating, times, n_not_rated = Growing(np.float32), Growing(np.int64), 0
+    """Read the rest of `text`, from line `first_line` on; DataError names file and line."""
+    users, items = GrowingColumn(), GrowingColumn()
+    rating, times, n_not_rated = GrowingArray(np.float32), GrowingArray(np.int64), 0
     for frame, user, item in read_blocks(text, layout, first_line):
-        stars = frame[layout.columns[2]].to_numpy()
         users.add(user)
         items.add(item)
-        rating.add(stars)
+        rating.add(frame[layout.columns[2]].to_numpy())
         if timestamps and layout.timestamp:
             times.add(frame[layout.timestamp])
         n_not_rated += frame.attrs.get("n_not_rated", 0)
@@ -103,56 +58,72 @@ def read_columns(
     return Columns(users.coded(), items.coded(), rating.cut(), found, n_not_rated)
 
 
-def read_blocks(
-    text: Text, layout: Layout, first_line: int
-) -> Iterator[tuple[pd.DataFrame, Coded, Coded]]:
-    """Yield (frame, users, items), block after block; without a rating column, as text."""
-    options = {"quoted": layout.quoted, "spaced": layout.spaced}
-    for line, block in blocks(text, first_line, layout.separator, **options):
-        yield _read_block(block, line, text.label, layout)
+def read_blocks(text: Text, layout: Layout, first_line: int) -> Iterator[Block]:
+    """Yield block after block; without a rating column every column is text."""
+    for line, block in blocks(text, first_line, layout):
+        yield _read_block(block, line, text, layout)
 
 
-def _read_block(
-    block: bytes, line: int, label: str, layout: Layout
-) -> tuple[pd.DataFrame, Coded, Coded]:
-    judge_text(block, line, label, layout.spelling)
-    tabs = layout.separator == "::" and b"\t" in block  # would become separators
-    raw = block
+def blocks(text: Text, first_line: int, layout: Layout) -> Iterator[tuple[int, bytes]]:
+    """Yield (number of its first line, whole lines); a quoted field is never torn."""
+    line, rest = first_line, b""
+    while piece := text.read():
+        piece = rest + piece
+        if layout.quoted and b'"' in piece:
+            cut = layout.patterns.lines.match(piece).end()  # type: ignore[union-attr]
+        else:
+            cut = piece.rfind(b"\n") + 1
+        if cut:
+            yield line, piece[:cut]
+        line += piece.count(b"\n", 0, cut)
+        rest = piece[cut:]
+        if len(rest) > limits.LONGEST:
+            raise text.too_long(line)
+    if rest.strip():
+        yield line, rest
+
+
+def _read_block(block: bytes, line: int, text: Text, layout: Layout) -> Block:
+    text.check(block, line)
+    raw, tabs = block, False
     if layout.separator == "::":
+        tabs = b"\t" in block  # would become separators
         block = block.replace(b"::", b"\t")
     separator = layout.parser_options["sep"].encode()
-    fits = not tabs and _fits(block, separator, layout)
-    if not fits:  # judged before it is parsed: a line of millions of fields would take gigabytes
-        judge_fields(raw, line, label, layout)
+    if tabs or not _fits(block, separator, layout):
+        # before it is parsed: a line of millions of fields would take gigabytes
+        check_fields(raw, line, text.label, layout)
     try:
         frame = _parse(block, layout)
         if _is_suspicious(block, frame, separator, layout):
-            judge_fields(raw, line, label, layout)
+            check_fields(raw, line, text.label, layout)
         frame = _rated(frame, layout)
         user, item = (
-            _code(frame[name], kind)
-            for name, kind in zip(layout.columns[:2], layout.kinds, strict=True)
+            _code(frame[n], k) for n, k in zip(layout.columns, layout.kinds, strict=False)
         )
+    except DataError:
+        raise
     except (ValueError, OverflowError, Warning) as error:  # ParserError is a ValueError
-        if isinstance(error, DataError):
-            raise
-        judge_fields(raw, line, label, layout)
-        problem = f"cannot be read ({error})"
-        raise DataError(f"{label}, from line {line}", problem, "Is it the right file?") from None
+        check_fields(raw, line, text.label, layout)
+        where, problem = f"{text.label}, from line {line}", f"cannot be read ({error})"
+        raise DataError(where, problem, "Is it the right file?") from None
     return frame, user, item
+
+
+def n_lines(block: bytes) -> int:
+    """Return how many lines a block has; the last may lack its end."""
+    return block.count(b"\n") + (not block.endswith(b"\n"))
 
 
 def _fits(block: bytes, separator: bytes, layout: Layout) -> bool:
     """Whether there are as many fields as there should be, all in all."""
     wanted = len(layout.names) - 1
-    lines = block.count(b"\n") + (not block.endswith(b"\n"))
-    if block.count(separator) == lines * wanted:
+    if block.count(separator) == n_lines(block) * wanted:
         return True
     if len(block) > 2 * limits.BLOCK:  # a line of megabytes: looked at field by field
         return False
-    plain = bare(block, layout)
-    lines = plain.count(b"\n") + (not plain.endswith(b"\n"))
-    return plain.count(separator) == lines * wanted
+    plain = layout.without_quoted(block)
+    return plain.count(separator) == n_lines(plain) * wanted
 
 
 def _parse(block: bytes, layout: Layout) -> pd.DataFrame:
@@ -165,7 +136,7 @@ def _parse(block: bytes, layout: Layout) -> pd.DataFrame:
     if len(layout.columns) == 2:  # pairs: every column is handed on as it stands
         dtypes = dict.fromkeys(layout.names, str)
     dtypes |= dict.fromkeys(layout.columns[2:], np.float64)
-    ids = dict(zip(layout.columns[:2], layout.kinds, strict=True))
+    ids = dict(zip(layout.columns, layout.kinds, strict=False))
     dtypes |= {name: str for name, kind in ids.items() if kind != "whole"}
     frame = _parsed(block, layout, dtypes)
     as_text = {n: str for n in ids if n not in dtypes and frame[n].dtype != np.int64}
@@ -189,12 +160,9 @@ def _parsed(block: bytes, layout: Layout, dtypes: dict[str, Any]) -> pd.DataFram
 
 def _is_suspicious(block: bytes, frame: pd.DataFrame, separator: bytes, layout: Layout) -> bool:
     """Look for what pandas lets pass; a false alarm only costs time."""
-    lines = block.count(b"\n") + (not block.endswith(b"\n"))
-    if len(frame) != lines:
-        plain = bare(block, layout)
-        if len(frame) != plain.count(b"\n") + (not plain.endswith(b"\n")):
-            return True
-        if layout.quoting == "auto":  # a quoted field goes on over a line end
+    if len(frame) != n_lines(block):
+        # in a quoted field that goes on over a line end, or in none
+        if layout.quoting == "auto" or len(frame) != n_lines(layout.without_quoted(block)):
             return True
     for name in layout.columns[2:]:
         values = frame[name].to_numpy()
@@ -214,14 +182,13 @@ def _rated(frame: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     if not layout.not_rated:
         return frame
     values = frame[layout.columns[2]].to_numpy()
-    rated = ~np.isin(values, np.array(layout.not_rated, np.float64))
-    kept = frame[rated]
+    kept = frame[~np.isin(values, np.array(layout.not_rated, np.float64))]
     kept.attrs["n_not_rated"] = len(frame) - len(kept)
     return kept
 
 
 def _code(column: pd.Series, kind: str) -> Coded:
-    """Return the column as positions among its different ids; ValueError if one is none."""
+    """Return the column as positions among its distinct ids; ValueError if one is no id."""
     codes, distinct = pd.factorize(column)
     if (codes < 0).any():
         raise ValueError(f"{column.name} is missing")

@@ -1,9 +1,8 @@
-"""MovieLens from GroupLens, checked before it is kept; nothing of it is part of this package.
+"""Download a MovieLens release from GroupLens and verify it; none is part of this package.
 
-A download goes into a folder of its own inside the cache, is compared with the published hash and
-looked through for files that lead out of their folder, and only then takes its name: an interrupted
-or wrong one leaves nothing behind, and an older good file stays.  The zip is kept as it came, and
-`read_movielens` reads it as it is.  Certificates are always verified.
+A download goes to a temporary folder, is compared with the published hash and checked for files
+that lead out of their folder, and only then takes its name: an interrupted or wrong one leaves
+nothing behind, and an older good file stays.  Certificates are always verified.
 Downloading needs the extra `data` (pooch); a zip that is already there (`source`) does not.
 """
 
@@ -16,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from npcf.data.places import judge_zip
+from npcf.data.archive import check_zip
 from npcf.data.releases import BASE_URL, LARGEST, REGISTRY, TERMS, Release
 from npcf.errors import DataError, UsageError, WriteError, require_choice, require_number
 from npcf.files import move_into_place, require_replaceable
@@ -167,7 +166,7 @@ def _judge(path: Path, release: Release, origin: str) -> None:
         if known and (got := _hash(path, kind)) != known:
             raise DataError(origin, f"has {kind} {got}, not {known}", cure, value=got)
     try:
-        judge_zip(path)
+        check_zip(path)
     except DataError as error:
         problem = error.message.removeprefix(f"{path}: ").partition(f". {error.cure}")[0]
         raise DataError(origin, problem, error.cure) from None

@@ -1,4 +1,4 @@
-"""Training and validation ratings with the way to batch them, under fastai's name."""
+"""Training and validation ratings, and the training batches, under fastai's names."""
 
 import logging
 from dataclasses import replace
@@ -11,12 +11,19 @@ from numpy.typing import NDArray
 from npcf import _notebook
 from npcf.data.batches import Batch, Batches
 from npcf.data.csv import Reader, Source
-from npcf.data.kinds import require_frame, require_ratings
-from npcf.data.options import Spelling
+from npcf.data.frames import require_frame, require_ratings
 from npcf.data.ratings import Ratings
-from npcf.data.split import split_indices
+from npcf.data.spelling import Spelling
+from npcf.data.splits import split_indices
 from npcf.data.vocabulary import NA, Vocabulary
-from npcf.errors import DataError, require_choice, require_count, require_rng, spell_checked
+from npcf.errors import (
+    DataError,
+    require_choice,
+    require_count,
+    require_members,
+    require_rng,
+    spell_checked,
+)
 
 log = logging.getLogger("npcf.data")
 
@@ -24,11 +31,16 @@ log = logging.getLogger("npcf.data")
 class CollabDataLoaders:
     """`train`: Batches; `valid`: Ratings; `classes`: the labels of each table's rows.
 
-    Source: fastai `CollabDataLoaders`, whose training loader samples with replacement and drops
-    the last batch: `sampling="replacement", drop_last=True`.  The default here sees every rating.
-    `n_unseen_users`, `n_unseen_items`: how many validation ratings name a user or an item that
-    the vocabulary does not hold, and have row 0 instead (`vocabulary="train"`).
-    `rng` draws the batches and must be given: the same generator, the same batches.
+    Source: fastai `CollabDataLoaders`, whose training loader samples with replacement and drops the
+    last batch: `sampling="replacement", drop_last=True`.  The default here sees every rating.
+
+    Parameters
+    ----------
+    bs : ratings a batch.
+    rng : draws the batches, and must be given: the same generator, the same batches.
+
+    `n_unseen_users`, `n_unseen_items` count the validation ratings whose user or item is not in the
+    vocabulary and which have row 0 instead (`vocabulary="train"`).
     """
 
     n_unseen_users = 0
@@ -45,7 +57,7 @@ class CollabDataLoaders:
         drop_last: bool = False,
         rng: np.random.Generator | None = None,
     ):
-        rng = require_rng("rng", rng)
+        rng, bs = require_rng("rng", rng), require_count("bs", bs)
         for name, ratings in (("train", train), ("valid", valid)):
             require_ratings(name, ratings)
             if not len(ratings):
@@ -93,10 +105,11 @@ class CollabDataLoaders:
         if None in given and len(ratings.columns) < 3:
             problem = f"has {len(ratings.columns)} column(s), not user, item and rating"
             raise DataError("ratings", problem, "Give at least three.")
-        names = [ratings.columns[i] if name is None else name for i, name in enumerate(given)]
+        names = (ratings.columns[i] if name is None else name for i, name in enumerate(given))
         user, item, rating = names
         loaded = Ratings.from_frame(ratings, user, item, rating)
-        return cls._split(loaded, valid_pct, seed, vocabulary, rng, bs, sampling, drop_last)
+        options = {"bs": bs, "sampling": sampling, "drop_last": drop_last}
+        return cls._split(loaded, valid_pct, seed, vocabulary, rng, options)
 
     @classmethod
     @spell_checked
@@ -129,8 +142,8 @@ class CollabDataLoaders:
             user_name, item_name, rating_name, ids, separator, quoting, encoding, not_rated, matrix,
             by_position=True, spelling=Spelling(suffix="_name"),
         )  # fmt: skip
-        loaded = reader.read(csv)
-        return cls._split(loaded, valid_pct, seed, vocabulary, rng, bs, sampling, drop_last)
+        options = {"bs": bs, "sampling": sampling, "drop_last": drop_last}
+        return cls._split(reader.read(csv), valid_pct, seed, vocabulary, rng, options)
 
     @classmethod
     def _split(
@@ -140,9 +153,7 @@ class CollabDataLoaders:
         seed: int | None,
         vocabulary: str,
         rng: np.random.Generator | None,
-        bs: int,
-        sampling: str,
-        drop_last: bool,
+        options: dict[str, Any],
     ) -> "CollabDataLoaders":
         require_choice("vocabulary", vocabulary, ("all", "train"))
         seed = None if seed is None else require_count("seed", seed, 0, np.inf)
@@ -151,8 +162,7 @@ class CollabDataLoaders:
         train, valid = split_indices(len(ratings), valid_pct, split_seed)
         if vocabulary == "train":
             ratings = _know_only(ratings, train)
-        dls = cls(ratings.take(train), ratings.take(valid), bs, sampling,
-                  drop_last=drop_last, rng=rng)  # fmt: skip
+        dls = cls(ratings.take(train), ratings.take(valid), **options, rng=rng)
         if vocabulary == "train":
             dls.n_unseen_users = int(np.count_nonzero(dls.valid.users == 0))
             dls.n_unseen_items = int(np.count_nonzero(dls.valid.items == 0))
@@ -196,18 +206,27 @@ class CollabDataLoaders:
         state = rng.bit_generator.state
         users, items, rating = (column[:max_n] for column in self.first_batch())
         rng.bit_generator.state = state
-        shown = replace(
-            self.train.ratings, users=users, items=items, rating=rating, timestamps=None
-        )
-        (_notebook.display() or print)(shown.head(max_n))
+        first = {"users": users, "items": items, "rating": rating, "timestamps": None}
+        (_notebook.display() or print)(replace(self.train.ratings, **first).head(max_n))
 
     def __repr__(self) -> str:
         sizes = f"{len(self.train.ratings):,} training ratings, {len(self.valid):,} to validate"
-        return f"{type(self).__name__}({sizes}, bs={self.train.bs})"
+        return f"{type(self).__name__}({sizes}, bs={self.train.batch_size})"
 
     def _repr_html_(self) -> str:
         first: str = self.train.ratings._repr_html_()
         return _notebook.paragraph(repr(self)) + first
+
+
+def require_loaders(argument: str, value: Any) -> Any:
+    """Return `value` if it holds ratings to train on and to validate on, or raise."""
+    made = "npcf.data.CollabDataLoaders"
+    cure = f"Make them: {made}.from_df(frame, seed=0)."
+    if isinstance(value, pd.DataFrame):
+        cure = f"Pass {made}.from_df({argument}, seed=0)."
+    elif isinstance(value, Ratings):
+        cure = f"Pass {made}.from_ratings({argument}, rng=np.random.default_rng(0))."
+    return require_members(argument, value, ("train", "valid"), cure)
 
 
 def _know_only(ratings: Ratings, train: NDArray[np.int64]) -> Ratings:

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from npcf.data.blocks import Text, blocks, judge_text
-from npcf.data.delimited import Growing
-from npcf.data.ratings import Coded, Ratings
+from npcf.data.delimited import blocks, n_lines
+from npcf.data.fields import Layout
+from npcf.data.ratings import Coded, GrowingArray, Ratings
+from npcf.data.text import Text
 from npcf.errors import DataError
 
 NOT_RATED = (99.0,)  # unless told otherwise
@@ -21,10 +22,10 @@ NOT_RATED = (99.0,)  # unless told otherwise
 
 def read_matrix(text: Text, separator: str, not_rated: tuple[float, ...]) -> Ratings:
     """Return the ratings of a table; DataError where the first number of a line is no count."""
-    users, items, rating = Growing(np.int32), Growing(np.int32), Growing(np.float32)
+    users, items, rating = GrowingArray(np.int32), GrowingArray(np.int32), GrowingArray(np.float32)
     n_users = n_items = 0
-    for line, block in blocks(text, 1):
-        judge_text(block, line, text.label, text.spelling)
+    for line, block in blocks(text, 1, Layout(separator)):
+        text.check(block, line)
         table = _parse(block, line, text.label, separator)
         n_items = n_items or table.shape[1] - 1
         rated = ~np.isin(table[:, 1:], not_rated or NOT_RATED)
@@ -53,7 +54,7 @@ def _parse(block: bytes, line: int, label: str, separator: str) -> Any:
         problem = f"cannot be read as a table of numbers ({error})"
         raise DataError(f"{label}, from line {line}", problem, "Is it a matrix?") from None
     table = frame.to_numpy()
-    if np.isnan(table).any() or len(table) != block.count(b"\n") + (not block.endswith(b"\n")):
+    if np.isnan(table).any() or len(table) != n_lines(block):
         row = int(np.isnan(table).any(axis=1).argmax())
         problem, cure = "has an empty field, or none at all", "Write 99 where nothing is rated."
         raise DataError(f"{label}, line {line + row}", problem, cure)

@@ -1,4 +1,4 @@
-"""Ratings as three columns of numbers, with the vocabularies that say whose they are."""
+"""Ratings as three columns of numbers, with the vocabularies of their ids."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,11 +8,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_numeric_dtype
 
 from npcf import _notebook
-from npcf.data.columns import find_columns, require_columns
-from npcf.data.kinds import require_frame
+from npcf.data.frames import (
+    find_columns,
+    ratings_of,
+    require_columns,
+    require_frame,
+    require_ids,
+    require_present,
+    timestamps_of,
+    titles_of,
+)
 from npcf.data.vocabulary import CHUNK, NA, Vocabulary
 from npcf.errors import DataError, spell_checked
 
@@ -24,28 +31,62 @@ class Coded(NamedTuple):
     ids: pd.Index
 
 
+class GrowingArray:
+    """An array that grows at its end, by an eighth at least; there are never two copies of it."""
+
+    def __init__(self, dtype: Any):
+        self.array, self.n = np.empty(0, dtype), 0
+
+    def add(self, values: Any) -> None:
+        """Append `values`."""
+        end = self.n + len(values)
+        if end > len(self.array):
+            self.array.resize(max(end, self.n + self.n // 8), refcheck=False)
+        self.array[self.n : end] = values
+        self.n = end
+
+    def cut(self) -> NDArray[Any]:
+        """Return the array, without spare room."""
+        self.array.resize(self.n, refcheck=False)
+        return self.array
+
+
+class GrowingColumn:
+    """A column of ids that grows block by block."""
+
+    def __init__(self) -> None:
+        self.ids = pd.Index([])
+        self.codes = GrowingArray(np.int32)
+
+    def add(self, block: Coded) -> None:
+        """Append one block."""
+        ids = self.ids if len(self.ids) else block.ids[:0]  # of its dtype
+        place = ids.get_indexer(block.ids)
+        fresh = place < 0
+        place[fresh] = len(ids) + np.arange(np.count_nonzero(fresh))
+        self.ids = ids.append(block.ids[fresh]) if fresh.any() else ids
+        self.codes.add(place.astype(np.int32)[block.codes])
+
+    def coded(self) -> Coded:
+        """Return the whole column."""
+        return Coded(self.codes.cut(), self.ids)
+
+
 @dataclass(frozen=True)
 class Ratings:
-    """One row a rating: 12 bytes, 20 with timestamps.  Subsets made by `take` share vocabularies.
-
-    `titles[row]` labels an item's row; it is the item's id where no titles were given.
-    `columns` are the names the three columns had.  Where a reader takes titles for items,
-    `n_merged_ids` ids were given to a title that had one already, and `n_merged_pairs` ratings
-    became repetitions of a (user, item) pair by it.  `n_not_rated` lines were left out by a reader
-    that was told which values mean "not rated".
-    """
+    """12 bytes a rating, 20 with timestamps; subsets made by `take` share their vocabularies."""
 
     users: NDArray[np.int32]  # (n,) rows
     items: NDArray[np.int32]  # (n,) rows
     rating: NDArray[np.float32]  # (n,)
     user_vocab: Vocabulary
     item_vocab: Vocabulary
-    titles: list[str]
-    columns: tuple[str, str, str]
+    titles: list[str]  # the label of each item's row: its id where no titles were given
+    columns: tuple[str, str, str]  # the names that the three columns had
     timestamps: NDArray[np.int64] | None = None  # (n,)
-    n_merged_ids: int = 0
-    n_merged_pairs: int = 0
-    n_not_rated: int = 0
+    n_merged_ids: int = 0  # ids whose title, taken for the item, had an id already
+    n_merged_pairs: int = 0  # ratings that repeat a (user, item) pair because of it
+    n_not_rated: int = 0  # lines left out because their value means "not rated"
 
     @classmethod
     @spell_checked
@@ -62,25 +103,34 @@ class Ratings:
     ) -> "Ratings":
         """Build from a DataFrame; the vocabularies hold every id of the frame.
 
-        A column that is not named is found by its alias (`find_columns`).  `title` names a column
-        of labels, one for each item id, `timestamp` one of whole numbers.  `order` and `na_row`
-        lay out the vocabularies.  Repeated (user, item) pairs are kept and counted
-        (`n_duplicates`).  Ratings become float32, as in fastai's loaders.
-        Raises DataError on a missing column, an empty frame, a missing or infinite value (naming
-        the row), ids that are floats, or an item with two titles.
+        Parameters
+        ----------
+        user, item, rating : names of columns; None finds them by their aliases (`find_columns`).
+        title : a column of labels, one for each item id.
+        timestamp : a column of whole numbers.
+        order, na_row : the layout of the vocabularies (`Vocabulary`).
+
+        Repeated (user, item) pairs are kept and counted (`n_duplicates`).  Ratings become float32,
+        as in fastai's loaders.
+
+        Raises
+        ------
+        DataError
+            For a missing column, an empty frame, a missing or infinite value (naming the row), ids
+            that are floats, or an item with two titles.
         """
         require_frame("frame", frame)
         columns = user, item, rating = find_columns(frame, user, item, rating)
         others = tuple(name for name in (title, timestamp) if name is not None)
         require_columns(frame.columns, others)
-        _judge_presence(frame, columns + others)
-        _judge_ids(frame, (user, item))
-        values = _judge_rating(frame[rating])
-        times = None if timestamp is None else _judge_timestamp(frame[timestamp])
+        require_present(frame, columns + others)
+        require_ids(frame, (user, item))
+        values = ratings_of(frame[rating])
+        times = None if timestamp is None else timestamps_of(frame[timestamp])
         user_vocab, item_vocab = (Vocabulary(frame[c], order, na_row, c) for c in (user, item))
         titles = [str(label) for label in item_vocab.labels]
         if title is not None:
-            titles[item_vocab.first_row :] = _one_title_an_item(frame, item, title, item_vocab)
+            titles[item_vocab.first_row :] = titles_of(frame, item, title, item_vocab.ids)
         users, items = user_vocab.rows(frame[user]), item_vocab.rows(frame[item])
         return cls(users, items, values, user_vocab, item_vocab, titles, columns, times)
 
@@ -97,11 +147,14 @@ class Ratings:
         """Build from coded columns that a reader has judged; their codes are overwritten."""
         user_vocab = Vocabulary(users.ids, argument=columns[0])
         item_vocab = Vocabulary(items.ids, argument=columns[1])
-        user_rows = _recode(users.codes, user_vocab.rows(users.ids))
-        item_rows = _recode(items.codes, item_vocab.rows(items.ids))
+        for column, vocab in ((users, user_vocab), (items, item_vocab)):
+            rows = vocab.rows(column.ids)
+            for start in range(0, len(column.codes), CHUNK):  # in place, so no second column
+                part = column.codes[start : start + CHUNK]
+                part[:] = rows[part]
         titles = [NA, *map(title_of, item_vocab.ids)]
         return cls(
-            user_rows, item_rows, rating, user_vocab, item_vocab, titles, columns, timestamps
+            users.codes, items.codes, rating, user_vocab, item_vocab, titles, columns, timestamps
         )
 
     def __len__(self) -> int:
@@ -112,11 +165,7 @@ class Ratings:
         return f"{type(self).__name__}({len(self):,} ratings, {sizes})"
 
     def _repr_html_(self) -> str:
-        frame = self.head()
-        align = "".join("r" if is_numeric_dtype(dtype) else "l" for dtype in frame.dtypes)
-        rows = frame.to_numpy(object).tolist()
-        table = _notebook.table([*map(str, frame)], rows, align=align)
-        return _notebook.paragraph(f"{self!r}; the first:") + table
+        return _notebook.paragraph(f"{self!r}; the first:") + _notebook.frame(self.head())
 
     def head(self, n: int = 5) -> pd.DataFrame:
         """Return the first `n` ratings with ids in place of rows, and titles where they differ."""
@@ -153,14 +202,12 @@ class Ratings:
 
     @property
     def n_duplicates(self) -> int:
-        """How many ratings repeat an earlier (user, item) pair; strangers are nobody's repetition.
+        """How many ratings repeat an earlier (user, item) pair.
 
         Row `#na#` stands for all ids that the vocabulary does not hold, so it forms no pair.
         """
-        known = self.known
-        if known.all():
-            return count_repeats(self.users, self.items, self.n_items)
-        return count_repeats(self.users[known], self.items[known], self.n_items)
+        rated = self if self.known.all() else self.take(self.known)
+        return count_repeats(rated.users, rated.items, self.n_items)
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -184,13 +231,10 @@ class Ratings:
             if different is None:  # the same ids in an index of another dtype
                 continue
             row, (here, there) = different
-            raise DataError(
-                argument,
-                f"has other {side}s than the training ratings: row {row} is {here!r}, there "
-                f"{there!r}",
-                "Build one Ratings of both, then split it: ratings.take(index).",
-                value=here,
-            )
+            problem = f"has other {side}s than the training ratings: "
+            problem += f"row {row} is {here!r}, there {there!r}"
+            cure = "Build one Ratings of both, then split it: ratings.take(index)."
+            raise DataError(argument, problem, cure, value=here)
 
     def take(self, index: Any) -> "Ratings":
         """Return the ratings at the positions `index`, in that order."""
@@ -206,79 +250,3 @@ def count_repeats(users: NDArray[Any], items: NDArray[Any], n_items: int) -> int
     cells += items
     cells.sort()
     return int(np.count_nonzero(cells[1:] == cells[:-1]))
-
-
-def _recode(codes: NDArray[np.int32], rows: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Replace each code by its row, in place: a second column would be 4 bytes a rating."""
-    for start in range(0, len(codes), CHUNK):
-        part = codes[start : start + CHUNK]
-        part[:] = rows[part]
-    return codes
-
-
-def _judge_presence(frame: pd.DataFrame, columns: tuple[str, ...]) -> None:
-    if frame.empty:
-        raise DataError("frame", "has no rows", "Give at least one rating.")
-    for name in columns:
-        missing = frame[name].isna().to_numpy()
-        if missing.any():
-            position = int(missing.argmax())
-            raise DataError(
-                name,
-                f"is missing in {missing.sum()} row(s), first at index "
-                f"{frame.index.tolist()[position]!r}",
-                "Fill or drop those rows: frame.dropna().",
-                position=position,
-                value=None,
-            )
-
-
-def _judge_timestamp(column: pd.Series) -> NDArray[np.int64]:
-    if column.dtype.kind not in "iu":
-        problem = f"has dtype {column.dtype}, not whole numbers"
-        raise DataError(str(column.name), problem, "Use seconds since 1970 as int64.")
-    return column.to_numpy(dtype=np.int64)
-
-
-def _judge_ids(frame: pd.DataFrame, names: tuple[str, ...]) -> None:
-    for name in names:
-        if frame[name].dtype.kind in "fcb":
-            raise DataError(
-                name,
-                f"ids have dtype {frame[name].dtype}",
-                "Floats come from a column that once held NaN, and lose digits beyond 2**53; "
-                "read the ids as integers or strings.",
-            )
-
-
-def _judge_rating(column: pd.Series) -> NDArray[np.float32]:
-    if column.dtype.kind not in "iuf":
-        raise DataError(
-            str(column.name), f"has dtype {column.dtype}, not numbers", "Use pd.to_numeric."
-        )
-    values = column.to_numpy(dtype=np.float64)
-    limit = float(np.finfo(np.float32).max)
-    outside = ~(np.abs(values) <= limit)
-    if outside.any():
-        position = int(outside.argmax())
-        raise DataError(
-            str(column.name),
-            f"{values[position]} is no finite float32",
-            "Correct or drop the row.",
-            position=position,
-            value=float(values[position]),
-        )
-    return values.astype(np.float32)
-
-
-def _one_title_an_item(frame: pd.DataFrame, item: str, title: str, vocab: Vocabulary) -> list[str]:
-    """Return the title of each id of `vocab`, in its order."""
-    labels = frame[[item, title]].drop_duplicates()
-    twice = labels[item].duplicated().to_numpy()
-    if twice.any():
-        first = labels[item].tolist()[int(twice.argmax())]
-        both = labels.loc[labels[item] == first, title].tolist()
-        raise DataError(
-            title, f"item {first!r} has the titles {both}", "An item has one title.", value=first
-        )
-    return [str(name) for name in labels.set_index(item)[title].reindex(vocab.ids)]

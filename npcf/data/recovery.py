@@ -1,4 +1,4 @@
-"""How much of a planted truth a trained model has found.
+"""How closely a trained model recovers the parameters that ratings were drawn from.
 
 Scores are compared as logits z = P[u] . Q[i] + b[u] + c[i], which no rotation of the factors and
 no exchange of constants between the biases changes.  Factors are only determined up to an
@@ -93,9 +93,5 @@ def _table(name: str, table: Any, truth: Params, params: Mapping[str, Any]) -> N
         cure = "Rows are those of the planted ratings; only the number of factors may differ."
         raise ShapeError(f"params[{name!r}]", problem, cure)
     if not np.isfinite(values).all():
-        raise SettingError(
-            f"params[{name!r}]",
-            "holds nan or inf",
-            "Train with a lower lr.",
-        )
+        raise SettingError(f"params[{name!r}]", "holds nan or inf", "Train with a lower lr.")
     return values

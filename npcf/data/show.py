@@ -1,11 +1,11 @@
-"""What a set of ratings looks like, and what is odd about it, before anything is trained on it."""
+"""Summary of a set of ratings, and what is odd about it."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from npcf.data.kinds import require_ratings
+from npcf.data.frames import require_ratings
 from npcf.data.ratings import Ratings
 from npcf.errors import DataError
 

@@ -1,8 +1,8 @@
-"""Ids of people's files <-> row numbers of our tables.
+"""Ids <-> row numbers of the tables.
 
 An id is a whole number or text, and keeps its type: '196' is not 196.  All ids of one column are of
-one kind.  Everything else (floats, truth values, dates, bytes, tuples, None) is refused where it
-comes in: it could neither be saved nor be found again.
+one kind.  Anything else (floats, booleans, dates, bytes, tuples, None) is refused: it could neither
+be saved nor be found again.
 """
 
 from collections.abc import Iterable, Mapping, Set
@@ -28,17 +28,20 @@ NA = "#na#"
 CHUNK = 2**20  # ids looked up at a time: pandas' positions take 8 bytes each
 KINDS = {"integer": "whole", "string": "text", "empty": "empty"}
 TYPES = {"whole": "int", "text": "str"}
+NAMES = {"whole": "integer", "text": "string"}  # in messages
 
 
 class Vocabulary:
-    """The ids of one column, in one of the sources' layouts.
+    """The ids of one column, and the row of each.
 
-    order="sorted", na_row=True (fastai): row 0 is `#na#`, then the ids in sorted order.
-    order="appearance", na_row=False (fastai 0.7): the ids as they first occur, from row 0.
-    `argument` is how errors call the ids: the name of their column.
+    Parameters
+    ----------
+    order, na_row : "sorted" and True as in fastai: row 0 is `#na#`, then the ids in order;
+        "appearance" and False as in fastai 0.7: the ids as they first occur, from row 0.
+    argument : what errors call the ids: the name of their column.
 
-    Row `#na#` belongs to nobody: no rating names it, so only weight decay moves it.  It makes
-    tables (n + 1, k), the shape fastai's trained models have.
+    Row `#na#` belongs to no id: no rating names it, so only weight decay moves it.  It makes tables
+    (n + 1, K), the shape of fastai's trained models.
     """
 
     def __init__(
@@ -121,17 +124,15 @@ class Vocabulary:
         kind = kind_of(ids)
         if kind in (self.kind, "empty") or self.kind == "empty":
             return
-        position, value = _first_other(ids, self.kind)
+        at: int | None
+        at, value = _first_other(ids, self.kind)
         cure = cure or f"list(map({TYPES[self.kind]}, {argument})) converts them."
-        cure = f"'196' is not 196. {cure}"
-        if _is_missing(value):
-            cure = "Leave it out."
-        where: int | None = None if "mixed" not in kind else position
-        got = f"ids are of type {kind_name(kind)}"
-        if where is not None:
-            got = f"{value!r} is of type {type(value).__name__}"
-        problem = f"{got}, the known ids of type {kind_name(self.kind)}"
-        raise DTypeError(argument, problem, cure, position=where, value=value)
+        cure = "Leave it out." if _is_missing(value) else f"'196' is not 196. {cure}"
+        got = f"{value!r} is of type {type(value).__name__}"
+        if "mixed" not in kind:
+            at, got = None, f"ids are of type {NAMES.get(kind, kind)}"
+        problem = f"{got}, the known ids of type {NAMES.get(self.kind, self.kind)}"
+        raise DTypeError(argument, problem, cure, position=at, value=value)
 
     def _positions(self, ids: pd.Series) -> NDArray[np.int32]:
         found = np.empty(len(ids), np.int32)
@@ -169,11 +170,6 @@ def kind_of(ids: pd.Series) -> str:
     return KINDS.get(found, found)
 
 
-def kind_name(kind: str) -> str:
-    """How messages call a kind."""
-    return {"whole": "integer", "text": "string"}.get(kind, kind)
-
-
 def require_one_kind(argument: Any, ids: pd.Series, cure: str = "") -> str:
     """Return the kind of `ids`; DataError naming the first that is no id, or of another kind."""
     kind = kind_of(ids)
@@ -205,12 +201,8 @@ def _quoted(column: Any) -> str:
 
 
 def _is_missing(value: Any) -> bool:
-    return (
-        value is None
-        or value is pd.NA
-        or value is pd.NaT
-        or bool(np.isnan(value) if isinstance(value, float | np.floating) else False)
-    )
+    nan = isinstance(value, float | np.floating) and np.isnan(value)
+    return value is None or value is pd.NA or value is pd.NaT or bool(nan)
 
 
 def _as_series(ids: Any, argument: Any) -> pd.Series:
@@ -220,12 +212,11 @@ def _as_series(ids: Any, argument: Any) -> pd.Series:
         problem = f"must be a list of ids, got {shown(ids)}"
         raise UsageError(str(argument), problem, f"Write list({argument}).", value=ids)
     single = isinstance(ids, str | bytes) or not isinstance(ids, Iterable)
-    if single or getattr(ids, "ndim", 1) == 0:
-        problem = f"must be a list of ids, got {shown(ids)}"
-        raise ShapeError(str(argument), problem, "Write [id] for one id.", value=ids)
-    if getattr(ids, "ndim", 1) != 1:
+    ndim = 0 if single else getattr(ids, "ndim", 1)
+    if ndim != 1:
         problem = f"must be a list of ids, got {shown(ids)}"
         cure = "Take one column of it, and the ids of the other side from another."
+        cure = cure if ndim else "Write [id] for one id."
         raise ShapeError(str(argument), problem, cure, value=ids)
     if isinstance(ids, np.ma.MaskedArray):
         ids = as_array(str(argument), ids)
@@ -239,15 +230,12 @@ def _as_series(ids: Any, argument: Any) -> pd.Series:
 def _first_other(ids: pd.Series, kind: str) -> tuple[int, Any]:
     """Return position and value of the first id that is not of `kind`; the first if all are."""
     wanted = {"whole": int | np.integer, "text": str}[kind]
-    first: tuple[int, Any] = 0, None
-    for position, value in enumerate(ids.array):
-        if position == 0:
-            first = 0, value
-        if isinstance(value, bool) or not isinstance(value, wanted):
-            first = position, value
-            break
-    position, value = first
-    return position, value.item() if isinstance(value, np.generic) else value
+    others = (
+        (at, value) for at, value in enumerate(ids.array)
+        if isinstance(value, bool) or not isinstance(value, wanted)
+    )  # fmt: skip
+    at, value = next(others, (0, ids.array[0] if len(ids) else None))
+    return at, value.item() if isinstance(value, np.generic) else value
 
 
 def _plain(distinct: pd.Index, kind: str, *, sort: bool) -> pd.Index:

@@ -143,7 +143,7 @@ def restore_optimizer(text: dict[str, Any], arrays: Arrays, params: Any) -> Any:
 def fingerprint(dls: CollabDataLoaders) -> str:
     """Return a SHA-256 of the ratings and of how they are batched: another run is no resumption."""
     train = dls.train
-    digest = hashlib.sha256(f"{train.bs} {train.sampling} {train.drop_last}".encode())
+    digest = hashlib.sha256(f"{train.batch_size} {train.sampling} {train.drop_last}".encode())
     for ratings in (train.ratings, dls.valid):
         for column in (ratings.users, ratings.items, ratings.rating):
             digest.update(np.ascontiguousarray(column).tobytes())

@@ -126,7 +126,7 @@ def _fused(learner: Any) -> Any:
         model.mean,
         deferred=learner.deferred,
         fast=learner.fast,
-        batch_size=learner.dls.train.bs,
+        batch_size=learner.dls.train.batch_size,
     )
     if fused is not None and one:  # and stay one: who replaces a table does so for both
         model.params = learner.opt.params

@@ -12,7 +12,7 @@ from npcf import _notebook, ops
 from npcf._types import FloatArray, Params
 from npcf.data import CollabDataLoaders
 from npcf.data.batches import require_batch
-from npcf.data.kinds import require_loaders
+from npcf.data.loaders import require_loaders
 from npcf.errors import require_choice, require_count, spell_checked
 from npcf.models import PairModel
 from npcf.models.pair_model import require_model, split_pairs

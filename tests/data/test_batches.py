@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npcf.data import Batches, CollabDataLoaders, Ratings, split, split_indices, torch_randperm
+from npcf.data import Batches, CollabDataLoaders, Ratings, split_indices, splits, torch_randperm
 from npcf.errors import DataError, SettingError
 
 # numbers of torch.randperm after torch.manual_seed, recorded once; compare/ asks torch itself
@@ -86,7 +86,7 @@ def test_randperm_swaps_as_if_one_after_the_other(n, seed, few):
     for i, draw in enumerate(draws.tolist()):
         j = i + draw % (n - i)
         want[i], want[j] = want[j], want[i]
-    with mock.patch.object(split, "FEW", few):
+    with mock.patch.object(splits, "FEW", few):
         assert torch_randperm(n, seed).tolist() == want
 
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npcf.data import blocks, read_csv
-from npcf.data.csv import SEPARATORS
+from npcf.data import read_csv
+from npcf.data import text as blocks
+from npcf.data.format import SEPARATORS
 from npcf.errors import DataError, SettingError
 
 GOOD = "user,item,rating\n8,a,3\n8,b,4.5\n7,a,1\n"

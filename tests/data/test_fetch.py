@@ -157,7 +157,7 @@ def test_archives_that_do_harm_are_refused(
     server, tmp_path, monkeypatch, content, message, mutable
 ):
     """Even those whose hash is right, and those that have none."""
-    monkeypatch.setattr("npcf.data.places.HARMLESS", 2**16)
+    monkeypatch.setattr("npcf.data.archive.SMALL", 2**16)
     monkeypatch.setitem(REGISTRY, "ml-100k", release(content))
     name = "ml-latest-small" if mutable else "ml-100k"
     server.answer = sends(content)

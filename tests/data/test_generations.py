@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npcf.data import blocks, places, read_movielens
+from npcf.data import archive, read_movielens
+from npcf.data import text as blocks
 from npcf.errors import DataError, SettingError
 
 FIELDS = [(9, 30, 4, 978300760), (2, 7, 1, 978302109), (2, 30, 5, 978301968)]
@@ -179,11 +180,11 @@ def test_archives_that_lead_out_of_their_folder_are_refused(tmp_path, name):
 
 
 def test_archives_of_absurd_size_are_refused_unopened(tmp_path, monkeypatch):
-    monkeypatch.setattr(places, "HARMLESS", 2**16)
+    monkeypatch.setattr(archive, "SMALL", 2**16)
     with pytest.raises(DataError, match=r"would unpack \d+ bytes to 1000\d\d\d\."):
         read_movielens(put(tmp_path, comma() | {"bomb": b"0" * 10**6}, "zip"))
-    monkeypatch.setattr(places, "MOST", 2**7)
-    monkeypatch.setattr(places, "RATIO", 10**9)
+    monkeypatch.setattr(archive, "LARGEST", 2**7)
+    monkeypatch.setattr(archive, "RATIO", 10**9)
     with pytest.raises(DataError, match="would unpack"):
         read_movielens(put(tmp_path, comma(), "zip"))
 

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 import npcf
 from npcf.cli import main
-from npcf.data import CollabDataLoaders, blocks, read_csv, read_movielens, read_ratings
+from npcf.data import CollabDataLoaders, read_csv, read_movielens, read_ratings
+from npcf.data import text as blocks
 from npcf.errors import DataError, NpcfError, RangeWarning, SettingError, UsageError
 from npcf.training import Learner, PerRatingSGD
 from npcf.verify import PRECISION

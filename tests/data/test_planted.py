@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npcf.data import pairs, planted
+from npcf.data import planted
+from npcf.data import synthetic as pairs
 from npcf.errors import SettingError
 from npcf.models import dot_product_bias_forward
 from npcf.verify import assert_same_bits, assert_within, bounds

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from npcf.data import Ratings
-from npcf.data.resampling import by_time, by_user, k_fold, leave_one_out
+from npcf.data.splits import by_time, by_user, k_fold, leave_one_out
 from npcf.errors import DataError, SettingError, UsageError
 
 

@@ -283,7 +283,7 @@ def test_what_does_not_belong_together_is_not_resumed(tmp_path):
     learn = learner(callbacks=[SaveEvery(path, 50)])
     learn.fit(1, 1e-2)
     other = learner(callbacks=[SaveEvery(path)])
-    other.dls.train.bs = 5
+    other.dls.train.batch_size = 5
     with pytest.raises(DataError, match="not the ratings and batches"):
         other.resume(path)
     with pytest.raises(DataError, match="callbacks"):

@@ -1,4 +1,11 @@
-"""Invented ratings whose truth is known: what there is to train on when there is no file."""
+"""Synthetic ratings drawn from known parameters: something to train on without any file.
+
+The pairs are a weighted draw, without replacement, of cells of the (U, I) table.  The weight of a
+cell is the activity of its user (log-normal) times the popularity of its item, 1 / (r + 10) for the
+r-th.  Two ways of drawing have one law: keep the n cells of largest log(weight) + Gumbel noise,
+which needs the whole table; or draw with replacement and skip repeats, which needs only what is
+kept, and time where the table is nearly full.
+"""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -7,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npcf._types import FloatArray, Params
-from npcf.data.pairs import draw_pairs
 from npcf.data.ratings import Ratings
 from npcf.data.recovery import Recovery, recovery, scores
 from npcf.data.vocabulary import NA, Vocabulary
@@ -15,9 +21,15 @@ from npcf.errors import SettingError, require_count, require_number
 
 Y_RANGE = (0.0, 5.5)
 BIAS_OF_THE_MEAN = 0.6  # sigmoid_range(0.6) = 3.55, about where MovieLens lies
+TABLE = 50_000_000  # cells; beyond it no array of the table's size is made
+FULLEST = 0.5  # of such a table: skipping takes some 10 draws a rating there, and ever more beyond
+ROUND = 2**22  # draws at a time
 
 FIRST = "Quiet Broken Golden Distant Hidden Paper Crimson Frozen Hollow Electric Lonely Borrowed"
 SECOND = "Harbour Letter Orchard Engine Winter Lantern Border Garden Signal Island Mirror Parade"
+
+
+Rows = NDArray[np.int64]
 
 
 class Planted(NamedTuple):
@@ -59,16 +71,18 @@ def planted(
 
     rating = clip(round(sigmoid_range(P[u] . Q[i] + b[u] + c[i], 0, 5.5) + N(0, noise)), 1, 5)
 
-    Popularity is long-tailed, as in MovieLens: the weight of the r-th item is 1 / (r + 10), the
-    activity of users log-normal.  Every user and every item occurs.  `n_ratings` different pairs
-    (20,000 unless said), or the share `density` of all; `duplicates` of them are rated once more,
-    with noise of its own.  Memory grows with the ratings, not with the table.
+    Parameters
+    ----------
+    n_ratings : different (user, item) pairs, 20,000 by default; every user and item occurs.
+    density : the share of all pairs that is rated, instead of `n_ratings`.
+    noise : standard deviation, in stars.
+    duplicates : how many of the pairs are rated once more, with noise of its own.
+
+    Popularity is long-tailed, as in MovieLens.  Memory grows with the ratings, not with the table.
     """
     n_users, n_items = require_count("n_users", n_users), require_count("n_items", n_items)
-    n_factors, duplicates = (
-        require_count("n_factors", n_factors),
-        require_count("duplicates", duplicates, 0),
-    )
+    n_factors = require_count("n_factors", n_factors)
+    duplicates = require_count("duplicates", duplicates, 0)
     noise = require_number("noise", noise)
     n = _how_many(n_users, n_items, n_ratings, density)
     if duplicates > n:
@@ -102,13 +116,10 @@ def _how_many(n_users: int, n_items: int, n_ratings: int | None, density: float 
     elif n_ratings is not None:
         n = require_count("n_ratings", n_ratings)
     if not n_users + n_items <= n <= n_users * n_items:
-        raise SettingError(
-            name,
-            f"must lie in [{n_users + n_items}, {n_users * n_items}] ratings so that everybody "
-            f"occurs and no pair twice, got {n}",
-            "Change the sizes.",
-            value=n if density is None else density,
-        )
+        problem = f"must lie in [{n_users + n_items}, {n_users * n_items}] ratings "
+        problem += f"so that everybody occurs and no pair twice, got {n}"
+        value = n if density is None else density
+        raise SettingError(name, problem, "Change the sizes.", value=value)
     return n
 
 
@@ -135,3 +146,57 @@ def _invent_titles(n: int, rng: np.random.Generator) -> list[str]:
         name = names[order[place]] + (f" {sequel + 1}" if sequel else "")
         titles.append(f"{name} ({rng.integers(1950, 2000)})")
     return titles
+
+
+def draw_pairs(n_users: int, n_items: int, n: int, rng: np.random.Generator) -> tuple[Rows, Rows]:
+    """Draw n different cells so that every user and every item occurs; rows from 1."""
+    activity = rng.normal(0, 1, n_users)
+    popularity = -np.log(rng.permutation(n_items) + 10.0)
+    if n_users * n_items <= TABLE:
+        cells = _by_largest_keys(activity, popularity, n, rng)
+    else:
+        cells = _by_skipping(np.exp(activity), np.exp(popularity), n, rng)
+    users, items = np.divmod(rng.permutation(cells), n_items)
+    return users + 1, items + 1
+
+
+def _by_largest_keys(
+    activity: NDArray[np.float64], popularity: NDArray[np.float64], n: int, rng: np.random.Generator
+) -> Rows:
+    n_users, n_items = len(activity), len(popularity)
+    keys = activity[:, None] + popularity + rng.gumbel(size=(n_users, n_items))
+    keys[np.arange(n_users), keys.argmax(axis=1)] = np.inf  # everybody's favourite cell is in
+    keys[keys.argmax(axis=0), np.arange(n_items)] = np.inf
+    largest: Rows = np.argpartition(-keys.ravel(), n - 1)[:n]
+    largest.sort(kind="stable")  # the order inside a partition is the processor's choice
+    return largest
+
+
+def _by_skipping(
+    activity: NDArray[np.float64], popularity: NDArray[np.float64], n: int, rng: np.random.Generator
+) -> Rows:
+    n_users, n_items = len(activity), len(popularity)
+    if n > FULLEST * n_users * n_items:
+        problem = f"{n} of {n_users * n_items} cells are more than {FULLEST:.0%} of a large table"
+        raise SettingError("n_ratings", problem, "Lower it, or make the table smaller.", value=n)
+    user_ends, item_ends = activity.cumsum(), popularity.cumsum()
+    # a first cell for everybody and for everything; these stay whatever follows
+    users = np.concatenate([np.arange(n_users), _draw(user_ends, n_items, rng)])
+    items = np.concatenate([_draw(item_ends, n_users, rng), np.arange(n_items)])
+    cells = np.unique(users * n_items + items)
+    while len(cells) < n:
+        size = min(ROUND, 2 * (n - len(cells)) + 1000)
+        drawn = _draw(user_ends, size, rng) * n_items + _draw(item_ends, size, rng)
+        different, first = np.unique(drawn, return_index=True)
+        place = np.minimum(np.searchsorted(cells, different), len(cells) - 1)
+        first = np.sort(first[cells[place] != different])[: n - len(cells)]  # the earliest drawn
+        cells = np.concatenate([cells, drawn[first]])
+        cells.sort(kind="stable")
+    return cells
+
+
+def _draw(ends: NDArray[np.float64], size: int, rng: np.random.Generator) -> Rows:
+    """Draw positions with probability proportional to the steps of `ends`."""
+    found: Rows = np.searchsorted(ends, rng.random(size) * ends[-1], side="right")
+    found[found == len(ends)] -= 1  # rounding may reach the end itself
+    return found

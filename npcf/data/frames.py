@@ -1,0 +1,208 @@
+"""The columns of a DataFrame: which are users, items and ratings, and whether they can be used."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from npcf.data.spelling import PYTHON, Spelling
+from npcf.errors import DataError, UsageError
+from npcf.foreign import kind_of, library_of
+from npcf.suggestions import did_you_mean, nearest
+
+ARRAYS = ("users", "items", "rating", "n_users", "n_items")
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+ALIASES = {
+    "user": (
+        "user", "userId", "user_id", "u_id", "userID", "UserId", "UserID", "User-ID", "uid",
+        "customer_id", "reviewerID", "user_num",
+    ),
+    "item": (
+        "item", "movie", "itemId", "item_id", "movieId", "movie_id", "i_id", "itemID", "movieID",
+        "ItemID", "MovieID", "iid", "book_id", "anime_id", "product_id", "ProductId", "ISBN",
+        "asin", "parent_asin", "artistID", "joke_id", "item_num",
+    ),
+    "rating": (
+        "rating", "ratings", "stars", "Rating", "Book-Rating", "star_rating", "overall", "score",
+        "r_ui",
+    ),
+}  # fmt: skip
+
+
+def require_frame(argument: str, value: Any) -> pd.DataFrame:
+    """Return `value` if it is a pandas DataFrame; UsageError says how it becomes one."""
+    if isinstance(value, pd.DataFrame):
+        return value
+    cure = f"Pass {_as_frame(argument, value)}."
+    if isinstance(value, str | Path):
+        cure = f"Read the file: pd.read_csv({argument}); from_csv does both."
+    elif type(value).__name__ == "Ratings":
+        cure = "It is what from_frame makes: pass it where ratings are asked for, as from_ratings."
+    raise UsageError(argument, f"is {kind_of(value)}, not a pandas DataFrame", cure, value=value)
+
+
+def require_ratings(argument: str, value: Any, *, arrays: bool = False) -> Any:
+    """Return `value` if it is Ratings (or, with `arrays`, has the same arrays), or raise."""
+    from npcf.data.ratings import Ratings  # which is built of what is here
+
+    if isinstance(value, Ratings):
+        return value
+    if arrays and not isinstance(value, type) and all(hasattr(value, name) for name in ARRAYS):
+        return value
+    if isinstance(value, str | Path):
+        cure = f"Read the file: npcf.data.read_csv({argument})."
+    elif hasattr(value, "train") and hasattr(value, "valid"):
+        cure = f"Pass one of its parts: {argument}.train.ratings, or {argument}.valid."
+    elif isinstance(value, pd.DataFrame):
+        cure = f"Pass npcf.Ratings.from_frame({argument})."
+    else:
+        cure = f"Pass npcf.Ratings.from_frame(frame), where frame is {_as_frame(argument, value)}."
+    raise UsageError(argument, f"is {kind_of(value)}, not npcf.data.Ratings", cure, value=value)
+
+
+def _as_frame(argument: str, value: Any) -> str:
+    """Return the expression that makes a DataFrame of `value`."""
+    library, name = library_of(value), type(value).__name__
+    if library == "polars" and name in ("DataFrame", "LazyFrame"):
+        frame = f"{argument}.collect()" if name == "LazyFrame" else argument
+        plain = f"pd.DataFrame({frame}.to_dict(as_series=False))"
+        return f"{frame}.to_pandas() (or, without pyarrow, {plain})"
+    if library == "pyarrow":
+        return f"{argument}.to_pandas()"
+    if library == "pandas":
+        return f"{argument}.to_frame().T.infer_objects(), if it is one row of a frame"
+    if isinstance(value, Mapping) or (isinstance(value, np.ndarray) and value.dtype.names):
+        return f"pd.DataFrame({argument})"
+    if isinstance(value, list | tuple | np.ndarray) and len(value) and np.ndim(value[0]) == 1:
+        return f"pd.DataFrame({argument}, columns=['user', 'item', 'rating'])"
+    return "pd.DataFrame(rows, columns=['user', 'item', 'rating'])"
+
+
+def find_columns(
+    frame: Any, user: Any = None, item: Any = None, rating: Any = None, *,
+    spelling: Spelling = PYTHON,
+) -> tuple[Any, Any, Any]:  # fmt: skip
+    """Return the names of the user, item and rating columns.
+
+    Parameters
+    ----------
+    frame : a DataFrame, or a list of column names.
+    user, item, rating : names, taken as they stand; None looks for the one alias that is present.
+        Nothing is guessed from positions.
+
+    Raises
+    ------
+    DataError
+        If there is no such column, or if there are two; it names the columns.
+    """
+    found = find_roles(frame, {"user": user, "item": item, "rating": rating}, spelling)
+    return found[0], found[1], found[2]
+
+
+def find_roles(frame: Any, wanted: Mapping[str, Any], spelling: Spelling = PYTHON) -> list[Any]:
+    """Return the name of the column of each role, of some or all of user, item and rating."""
+    names = list(getattr(frame, "columns", frame))
+    found = [_find(names, role, name, spelling) for role, name in wanted.items()]
+    for name in found:
+        if found.count(name) > 1:
+            cure = "Name different ones."
+            raise DataError("frame", f"column {name!r} cannot have two meanings", cure, value=name)
+    return found
+
+
+def _find(names: list[Any], role: str, given: Any, spelling: Spelling) -> Any:
+    if given is not None:
+        near = (nearest(given, names) or names or ["NAME"])[0]
+        cure = f"Name a column that it has: {spelling(**{role: near})}."
+        require_columns(names, [given], cure)
+        return given
+    present = [name for name in ALIASES[role] if name in names]
+    if len(present) == 1:
+        require_columns(names, present)
+        return present[0]
+    if present:
+        problem = f"has {len(present)} columns that could be the {role}: {_listed(present)}"
+        cure = f"Say which: {spelling(**{role: present[0]})}.".replace('"', "'")
+        raise DataError("frame", problem, cure)
+    near = next((name for alias in ALIASES[role] for name in nearest(alias, names)), None)
+    hint = f"Did you mean {near!r}? " if near else ""
+    how = spelling(**{role: near or "NAME"}) if spelling.shell else f"{role}=..."
+    cure = f"{hint}Name it, {how}, or call it one of {', '.join(ALIASES[role])}."
+    raise DataError("frame", f"has no column {role!r}; it has {_listed(names)}", cure)
+
+
+def require_columns(names: Iterable[Any], wanted: Iterable[Any], cure: str = "") -> None:
+    """Raise DataError unless each of `wanted` is exactly one of the column names."""
+    names = list(names)
+    cure = cure or "Name the columns that it has: user=..., item=..., rating=...."
+    for name in wanted:
+        if name not in names:
+            problem = f"has no column {name!r}; it has {_listed(names)}"
+            raise DataError("frame", problem, did_you_mean(name, names) + cure, value=name)
+        if names.count(name) > 1:
+            cure = "Rename or drop one of them."
+            raise DataError("frame", f"has two columns {name!r}", cure, value=name)
+
+
+def _listed(names: list[Any]) -> str:
+    shown = ", ".join(map(repr, names[:20]))
+    return shown + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+
+
+def require_present(frame: pd.DataFrame, columns: Sequence[Any]) -> None:
+    """Raise DataError if there are no rows, or naming the first missing entry of a column."""
+    if frame.empty:
+        raise DataError("frame", "has no rows", "Give at least one rating.")
+    for name in columns:
+        missing = frame[name].isna().to_numpy()
+        if missing.any():
+            at = int(missing.argmax())
+            index = frame.index.tolist()[at]
+            problem = f"is missing in {missing.sum()} row(s), first at index {index!r}"
+            raise DataError(name, problem, "Fill or drop those rows: frame.dropna().", position=at)
+
+
+def require_ids(frame: pd.DataFrame, names: Sequence[Any]) -> None:
+    """Raise DataError if a column of ids holds floats, complex numbers or booleans."""
+    for name in names:
+        if frame[name].dtype.kind in "fcb":
+            cure = "Floats come from a column that once held NaN, and lose digits beyond 2**53; "
+            cure += "read the ids as integers or strings."
+            raise DataError(name, f"ids have dtype {frame[name].dtype}", cure)
+
+
+def ratings_of(column: pd.Series) -> NDArray[np.float32]:
+    """Return a column of ratings as float32; DataError names the first that does not fit."""
+    name = str(column.name)
+    if column.dtype.kind not in "iuf":
+        raise DataError(name, f"has dtype {column.dtype}, not numbers", "Use pd.to_numeric.")
+    values = column.to_numpy(dtype=np.float64)
+    outside = ~(np.abs(values) <= FLOAT32_MAX)
+    if outside.any():
+        at = int(outside.argmax())
+        problem, cure = f"{values[at]} is no finite float32", "Correct or drop the row."
+        raise DataError(name, problem, cure, position=at, value=float(values[at]))
+    return values.astype(np.float32)
+
+
+def timestamps_of(column: pd.Series) -> NDArray[np.int64]:
+    """Return a column of timestamps as int64; DataError if they are not whole numbers."""
+    if column.dtype.kind not in "iu":
+        problem = f"has dtype {column.dtype}, not whole numbers"
+        raise DataError(str(column.name), problem, "Use seconds since 1970 as int64.")
+    return column.to_numpy(dtype=np.int64)
+
+
+def titles_of(frame: pd.DataFrame, item: Any, title: Any, ids: pd.Index) -> list[str]:
+    """Return the title of each of `ids`; DataError if an item has two."""
+    labels = frame[[item, title]].drop_duplicates()
+    twice = labels[item].duplicated().to_numpy()
+    if twice.any():
+        first = labels[item].tolist()[int(twice.argmax())]
+        both = labels.loc[labels[item] == first, title].tolist()
+        problem = f"item {first!r} has the titles {both}"
+        raise DataError(title, problem, "An item has one title.", value=first)
+    return [str(name) for name in labels.set_index(item)[title].reindex(ids)]
