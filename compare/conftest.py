@@ -2,7 +2,7 @@
 
 import importlib.util
 
-from tests.conftest import COMMON, pytest_collection_modifyitems  # noqa: F401  (profile, shards)
+from tests.conftest import COMMON, pytest_collection_modifyitems, pytest_configure  # noqa: F401
 from tests.extras import pytest_runtest_makereport  # noqa: F401  (what is not installed)
 
 if importlib.util.find_spec("torch"):

@@ -8,6 +8,7 @@ $NPCF_SHARD = 2/4 runs the second of four parts of whatever was collected.
 """
 
 import os
+import signal
 import zlib
 
 import pytest
@@ -32,6 +33,18 @@ settings.register_profile(
 )
 PROFILE = os.environ.get("NPCF_PROFILE", "ci")
 settings.load_profile(PROFILE)
+
+
+def pytest_configure(config):
+    """Take back the signals that a shell ignores for what it starts in the background, or nohup.
+
+    Python then has no KeyboardInterrupt, nor have the children that tests send signals to.
+    """
+    usual = {"SIGINT": signal.default_int_handler, "SIGHUP": signal.SIG_DFL}
+    for name, handler in usual.items():
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_collection_modifyitems(config, items):
