@@ -20,7 +20,7 @@ test: .venv/test.done
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -n $(WORKERS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 # A minute of two cores, two where nothing has been compiled yet: the laws with few examples, nothing
 # recorded.  Tests marked slow are skipped, each with its reason.

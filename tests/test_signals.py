@@ -58,6 +58,7 @@ def test_a_signal_before_training_is_one_line(tmp_path):
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         while not caught(child.pid, number) or b"pandas" not in maps(child.pid):
+            assert child.poll() is None, child.stderr.read()
             time.sleep(0.05)
         time.sleep(0.2)
         child.send_signal(number)
