@@ -40,6 +40,7 @@ def test_a_level_holds_the_libraries_where_it_says():
         assert not any(name in found for name in processors.DISPATCHED)
     for variables in processors.LEVELS.values():
         assert set(variables) <= set(processors.VARIABLES)
+    assert [path for path in processors.TESTS if not (processors.ROOT / path).exists()] == []
 
 
 def test_reference_and_twins_have_the_same_fingerprints():
