@@ -121,7 +121,7 @@ ELSEWHERE = {
     ("commands/streams.py", "DataError: 'Send something to it, or name a file.'"),
     ("commands/streams.py", "WriteError: 'Send it elsewhere.'"),
     ("commands/train_options.py", "SettingError: 'Leave it out, or begin anew.'"),
-    ("errors.py", "ShapeError: 'Reshape it, or look whether two arguments changed places.'"),
+    ("errors/arrays.py", "ShapeError: 'Reshape it, or look whether two arguments changed places.'"),
     ("files.py", "SettingError: 'Choose another folder.'"),
     ("files.py", "SettingError: cure"),
     ("files.py", "WriteError: cure"),

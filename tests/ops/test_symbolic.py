@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import sympy
 
-from npcf import errors, ops
+from npcf import ops
+from npcf.errors import arrays
 from npcf.models import dot_product_bias
 
 OBJECT = np.dtype(object)
@@ -150,7 +151,7 @@ def test_lookup_divided_by_frequency_is_the_mean_over_equal_ids():
 
 def test_forwards_are_the_formulas(monkeypatch):
     """Of the operations without exp, which NumPy cannot take of a symbol."""
-    monkeypatch.setattr(errors, "FLOAT_DTYPES", (*errors.FLOAT_DTYPES, OBJECT))
+    monkeypatch.setattr(arrays, "FLOAT_DTYPES", (*arrays.FLOAT_DTYPES, OBJECT))
     weight, left, right = table("w", N_USERS, K), table("l", B, K), table("r", B, K)
     b, c, dot = table("b", N_USERS), table("c", N_ITEMS), table("a", B)
     assert_equal(ops.embedding_forward(weight, USERS)[0], [weight[u] for u in USERS])
