@@ -1,9 +1,9 @@
-"""Objects of other libraries, where npcf takes an array or one of its own objects.
+"""Arrays of other libraries.
 
-Whatever has exact numbers is read: lists, arrays and buffers, pandas and polars columns without
-missing values, masked arrays without masked entries, torch tensors (detached, copied from their
-device; bfloat16 widened to float32).  All else is a `Refusal`: what it is, and what to write in its
-place.  No library is imported for it: an object is known by the module its class comes from.
+Read are objects that hold exact numbers: lists, arrays and buffers, pandas and polars columns
+without missing values, masked arrays without masked entries, torch tensors (detached, copied from
+their device; bfloat16 widened to float32).  Anything else is a `Refusal`, which says what to write
+instead.  No library is imported: an object is known by the module of its class.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -45,8 +45,7 @@ def kind_of(value: Any) -> str:
     name = type(value).__name__
     words = f"{library_of(value)} {name}".strip()
     if isinstance(value, str):
-        words = f"text, {value!r}" if len(value) < 60 else "text"
-        return words
+        return f"text, {value!r}" if len(value) < SHORT else "text"
     return f"{'an' if words[0] in 'aeioAEIO' else 'a'} {words}"
 
 
@@ -98,14 +97,18 @@ def read_array(argument: str, value: Any) -> NDArray[Any] | Refusal:
             value = value.detach().cpu().numpy()
         result = np.asarray(value)
     except Exception as error:  # ragged lists, a device's array, whatever an __array__ raises
-        reason = str(error).strip().partition("\n")[0]
-        return Refusal(
-            f"{kind_of(value)} cannot be read as an array ({reason})",
-            "Make it one of equally long rows of numbers: np.array([[1.0, 2.0], [3.0, 4.0]]).",
-        )
+        problem = f"{kind_of(value)} cannot be read as an array ({_first_line(error)})"
+        cure = "Make it one of equally long rows of numbers: np.array([[1.0, 2.0], [3.0, 4.0]])."
+        return Refusal(problem, cure)
     if isinstance(value, list | tuple) and result.dtype.kind in "iuf":
-        return _without_bools(argument, value, result)
+        for position, flag in _bools(value):  # NumPy would count them 1 and 0
+            cure = f"Write numbers: np.asarray({argument}, dtype=np.{result.dtype})."
+            return Refusal(f"has {flag} among its numbers", cure, position, flag)
     return result
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def dtype_cure(argument: str, array: NDArray[Any], target: str) -> str:
@@ -135,10 +138,8 @@ def _place(flat: int, shape: tuple[int, ...]) -> Any:
 def _of_torch(argument: str, tensor: Any) -> NDArray[Any] | Refusal:
     dtype, layout = str(tensor.dtype).partition(".")[2], str(tensor.layout).partition(".")[2]
     if tensor.device.type == "meta":
-        return Refusal(
-            "is a torch tensor on the device meta, which holds no numbers",
-            f"Give it numbers: torch.zeros_like({argument}, device='cpu'), then load them.",
-        )
+        cure = f"Give it numbers: torch.zeros_like({argument}, device='cpu'), then load them."
+        return Refusal("is a torch tensor on the device meta, which holds no numbers", cure)
     if tensor.is_quantized:
         return Refusal("is a quantized torch tensor", f"Pass {argument}.dequantize().")
     if layout != "strided":
@@ -151,11 +152,8 @@ def _of_torch(argument: str, tensor: Any) -> NDArray[Any] | Refusal:
     try:
         result: NDArray[Any] = tensor.numpy(force=True)  # detached, on the CPU, resolved
     except Exception as error:  # a tensor that exists only inside torch.compile or torch.func
-        reason = str(error).strip().partition("\n")[0]
-        return Refusal(
-            f"is a torch tensor that cannot be read ({reason})",
-            "Pass it outside of torch's transformations.",
-        )
+        problem = f"is a torch tensor that cannot be read ({_first_line(error)})"
+        return Refusal(problem, "Pass it outside of torch's transformations.")
     return result
 
 
@@ -164,24 +162,22 @@ def _unreadable(argument: str, value: Any) -> Refusal | None:
     if value is None:
         return Refusal("is None, not an array", "Pass numbers: np.array([1.0, 2.0]).")
     if isinstance(value, Mapping):
-        return Refusal(
-            f"is {kind_of(value)}, not an array",
-            f"Pass one of its values, or all: np.array(list({argument}.values())).",
-        )
-    if isinstance(value, Iterator | set | frozenset) or (
+        cure = f"Pass one of its values, or all: np.array(list({argument}.values()))."
+    elif isinstance(value, Iterator | set | frozenset) or (
         isinstance(value, Iterable) and not _has_array(value)
     ):
-        return Refusal(f"is {kind_of(value)}, not an array", f"Pass np.array(list({argument})).")
-    if callable(value) and not _has_array(value):
-        return Refusal(f"is {kind_of(value)}, not an array", "Pass the array that it returns.")
-    return None
+        cure = f"Pass np.array(list({argument}))."
+    elif callable(value) and not _has_array(value):
+        cure = "Pass the array that it returns."
+    else:
+        return None
+    return Refusal(f"is {kind_of(value)}, not an array", cure)
 
 
 def _has_array(value: Any) -> bool:
     """Whether NumPy makes more of the object than an array of one object."""
-    if isinstance(value, str | bytes) or hasattr(value, "__array__") or hasattr(value, "detach"):
-        return True
-    if hasattr(value, "__array_interface__") or hasattr(value, "__array_struct__"):
+    ways = ("__array__", "__array_interface__", "__array_struct__", "detach")
+    if isinstance(value, str | bytes) or any(hasattr(value, name) for name in ways):
         return True
     if hasattr(value, "__len__") and hasattr(value, "__getitem__"):
         return True
@@ -196,19 +192,14 @@ def _missing(argument: str, value: Any) -> Refusal | None:
     """Return why an object with masked or missing entries is not read: they would be numbers."""
     if isinstance(value, np.ma.MaskedArray):
         mask = np.ma.getmaskarray(value)
-        if not mask.any():
-            return None
-        return Refusal(
-            f"is a masked array with {int(mask.sum())} masked entries",
-            f"Fill them, {argument}.filled(0), or leave them out, {argument}.compressed().",
-            _place(int(mask.argmax()), mask.shape),
-        )
+        problem = f"is a masked array with {int(mask.sum())} masked entries"
+        cure = f"Fill them, {argument}.filled(0), or leave them out, {argument}.compressed()."
+        place = _place(int(mask.argmax()), mask.shape) if mask.any() else None
+        return Refusal(problem, cure, place) if mask.any() else None
     library = library_of(value)
     if library == "pandas" and hasattr(value, "isna"):
         return _missing_in_pandas(argument, value)
-    if library in ("polars", "pyarrow"):
-        return _missing_in_arrow(argument, value)
-    return None
+    return _missing_in_arrow(argument, value) if library in ("polars", "pyarrow") else None
 
 
 def _missing_in_pandas(argument: str, value: Any) -> Refusal | None:
@@ -219,11 +210,9 @@ def _missing_in_pandas(argument: str, value: Any) -> Refusal | None:
     missing = np.asarray(value.isna())
     if not missing.any():
         return None
-    return Refusal(
-        f"is {kind_of(value)} with {int(missing.sum())} missing values",
-        f"Fill or drop them: {argument}.dropna().",
-        _place(int(missing.argmax()), missing.shape),
-    )
+    problem = f"is {kind_of(value)} with {int(missing.sum())} missing values"
+    place = _place(int(missing.argmax()), missing.shape)
+    return Refusal(problem, f"Fill or drop them: {argument}.dropna().", place)
 
 
 def _missing_in_arrow(argument: str, value: Any) -> Refusal | None:
@@ -239,23 +228,8 @@ def _missing_in_arrow(argument: str, value: Any) -> Refusal | None:
     if not isinstance(nulls, int) or not nulls:
         return None
     how = "drop_nulls()" if library_of(value) == "polars" else "drop_null()"
-    return Refusal(
-        f"is {kind_of(value)} with {nulls} missing values", f"Fill or drop them: {argument}.{how}."
-    )
-
-
-def _without_bools(
-    argument: str, value: list[Any] | tuple[Any, ...], result: NDArray[Any]
-) -> NDArray[Any] | Refusal:
-    """Return `result`, unless True or False stands among the numbers: NumPy would count it 1, 0."""
-    for position, flag in _bools(value):
-        return Refusal(
-            f"has {flag} among its numbers",
-            f"Write numbers: np.asarray({argument}, dtype=np.{result.dtype}).",
-            position,
-            flag,
-        )
-    return result
+    problem = f"is {kind_of(value)} with {nulls} missing values"
+    return Refusal(problem, f"Fill or drop them: {argument}.{how}.")
 
 
 def _bools(value: Any, place: tuple[int, ...] = ()) -> Iterator[tuple[Any, bool]]:

@@ -12,6 +12,11 @@ from npcf.training import load
 from tests.extras import needs
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+IGNORED = os.name == "posix" and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+HANGUP = pytest.param(
+    signal.SIGHUP,
+    marks=pytest.mark.skipif(IGNORED, reason="SIGHUP is ignored here (nohup), and so by children"),
+)
 NPCF = [sys.executable, "-m", "npcf.cli"]
 LONG = ["train", "--epochs", "20000", "--factors", "2", "--bs", "2000"]
 BY_RATING = ["train", "--epochs", "20000", "--factors", "2", "--bs", "1", "--rows", "touched"]
@@ -28,7 +33,7 @@ def start(arguments, first, **options):
     return child
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, HANGUP])
 @pytest.mark.parametrize("how", ["save", "checkpoint", "by rating"])
 def test_training_saves_the_model_of_a_whole_step(how, number, tmp_path):
     path = tmp_path / "model"

@@ -1,4 +1,7 @@
-"""Model files of others: known by their content; the code that the error prints converts them."""
+"""Model files of others: known by their content; the code that the error prints converts them.
+
+Those of PyTorch are in `compare/test_other_files.py`.
+"""
 
 import gzip
 import pathlib
@@ -14,7 +17,6 @@ from npcf.cli import main
 from npcf.errors import DataError
 from npcf.training import load
 
-torch = pytest.importorskip("torch")
 safetensors = pytest.importorskip("safetensors")
 from safetensors.numpy import save_file  # noqa: E402
 
@@ -22,40 +24,7 @@ FRAME = pd.DataFrame({"user": [1, 1, 2] * 3, "item": [5, 6, 5] * 3, "rating": [4
 ROWS = np.random.default_rng(0).integers(-9, 9, (3, 2)).astype(np.float32) / 4  # in bfloat16 too
 STATE = {"u_weight.weight": ROWS, "i_weight.weight": ROWS, "u_bias.weight": ROWS[:, :1],
          "i_bias.weight": ROWS[:, :1]}  # fmt: skip
-
-
-class Net(torch.nn.Module):
-    """fastai's layers."""
-
-    def __init__(self):
-        super().__init__()
-        self.u_weight, self.i_weight = torch.nn.Embedding(3, 2), torch.nn.Embedding(3, 2)
-        self.u_bias, self.i_bias = torch.nn.Embedding(3, 1), torch.nn.Embedding(3, 1)
-        self.load_state_dict({key: torch.tensor(table) for key, table in STATE.items()})
-
-
-def tensors():
-    return {key: torch.tensor(table) for key, table in STATE.items()}
-
-
-def parameters():
-    return dict(Net().named_parameters())
-
-
-def old_torch(state, path):
-    torch.save(state, path, _use_new_zipfile_serialization=False)
-
-
 CONVERTED = {
-    "state.pth": ("torch.save", lambda path: torch.save(tensors(), path)),
-    "state of OrderedDict.pth": ("torch.save", lambda path: torch.save(Net().state_dict(), path)),
-    "it's a model.pt": ("torch.save", lambda path: torch.save(parameters(), path)),
-    "learner.pth": ("torch.save", lambda path: torch.save({"model": tensors(), "opt": {}}, path)),
-    "parallel.pth": ("torch.save", lambda path: torch.save(
-        torch.nn.DataParallel(Net()).state_dict(), path)),
-    "old.pth": ("torch.save", lambda path: old_torch(tensors(), path)),
-    "half.pth": ("torch.save", lambda path: torch.save(
-        {key: value.bfloat16() for key, value in tensors().items()}, path)),
     "tables.npz": ("np.savez", lambda path: np.savez(path, **STATE)),
     "packed.npz": ("np.savez", lambda path: np.savez_compressed(path, **STATE)),
     "tables.safetensors": ("safetensors", lambda path: save_file(STATE, path)),
@@ -64,25 +33,12 @@ CONVERTED = {
 }  # fmt: skip
 
 
-NAMES = {
-    "npcf": npcf,
-    "pathlib": pathlib,
-    "torch": torch,
-    "np": np,
-    "pickle": pickle,
-    "safetensors": safetensors,
-}
-
-
 def code_of(cure):
     return cure.partition("trained on: ")[2]
 
 
-@pytest.mark.parametrize("name", CONVERTED)
-def test_the_cure_converts_the_file(name, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    words, write = CONVERTED[name]
-    write(name)
+def assert_converted(name, words, names, capsys):
+    """Assert that the file `name`, here, is refused by `words`, and that its cure converts it."""
     FRAME.to_csv("ratings.csv", index=False)
     FRAME.iloc[:1, :2].to_csv("pairs.csv", index=False)
     assert main(["predict", name, "pairs.csv"]) == 1
@@ -91,22 +47,19 @@ def test_the_cure_converts_the_file(name, tmp_path, monkeypatch, capsys):
     with pytest.raises(DataError, match="path: ") as raised:
         load(name)
     assert raised.value.cure in said
-    exec(code_of(raised.value.cure), NAMES)
+    exec(code_of(raised.value.cure), names)
     np.testing.assert_array_equal(load("model.npcf").model.params["user_factors"], ROWS)
     assert main(["predict", "model.npcf", "pairs.csv"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
-def test_a_whole_pickled_module_is_never_loaded_and_its_cure_works(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", CONVERTED)
+def test_the_cure_converts_the_file(name, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    model = Net()
-    torch.save(model, "whole.pth")
-    with pytest.raises(DataError, match=r"whole object .*class is in .*test_other_files") as raised:
-        load("whole.pth")
-    code = raised.value.cure.removeprefix("Save its numbers alone, ").partition(", and")[0]
-    exec(code, {"torch": torch, "model": model, "path": "state.pth"})
-    with pytest.raises(DataError, match="state.pth was written by torch.save"):
-        load("state.pth")
+    words, write = CONVERTED[name]
+    write(name)
+    names = {"npcf": npcf, "pathlib": pathlib, "np": np, "pickle": pickle}
+    assert_converted(name, words, names | {"safetensors": safetensors}, capsys)
 
 
 OTHERS = {
@@ -129,19 +82,13 @@ def test_other_files_are_named(name, tmp_path):
         load(tmp_path / name)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"PK\x03\x04",
-        b"\x80",
-        b"\x80\x02",
-        bytes(99),
-        b"{}",
-        b"PK\x03\x04" + bytes(99),
-        b"\x10" + bytes(7) + b"{" * 16,
-    ],
-)
+NONE_OF_THESE = [
+    b"", b"PK\x03\x04", b"\x80", b"\x80\x02", bytes(99), b"{}", b"PK\x03\x04" + bytes(99),
+    b"\x10" + bytes(7) + b"{" * 16,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", NONE_OF_THESE)
 def test_what_is_none_of_these_is_damaged(content, tmp_path):
     (tmp_path / "model").write_bytes(content)
     with pytest.raises(DataError, match=r"damaged or was not written by npcf"):
