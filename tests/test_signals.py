@@ -12,11 +12,6 @@ from npcf.training import load
 from tests.extras import needs
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
-IGNORED = os.name == "posix" and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-HANGUP = pytest.param(
-    signal.SIGHUP,
-    marks=pytest.mark.skipif(IGNORED, reason="SIGHUP is ignored here (nohup), and so by children"),
-)
 NPCF = [sys.executable, "-m", "npcf.cli"]
 LONG = ["train", "--epochs", "20000", "--factors", "2", "--bs", "2000"]
 BY_RATING = ["train", "--epochs", "20000", "--factors", "2", "--bs", "1", "--rows", "touched"]
@@ -33,7 +28,7 @@ def start(arguments, first, **options):
     return child
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, HANGUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("how", ["save", "checkpoint", "by rating"])
 def test_training_saves_the_model_of_a_whole_step(how, number, tmp_path):
     path = tmp_path / "model"
@@ -63,7 +58,6 @@ def test_a_signal_before_training_is_one_line(tmp_path):
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         while not caught(child.pid, number) or b"pandas" not in maps(child.pid):
-            assert child.poll() is None, child.stderr.read()
             time.sleep(0.05)
         time.sleep(0.2)
         child.send_signal(number)

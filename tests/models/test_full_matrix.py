@@ -1,14 +1,12 @@
 """The spreadsheet and the pairs are the same model."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from npcf import models, ops
-from npcf.errors import EmptyBatchError, ShapeError
-from npcf.verify import assert_within, bounded_gradients, bounded_predictions, exact_params
-from npcf.verify.strategies import problems
+from npcf.verify import Bounded, assert_within, bounded_gradients, bounded_predictions, exact_params
+from npcf.verify.strategies import problems, row_pairs
 
 
 def as_matrix(p, data):
@@ -72,11 +70,9 @@ def test_costs_of_a_matrix_product_on_a_batch():
     assert (rows[0] @ rows[1].T).nbytes == 64 * models.matmul_pairs(*rows).nbytes
 
 
-def test_masks_that_do_not_fit_are_refused():
-    matrix = np.zeros((2, 3))
-    with pytest.raises(ShapeError, match="boolean mask"):
-        models.masked_mse_forward(matrix, matrix, matrix)
-    with pytest.raises(ShapeError, match="boolean mask"):
-        models.masked_mse_forward(matrix, matrix, np.zeros((3, 2), bool))
-    with pytest.raises(EmptyBatchError):
-        models.masked_mse_forward(matrix, matrix, np.zeros((2, 3), bool))
+@given(p=row_pairs())
+def test_rows_meet_their_partner_on_the_diagonal_of_the_product(p):
+    """Of left @ right.T a batch wants B of B**2 numbers."""
+    out, _ = ops.row_dot_forward(p.left, p.right)
+    dot = (Bounded.exact(p.left) * Bounded.exact(p.right)).sum(axis=1)
+    assert_within(out, models.matmul_pairs(p.left, p.right), dot.tolerance)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from npcf import models, ops
-from npcf.errors import IdRangeError, SettingError, ShapeError, UsageError
+from npcf.errors import ShapeError
 from npcf.verify import Bounded, assert_same_bits, assert_within
 from npcf.verify.strategies import problems, row_pairs
 
@@ -109,24 +109,6 @@ def test_two_tables_take_ids_in_two_columns_and_return_a_vector(p):
     assert_within(out, np.array(want), (left * right).sum(axis=1).tolerance)
 
 
-@pytest.mark.parametrize("cls", [*BIASED, *PLAIN])
-def test_ids_that_are_no_pairs_are_refused(cls):
-    model = cls(3, 4, 2, rng=rng())
-    with pytest.raises(ShapeError, match=r"must be \(B, 2\)"):
-        model(np.array([0, 1]))
-    with pytest.raises(ShapeError, match=r"must be \(B, 2\)"):
-        model(np.zeros((2, 3), int))
-    with pytest.raises(IdRangeError):
-        model(np.array([[0, 4]]))
-
-
-def test_a_range_without_biases_is_refused_rather_than_ignored():
-    params = models.init_params(3, 4, 2, rng())
-    factors = {name: table for name, table in params.items() if name.endswith("factors")}
-    with pytest.raises(SettingError, match="y_range: is for models with biases"):
-        models.PairModel(factors, (0, 5.5))
-
-
 def test_tables_and_layers_share_memory():
     """An optimiser that changes `params` in place changes what the layers look up."""
     model = models.DotProductBiasEmb(3, 4, 2, rng=rng())
@@ -152,14 +134,6 @@ def test_embedding_returns_the_row_it_is_asked_for():
     assert repr(embedding) == "Embedding(3, 4)"
 
 
-def test_padding_row_starts_at_zero():
-    embedding = models.Embedding(3, 4, padding_idx=-1, rng=rng())
-    assert not embedding(np.array([2])).any()
-    assert embedding.weight[:2].all()
-    with pytest.raises(IdRangeError, match="padding_idx"):
-        models.Embedding(3, 4, padding_idx=3)
-
-
 def test_missing_arguments_are_named_as_in_the_source():
     with pytest.raises(TypeError) as raised:
         models.Embedding()
@@ -169,14 +143,6 @@ def test_missing_arguments_are_named_as_in_the_source():
     with pytest.raises(TypeError) as raised:
         models.create_params()
     assert str(raised.value) == "create_params() missing 1 required positional argument: 'size'"
-
-
-def test_wrong_brackets_get_a_hint():
-    ids = np.array([0])
-    with pytest.raises(UsageError, match=r"embedding\(ids\)"):
-        models.Embedding(3, 2, rng=rng())[ids]
-    with pytest.raises(UsageError, match=r"array\[ids\]"):
-        models.create_params([3, 2], rng=rng())(ids)
 
 
 def test_forgetting_keepdim_is_refused_with_the_cure():
@@ -225,13 +191,6 @@ def test_a_lesson_array_reads_the_lessons_spelling():
     assert array.normal_(0, 0.01) is array
     assert array.shape == before.shape
     assert (array != before).all()
-
-
-def test_same_generator_gives_the_same_tables():
-    first, second = (models.DotProductBiasCP(5, 6, 3, rng=rng(4)) for _ in range(2))
-    for name, table in first.params.items():
-        assert_same_bits(table, second.params[name])
-    assert first.params["user_factors"].std() > 0
 
 
 def test_models_can_be_copied():

@@ -76,3 +76,25 @@ def test_a_cache_without_a_word_on_frequency_sums():
     rows = np.array([[1.0, 2.0], [10.0, 20.0], [5.0, 6.0]])
     want = np.array([[5.0, 6.0], [11.0, 22.0], [0.0, 0.0]])
     assert_same_bits(ops.embedding_backward(rows, cache), want)
+
+
+@every_backend
+@pytest.mark.parametrize("rating_dtype", [np.int8, np.int64, np.float32, np.float64])
+@pytest.mark.parametrize("dtype", REAL)
+def test_ratings_are_cast_to_the_dtype_of_the_prediction(backend, dtype, rating_dtype):
+    pred, rating = np.linspace(0, 1, 7).astype(dtype), np.arange(7).astype(rating_dtype)
+    (loss, cache), want = (backend.mse_forward(pred, r) for r in (rating, rating.astype(dtype)))
+    assert_same_bits(loss, want[0])
+    gradient = backend.mse_backward(1.0, cache)
+    assert_same_bits(gradient, backend.mse_backward(1.0, want[1]))
+    assert (loss.dtype, gradient.dtype) == (dtype, dtype)
+
+
+@every_backend
+def test_vector_against_column_is_refused_with_the_reason(backend):
+    """torch only warns here, and averages 64 * 64 wrong pairs."""
+    with pytest.raises(ShapeError) as raised:
+        backend.mse_forward(np.ones(64), np.ones((64, 1)))
+    for word in ("(64,)", "(64, 1)", "keepdim=True", "(64, 64)"):
+        assert word in str(raised.value)
+    assert backend.mse_forward(np.ones((64, 1)), np.zeros((64, 1)))[0] == 1

@@ -22,7 +22,7 @@ NEAR = {
     "npcf/optim/sparse_adam.py": ("tests/optim/test_touched_rows.py",),
 }
 FOR_ALL = {
-    "ops": ("tests/ops/test_edges.py",),
+    "ops": ("tests/ops/test_bits.py", "tests/ops/test_edges.py"),
     "models": ("tests/models/test_defaults.py",),
     "optim": ("tests/optim/test_settings.py",),
 }
