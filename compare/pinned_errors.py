@@ -2,7 +2,7 @@
 
 Found by `python -m compare.measure_libraries` on an Intel Xeon with AVX-512, once for each path;
 NumPy 2.4.6, Numba 0.68.1, torch 2.13.0, jax 0.10.2, glibc 2.36.  How far a pinned result lies from
-the right number can be computed anywhere, so the figures in `npcf.verify.bounds.libraries` follow
+the right number can be computed anywhere, so the figures in `npcf.verify.libraries` follow
 from this table on every machine.
 """
 

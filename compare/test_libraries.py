@@ -1,4 +1,4 @@
-"""The errors of exp and sqrt that `npcf.verify.bounds.libraries` states, measured again."""
+"""The errors of exp and sqrt that `npcf.verify.libraries` states, measured again."""
 
 import math
 from fractions import Fraction

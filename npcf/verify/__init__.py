@@ -14,9 +14,10 @@ from npcf.verify.bounded_model import (
     bounded_sparse_adam,
     exact_params,
 )
-from npcf.verify.bounds import LIBRARIES, PRECISION, Library, Precision
 from npcf.verify.gradcheck import gradcheck
 from npcf.verify.gradcheck_subject import as_vjp
+from npcf.verify.libraries import LIBRARIES, Library
+from npcf.verify.precision import PRECISION, Precision
 from npcf.verify.report import GradcheckReport, Mismatch
 
 __all__ = [

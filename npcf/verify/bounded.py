@@ -2,178 +2,176 @@ r"""Numbers with a bound on their rounding error: the source of every tolerance.
 
 A `Bounded` holds a value and an `error` such that *any* evaluation of the same formula in the
 working precision, in any order of additions, with or without fused multiply-add, lies within
-`error` of the exact result.  Each operation adds what it inherits and what it rounds
-(Higham 2002, chapters 2-4; u = unit roundoff, eta = smallest subnormal, gamma_n = n u / (1 - n u)):
+`error` of the exact result; the value itself lies no farther from it.  Each operation adds what it
+inherits and what it rounds (Higham 2002, chapters 2-4; u = unit roundoff, eta = smallest
+subnormal, gamma_n = n u / (1 - n u)):
 
-    a + b    ea + eb                                        + u |a + b|
-    a * b    |a| eb + |b| ea + ea eb                        + u |a b| + eta
-    a / b    (ea + |a / b| eb) / (b - eb)                   + u |a / b| + eta
-    sqrt a   ea / (2 sqrt(a - ea)), at most sqrt(ea)        + gamma_r sqrt(a)
-    exp a    exp(a + ea) (exp(ea) - 1)                      + gamma_c exp(a) + tiny
-    sum_n a  sum ea                                         + gamma_(n-1) sum |a|
-    scatter  sum_d ea                                       + gamma_(d-1) sum_d |a|
-    sigmoid  s (1 - s) exp(ex) (exp(ex) - 1)                + gamma_(2 + c (1 - s)) s + tiny
+    a + b      ea + eb                                       + u |a + b|
+    a * b      |a| eb + |b| ea + 3 ea eb                     + u |a b| + eta
+    a / b      (ea + |a / b| eb) / (b - 2 eb)                + u |a / b| + eta
+    sqrt a     ea / (2 sqrt(a - 2 ea)), at most sqrt(ea)     + gamma_r sqrt(a)
+    sum_n a    sum ea                                        + gamma_(n-1) sum |a|
+    scatter    sum_d ea                                      + gamma_(d-1) sum_d |a|
+    sigmoid    s (1 - s) exp(ex) (exp(ex) - 1)               + gamma_(2 + c (1 - s)) s + tiny
+    s (1 - s)  |1 - 2 s| es + es**2                          + gamma_2 s (1 - s) + eta
 
 where |x| stands for |value| + 2 error, an upper bound of the computed magnitude, and c and r are
-the library's errors of exp and sqrt in units of u (`npcf.verify.bounds.Library`; its default covers
+the library's errors of exp and sqrt in units of u (`npcf.verify.libraries`; the default covers
 every library measured).  Two implementations of one formula may differ by twice the error:
 `tolerance`.
 
-The value is carried in float64: exact enough for float32 problems, and itself one of the bounded
-evaluations for float64 ones; no wider type is needed, so the bounds are the same everywhere.
+Where a format may overflow, on the way too, nothing is known: the error is infinite.  The value is
+carried in float64: exact enough for float32 problems, and itself one of the bounded evaluations
+for float64 ones; no wider type is needed, so the bounds are the same everywhere.
 """
 
-from typing import Any
+import math
+from typing import Any, cast
 
 import numpy as np
 
-from npcf._types import FloatArray, IdArray
-from npcf.verify.bounds.libraries import ANY, NUMPY, Library
-from npcf.verify.bounds.precision import ARITHMETIC_SLACK, DOUBLE, PRECISION, Precision
+from npcf.verify.bounded_sums import BoundedSums
+from npcf.verify.precision import PRECISION, Precision, quiet
+from npcf.verify.setting import Setting
 
-__all__ = ["ARITHMETIC_SLACK", "PRECISION", "Bounded", "Precision"]
-
-quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # an infinite error is lawful
+__all__ = ["PRECISION", "Bounded", "Precision"]
 
 
-class Bounded:
-    """value (float64 array), error (float64 array >= 0), precision."""
+class Bounded(BoundedSums):
+    """A number with its error: arithmetic and functions."""
 
-    @quiet
-    def __init__(self, value: Any, error: Any, precision: Precision):
-        self.value = np.asarray(value, np.float64)
-        error = np.broadcast_to(np.asarray(error, np.float64), self.value.shape)
-        # Where the format may overflow, or the bound itself is inf * 0, nothing is known.
-        known = np.abs(self.value) + error <= precision.huge
-        self.error = np.where(known, error, np.inf)
-        self.precision = precision
+    __slots__ = ()
 
-    @classmethod
-    def exact(cls, array: FloatArray) -> "Bounded":
-        """Take in numbers as they are, in the precision of their dtype."""
-        return cls(array, 0.0, PRECISION[array.dtype])
-
-    def constant(self, number: float, relative_error: float = 0.0) -> "Bounded":
-        """Return a Python number as it enters this precision: rounded once."""
-        error = abs(number) * (self.precision.u + relative_error)
-        return Bounded(number, error, self.precision)
-
-    @property
-    def _dtype(self) -> Any:
-        return np.float64 if self.precision.u == DOUBLE.u else np.float32
-
-    @property
-    def magnitude(self) -> FloatArray:
-        """An upper bound of the exact absolute value."""
-        bound: FloatArray = np.abs(self.value) + self.error
-        return bound
-
-    @property
-    def _reach(self) -> FloatArray:
-        """An upper bound of a computed absolute value: an error off one that is an error off."""
-        bound: FloatArray = np.abs(self.value) + 2 * self.error
-        return bound
-
-    @property
-    def tolerance(self) -> FloatArray:
-        """How far two implementations may lie apart."""
-        return 2 * self.error * ARITHMETIC_SLACK + 2 * self.precision.eta
-
-    @quiet
-    def _rounded(self, value: Any, inherited: Any, eta: bool = False) -> "Bounded":
+    def _rounded(
+        self,
+        value: Any,
+        inherited: Any,
+        floor: float | None = None,
+        peak: float = math.inf,
+        lost: Any = 0.0,
+        rounds: bool = True,
+    ) -> "Bounded":
         """Return `value` with the error of its operands and of one rounding."""
         p = self.precision
-        error = inherited + p.u * (np.abs(value) + 2 * inherited) + (p.eta if eta else 0.0)
-        return Bounded(value, error, p)
+        error = inherited + lost
+        if rounds:
+            error = error + p.u * (abs(value) + 2 * inherited)
+        return Bounded(value, error, p, floor, peak * (1 + 4 * p.u))
 
-    def __add__(self, other: "Bounded") -> "Bounded":
-        return self._rounded(self.value + other.value, self.error + other.error)
-
-    def __sub__(self, other: "Bounded") -> "Bounded":
-        return self._rounded(self.value - other.value, self.error + other.error)
-
-    @quiet
-    def __mul__(self, other: "Bounded") -> "Bounded":
-        inherited = self.magnitude * other.error + other.magnitude * self.error
-        inherited = inherited + self.error * other.error  # the exact factors are unknown
-        return self._rounded(self.value * other.value, inherited, eta=True)
-
-    def __truediv__(self, other: "Bounded") -> "Bounded":
-        """Divide by positive numbers; an interval that reaches zero gives an infinite error."""
-        return self.divide(other, at_least=0.0)
+    def __neg__(self) -> "Bounded":
+        return Bounded(-self.value, self._error, self.precision, None, self.peak)
 
     @quiet
-    def divide(self, other: "Bounded", at_least: float) -> "Bounded":
-        """Divide by numbers of which more is known than their error says: they are >= at_least.
+    def __add__(self, other: Any) -> "Bounded":
+        p, floor = self.precision, None
+        value: Any
+        if isinstance(other, Bounded):
+            value, error, peak, low = other.value, other._error, other.peak, other.floor
+        else:
+            value, error, _ = Setting.of(other).within(p)
+            peak, low = abs(value) + error, value - error
+        if self.floor is not None and low is not None and self.floor >= 0 and low >= 0:
+            floor = (self.floor + low) * (1 - 2 * p.u)  # rounding is monotone
+        return self._rounded(
+            self.value + value, self._error + error, floor, self.peak + peak, p.dropped
+        )
+
+    def __sub__(self, other: Any) -> "Bounded":
+        return -self.__rsub__(other)
+
+    def __rsub__(self, other: Any) -> "Bounded":
+        difference: Bounded = -self + other
+        return difference
+
+    @quiet
+    def __mul__(self, other: Any) -> "Bounded":
+        p, inherited = self.precision, cast(Any, 0.0)
+        if not isinstance(other, Bounded):
+            c, dc, free = Setting.of(other).within(p)
+            inherited = self._error * (abs(c) + 3 * dc)
+            if dc:
+                inherited = inherited + dc * self._abs
+            floor = 0.0 if self.floor is not None and self.floor >= 0 and c >= 0 else None
+            peak = self.peak * (abs(c) + dc)
+            return self._rounded(self.value * c, inherited, floor, peak, p.eta, not free)
+        value, peak = self.value * other.value, self.peak * other.peak
+        if self._exact and other._exact:  # zero is exactly zero
+            lost = p.eta * ((self.value != 0) & (other.value != 0))
+            return self._rounded(value, 0.0, 0.0 if self is other else None, peak, lost)
+        if not other._exact:
+            inherited = self._abs * other._error
+        if not self._exact:
+            inherited = inherited + other._abs * self._error
+            if not other._exact:
+                inherited = inherited + 3 * self._error * other._error
+        return self._rounded(value, inherited, 0.0 if self is other else None, peak, p.eta)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    @quiet
+    def __truediv__(self, other: Any) -> "Bounded":
+        """Divide by positive numbers; an interval that reaches zero gives an infinite error.
 
         |a'/b' - a/b| <= (|a' - a| + |a / b| |b' - b|) / b', without a difference of neighbours.
         """
-        # the exact divisor is an error away from the value, and a computed one as far again
-        low = np.maximum(other.value - 2 * other.error, at_least)
-        inherited = (self.error + self.magnitude / low * other.error) / low
-        inherited = np.where(low > 0, inherited, np.inf)
-        return self._rounded(self.value / other.value, inherited, eta=True)
-
-    @quiet
-    def sqrt(self, library: Library = ANY) -> "Bounded":
-        """Return the square root of non-negative numbers."""
-        value = np.sqrt(self.value)
-        low = np.sqrt(np.maximum(self.value - 2 * self.error, 0))
-        inherited = np.fmin(self.error / (2 * low), np.sqrt(self.error))
-        rounding = self.precision.gamma(library.sqrt(self._dtype)) * (value + 2 * inherited)
-        return Bounded(value, inherited + rounding, self.precision)
-
-    @quiet
-    def exp(self, library: Library = ANY) -> "Bounded":
-        """Return e to the power of these numbers; a library may flush what is not normal.
-
-        Nothing is claimed beyond -log(tiny), where libraries were not measured.
-        """
-        value, p = np.exp(self.value), self.precision
-        # np.exp is off by its own error from the e**value that the formula means
-        grown = np.exp(self.error)  # the exact argument may be an error above the value
-        inherited = value * (grown * np.expm1(self.error) + NUMPY.exp64 * DOUBLE.u)
-        error = inherited + p.gamma(library.exp(self._dtype)) * (value + 2 * inherited) + p.tiny
-        measured = self.value + 2 * self.error <= -np.log(p.tiny)
-        return Bounded(value, np.where(measured, error, np.inf), p)
-
-    @quiet
-    def sum(self, axis: int | None = None) -> "Bounded":
-        """Sum in any order."""
-        n = self.value.size if axis is None else self.value.shape[axis]
-        rounding = self.precision.gamma(max(n - 1, 0)) * self._reach.sum(axis)
-        return Bounded(self.value.sum(axis), self.error.sum(axis) + rounding, self.precision)
-
-    @quiet
-    def sigmoid_pair(self, library: Library = ANY) -> tuple["Bounded", "Bounded"]:
-        """Return (s, 1 - s), the second by subtraction from a rounded s."""
         p = self.precision
+        if not isinstance(other, Bounded):
+            c, dc, free = Setting.of(other).within(p)
+            least, value = abs(c) - dc, self.value / np.float64(c)
+            if not least > 0:
+                return Bounded(value, math.inf, p)
+            inherited = (self._error + (self._abs + self._error) * (dc / least)) / least
+            floor = 0.0 if self.floor is not None and self.floor >= 0 and c > 0 else None
+            return self._rounded(value, inherited, floor, self.peak / least, p.eta, not free)
+        least, floor = other.value - 2 * other._error, other.floor
+        if floor is not None:
+            least = np.maximum(least, floor)
+        inherited = (self._error + self.magnitude / least * other._error) / least
+        if floor:
+            peak = self.peak / floor
+        else:
+            peak, inherited = math.inf, np.where(least > 0, inherited, np.inf)
+        return self._rounded(self.value / other.value, inherited, None, peak, p.eta)
+
+    def __rtruediv__(self, other: Any) -> "Bounded":
+        value, error, _ = Setting.of(other).within(self.precision)
+        return Bounded(np.full(self.shape, value), error, self.precision) / self
+
+    # -- functions ---------------------------------------------------------------------------------
+
+    @quiet
+    def sqrt(self) -> "Bounded":
+        """Return the square root; of what may be negative, nothing is known."""
+        value = np.sqrt(np.maximum(self.value, 0))
+        low = np.sqrt(np.maximum(self.value - 2 * self._error, 0))
+        inherited = np.fmin(self._error / (2 * low), np.sqrt(self._error))
+        if self.floor is None:
+            inherited = np.where(low > 0, inherited, np.inf)
+        rounding = self.precision.gamma(self.precision.sqrt) * (value + 2 * inherited)
+        peak = 2 * math.sqrt(self.peak) + 1
+        return Bounded(value, inherited + rounding, self.precision, 0.0, peak)
+
+    @quiet
+    def sigmoid(self) -> "Bounded":
+        """Return 1 / (1 + exp(-x))."""
+        p, error = self.precision, self._error
         s, complement = 1 / (1 + np.exp(-self.value)), 1 / (1 + np.exp(self.value))
         # at the exact argument, s, 1 - s and s (1 - s) are at most exp(error) times these
-        grown = np.exp(self.error)
-        slope = np.fmin(s * complement * grown * np.expm1(self.error), self.error / 4)
+        grown = np.exp(error)
+        slope = np.fmin(s * complement * grown * np.expm1(error), error / 4)
         inherited = np.fmin(slope, 1.0)
         share = np.fmin(complement * grown, 1.0)
-        rounding = p.gamma(2 + library.exp(self._dtype) * share) * (s + 2 * inherited)
-        error = inherited + rounding + p.tiny
-        return Bounded(s, error, p), Bounded(complement, error + p.u * (complement + error), p)
-
-    def take(self, ids: IdArray) -> "Bounded":
-        """Look up rows: no rounding."""
-        return Bounded(self.value[ids], self.error[ids], self.precision)
-
-    def rows(self) -> "Bounded":
-        """Return (B,) as (B, 1), to scale rows with."""
-        return Bounded(self.value[:, None], self.error[:, None], self.precision)
+        top = np.fmin(s * grown, 1.0) + inherited
+        result = Bounded(s, inherited + p.gamma(2 + p.exp * share) * top + p.tiny, p, 0.0, 4.0)
+        result.complement = complement
+        return result
 
     @quiet
-    def scatter(self, ids: IdArray, n_rows: int) -> "Bounded":
-        """Sum rows over equal ids, in any order, into a table of `n_rows` rows."""
-        shape = (n_rows, *self.value.shape[1:])
-        value, error, magnitude = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-        np.add.at(value, ids, self.value)
-        np.add.at(error, ids, self.error)
-        np.add.at(magnitude, ids, self._reach)
-        extra = np.maximum(np.bincount(ids, minlength=n_rows) - 1, 0)
-        gamma = self.precision.gamma(extra).reshape(-1, *[1] * (len(shape) - 1))
-        return Bounded(value, error + gamma * magnitude, self.precision)
+    def slope(self) -> "Bounded":
+        """Return s (1 - s) of numbers in [0, 1]: |1 - 2 s| ds + ds**2, and two roundings."""
+        p, ds = self.precision, self._error
+        complement = 1 - self.value if self.complement is None else self.complement
+        inherited = np.fmin(abs(complement - self.value) + 2 * ds, 1.0) * ds + ds * ds
+        value = self.value * complement
+        error = inherited + p.gamma(2) * (value + 2 * inherited) + p.eta
+        return Bounded(value, error, p, 0.0, 4.0)

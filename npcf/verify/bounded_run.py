@@ -26,7 +26,7 @@ import numpy as np
 from npcf import optim
 from npcf._types import FloatArray, IdArray, YRange
 from npcf.verify.assertions import assert_within
-from npcf.verify.bounded import Bounded, quiet
+from npcf.verify.bounded import Bounded
 from npcf.verify.bounded_model import (
     bounded_adam,
     bounded_gradients,
@@ -34,6 +34,7 @@ from npcf.verify.bounded_model import (
     bounded_sgd,
 )
 from npcf.verify.lagged_rows import LaggedAdam, LaggedSGD
+from npcf.verify.precision import quiet
 
 TABLES = ("user_factors", "item_factors", "user_bias", "item_bias")
 SCHEDULED = ("lr", "momentum")  # lagging rows know their values at every step

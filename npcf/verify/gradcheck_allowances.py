@@ -33,9 +33,9 @@ import numpy as np
 
 from npcf._types import FloatArray
 from npcf.errors import require_count
-from npcf.verify.bounds.precision import Precision
 from npcf.verify.gradcheck_numeric import COMPLEX_STEP
 from npcf.verify.gradcheck_subject import Subject
+from npcf.verify.precision import Precision
 
 ROUNDINGS = 16  # an exp of 6 u, and ten products, sums and quotients
 

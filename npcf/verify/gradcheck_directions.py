@@ -34,8 +34,10 @@ from npcf.verify.allowances import (
     underflow_of_complex_step,
 )
 from npcf.verify.bounded import Bounded
-from npcf.verify.bounded_model import bounded_predictions, exact_params
+from npcf.verify.bounded_model import exact_params
+from npcf.verify.formulas import Formulas
 from npcf.verify.report import Mismatch, scalar_mismatch
+from npcf.verify.running_error import RunningError
 
 
 def random_direction(
@@ -100,24 +102,23 @@ def _errors(
 ) -> tuple[float, float]:
     """Return the errors of <v, J^T w> and of the loss; w is `upstream`, or that of the loss."""
     params, (users, items) = model.core_params(), pairs.T
-    pred, (p, q, squash) = bounded_predictions(
-        exact_params(params), users, items, model.y_range, model.mean
-    )
+    f = Formulas(RunningError())
+    pred, tape = f.forward(exact_params(params), users, items, model.y_range, model.mean)
     noise = 0.0
     if rating is None:
-        d_logit = Bounded(upstream, 0.0, FLOAT64)
+        d_logit = f.n.array(upstream)
     else:
-        residual = pred - Bounded(rating, 0.0, FLOAT64)
-        noise = float(((residual * residual).sum() * pred.constant(1 / rating.size)).tolerance) / 2
-        d_logit = residual * pred.constant(2 / rating.size)
-    if squash is not None:
-        s, complement, height = squash
-        d_logit = d_logit * height * complement * s
+        residual = f.residual(pred, f.n.array(rating))
+        noise = float(f.loss(residual).tolerance) / 2
+        d_logit = f.loss_gradient(residual, f.n.number(1))
+    p, q, s = tape[:3]
+    if model.y_range is not None:
+        d_logit = f.range_backward(d_logit, s, *f.n.numbers(*model.y_range))
     gamma = FLOAT64.gamma(2 * sum(table.size for table in v.values()) + 3 * len(pairs) + 8)
     total = 0.0
     for name, direction in v.items():
         ids, other = (users, q) if name.startswith("user") else (items, p)
-        terms = d_logit if name.endswith("bias") else d_logit.rows() * other
+        terms = d_logit if name.endswith("bias") else d_logit.column() * other
         sizes = Bounded(terms.magnitude, 0.0, FLOAT64).scatter(ids, len(direction)).magnitude
         error = terms.scatter(ids, len(direction)).tolerance / 2
         total += float((np.abs(direction) * (error + gamma * sizes)).sum())

@@ -19,7 +19,7 @@ from npcf.errors import (
     as_array,
     require_floats,
 )
-from npcf.verify.bounds.precision import PRECISION, Precision
+from npcf.verify.precision import PRECISION, Precision
 
 SINGLE, DOUBLE = PRECISION[np.dtype(np.float32)], PRECISION[np.dtype(np.float64)]
 

@@ -50,9 +50,9 @@ import numpy as np
 from npcf._types import FloatArray
 from npcf.kernels.fused.arrears import GONE
 from npcf.kernels.fused.moment_tables import SHORTEST, TERMS, WIDTH
-from npcf.verify.bounded import Bounded, quiet
+from npcf.verify.bounded import Bounded
 from npcf.verify.bounded_model import bounded_sgd
-from npcf.verify.bounds.precision import DOUBLE
+from npcf.verify.precision import DOUBLE, quiet
 
 
 class LaggedSGD:

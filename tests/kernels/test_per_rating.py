@@ -77,11 +77,11 @@ class BoundedTables:
             return rating - logit, rating - logit
         low, high = (self.constant(end) for end in rule.y_range)
         height = self.constant(rule.y_range[1] - rule.y_range[0])
-        s, complement = logit.sigmoid_pair()
+        s = logit.sigmoid()
         if rule.loss == "cross_entropy":
             return rating - (low + height * s), (rating - low) / height - s
         off = rating - (low + height * s)
-        return off, off * height * s * complement
+        return off, off * height * s.slope()
 
     def moved(self, w, other, e, lr, wd):
         """Both ways to write it: by what is kept and pulled, and by the gradient."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from npcf import kernels, models, ops, optim
 from npcf.verify import LIBRARIES, PRECISION, assert_within_exact, bounds, exact
+from npcf.verify.assertions import shares
 from npcf.verify.strategies import (
     adam_settings,
     dtypes,
@@ -247,6 +248,37 @@ def test_where_the_format_may_overflow_nothing_is_claimed():
     assert np.isfinite(
         bounds.embedding_backward([0, 1], np.full((2, 1), 2e38, np.float32), 2)
     ).all()
+
+
+def test_a_square_that_overflows_inside_a_step_leaves_no_claim():
+    """g**2 is inf in float32, so v is, and w does not move; exactly it moves by lr."""
+    g, zero = np.full(1, 1e25, np.float32), np.zeros(1, np.float32)
+    steps = {
+        "adam_step": optim.Adam({"w": zero.copy()}, lr=0.5),
+        "sparse_adam_step": optim.SparseAdam({"w": zero.copy()}, lr=0.5),
+        "rmsprop_step": optim.RMSProp({"w": zero.copy()}, lr=0.5),
+    }
+    for name, optimizer in steps.items():
+        with np.errstate(over="ignore"):
+            optimizer.step({"w": g}, {"w": np.zeros(1, int)})
+        states = (zero, zero, 1) if "adam" in name else (zero, zero, zero)
+        want, allowed = (getattr(m, name)(zero, g, *states, lr=0.5) for m in (exact, bounds))
+        assert_within_exact(optimizer.params["w"], want[0], allowed[0], name)
+        assert optimizer.params["w"] == 0 and want[0] < -0.4 and np.isinf(allowed[0])
+
+
+def test_rmsprop_rounds_the_difference_of_w_and_its_step():
+    """A case in which 0.59 of the bound is used; were w + lr g / root bounded, 1.18 of it."""
+    arrays = (0.0010000000474974513, 1.2805451154708862, 6.525049209594727, 0, 1.2689321041107178)
+    w, g, v, a, buf = (np.array([x], np.float32) for x in arrays)
+    setting = {"lr": 0.05, "alpha": 0.5, "eps": 1e-30, "momentum": 0.5}
+    optimizer = optim.RMSProp({"w": w.copy()}, **setting)
+    optimizer.v, optimizer.buffers = {"w": v.copy()}, {"w": buf.copy()}
+    optimizer.step({"w": g})
+    want = exact.rmsprop_step(w, g, v, a, buf, **setting)[0]
+    allowed = bounds.rmsprop_step(w, g, v, a, buf, **setting, **known("numpy"))[0]
+    assert_within_exact(optimizer.params["w"], want, allowed)
+    assert shares(optimizer.params["w"], want, allowed) > 0.5
 
 
 def test_a_number_the_format_does_not_hold_counts_as_a_rounding():

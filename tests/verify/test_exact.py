@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npcf.verify import exact
-from npcf.verify.exact.numbers import BITS, grid, shortened, sigmoid
+from npcf.verify.exact import sigmoid_of
+from npcf.verify.rationals import BITS, Rationals
 from npcf.verify.strategies import lookups, row_pairs, vectors
 
 floats = st.floats(allow_nan=False, allow_infinity=False)
@@ -26,15 +27,24 @@ def close(got, want, digits=DIGITS):
 
 
 @given(x=st.lists(floats, min_size=1, max_size=6), y=floats)
-def test_a_grid_adds_and_multiplies_as_fractions_do(x, y):
-    array, other = np.array(x), np.float64(y)
-    left, right = exact.fractions(array), Fraction(y)
-    assert list(grid(array).fractions()) == list(left)
-    assert list((grid(array) * grid(other)).fractions()) == [a * right for a in left]
-    assert list((grid(array) + grid(other)).fractions()) == [a + right for a in left]
-    assert list((grid(array) - grid(other)).fractions()) == [a - right for a in left]
-    assert grid(array).sum().fractions(Fraction(2, 3))[()] == sum(left) * Fraction(2, 3)
-    assert list(grid(left).fractions()) == list(left)
+def test_rationals_add_and_multiply_as_fractions_do(x, y):
+    array, right = Rationals.exactly(x), Fraction(y)
+    left = list(map(Fraction, x))
+    assert list(array.fractions()) == left
+    assert list((array * right / 3).fractions()) == [a * right / 3 for a in left]
+    assert list((array / 7 + right / 3).fractions()) == [a / 7 + right / 3 for a in left]
+    assert list((right - array / 3).fractions()) == [right - a / 3 for a in left]
+    assert list(Rationals.dyadic(exact.fractions(x)).fractions()) == left
+
+
+@given(x=st.lists(floats, min_size=1, max_size=6), y=floats.filter(bool))
+def test_division_and_square_root_keep_240_bits(x, y):
+    array, other = Rationals.exactly(x), Rationals.exactly([y])
+    for got, a in zip((array / other).fractions(), map(Fraction, x), strict=True):
+        assert abs(got - a / Fraction(y)) <= abs(a / Fraction(y)) / 2**BITS
+    squares = (array * array).sqrt().fractions()
+    for got, a in zip(squares, map(Fraction, x), strict=True):
+        assert abs(got - abs(a)) <= abs(a) / 2**BITS
 
 
 @pytest.mark.parametrize("x", [np.inf, -np.inf, np.nan])
@@ -51,8 +61,8 @@ def test_exp_and_sigmoid_against_decimal(x):
         context.prec = 400  # 1 - s has 300 digits fewer than s
         e, argument = Decimal(x).exp(), Fraction(x)
         assert close(exact.exp(argument), e)
-        assert close(sigmoid(argument), e / (1 + e))
-        assert close(1 - sigmoid(argument), 1 / (1 + e))
+        assert close(sigmoid_of(argument), e / (1 + e))
+        assert close(1 - sigmoid_of(argument), 1 / (1 + e))
 
 
 @given(x=st.floats(0, allow_infinity=False))
@@ -64,13 +74,7 @@ def test_square_root_against_decimal(x):
 
 
 def test_sigmoid_far_out_is_its_limit():
-    assert (sigmoid(Fraction(10**6)), sigmoid(Fraction(-(10**6)))) == (1, 0)
-
-
-@given(x=floats, y=floats.filter(bool))
-def test_shortening_keeps_240_bits(x, y):
-    ratio = Fraction(x) / Fraction(y)
-    assert abs(shortened(ratio) - ratio) <= abs(ratio) * Fraction(1, 2 ** (BITS - 2))
+    assert (sigmoid_of(Fraction(10**6)), sigmoid_of(Fraction(-(10**6)))) == (1, 0)
 
 
 @given(p=row_pairs())

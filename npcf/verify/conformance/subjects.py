@@ -163,7 +163,7 @@ def _model(m: Any, p: Any, **library: Any) -> Any:
     """Predictions have exact values; of gradients for any upstream, only the running error."""
     users, items = p.users.astype(np.intp), p.items.astype(np.intp)
     q = p._replace(users=users, items=items)
-    grads = bounded_pull(q)[1].values()
+    grads = bounded_pull(q).values()
     if m is exact:
         return exact.dot_product_bias(p.params, users, items, p.y_range), *(
             exact.fractions(grad.value) for grad in grads

@@ -11,6 +11,8 @@ from npcf.verify import bounds
 from npcf.verify.assertions import assert_within
 from npcf.verify.bounded import PRECISION, Bounded
 from npcf.verify.bounded_model import bounded_predictions, exact_params
+from npcf.verify.formulas import Formulas
+from npcf.verify.running_error import RunningError
 from npcf.verify.strategies import problems
 from npcf.verify.strategies.source import sources
 
@@ -72,21 +74,11 @@ def bounded(p: Any) -> Bounded:
     return bounded_predictions(exact_params(p.params), p.users, p.items, p.y_range)[0]
 
 
-def bounded_pull(p: Pull, params: Grads | None = None) -> tuple[Bounded, Grads]:
-    """Return (d_logit, gradients of <d_pred, pred>) with their running error."""
-    params = exact_params(p.params) if params is None else params
-    _, (rows, columns, squash) = bounded_predictions(params, p.users, p.items, p.y_range)
-    d_logit = Bounded(p.d_pred, 0.0, PRECISION[p.dtype])
-    if squash is not None:
-        s, complement, height = squash
-        d_logit = d_logit * height * complement * s
-    n_users, n_items = (len(p.params[f"{side}_bias"]) for side, _ in SIDES)
-    return d_logit, {
-        "user_factors": (d_logit.rows() * columns).scatter(p.users, n_users),
-        "item_factors": (d_logit.rows() * rows).scatter(p.items, n_items),
-        "user_bias": d_logit.scatter(p.users, n_users),
-        "item_bias": d_logit.scatter(p.items, n_items),
-    }
+def bounded_pull(p: Pull) -> Grads:
+    """Return the gradients of <d_pred, pred> with their running error."""
+    f = Formulas(RunningError(p.dtype))
+    _, tape = f.forward(exact_params(p.params), p.users, p.items, p.y_range)
+    return f.backward(f.n.array(p.d_pred), tape)
 
 
 def assert_gradients_agree(got: Params, want: Any, allowed: Grads) -> None:

@@ -21,6 +21,8 @@ from npcf.verify.conformance.laws._steps import (
     same_bits,
     some_gradients,
 )
+from npcf.verify.formulas import Formulas
+from npcf.verify.running_error import RunningError
 from npcf.verify.strategies import AdamStep, adam_steps
 
 
@@ -52,15 +54,13 @@ LATE = 10**5  # beta**t has vanished
 
 def moved_by(p: AdamStep, m: Any, v: Any) -> Bounded:
     """Return w after the step, from its moments; they may have been rounded when returned."""
-    lr, eps, (beta1, beta2) = (p.settings[name] for name in ("lr", "eps", "betas"))
-    w = Bounded.exact(p.w)
-    rounded = [Bounded(x, w.precision.u * np.abs(x) + w.precision.eta, w.precision) for x in (m, v)]
-    double = 2.0**-53  # 1 - beta**t cancels: relative error 2 u beta**t / (1 - beta**t) + u
-    errors = [double * (2 * b**p.t / (1 - b**p.t) + 4) for b in (beta1, beta2)]
-    m_hat = rounded[0] * w.constant(lr / (1 - beta1**p.t), errors[0])
-    root = (rounded[1] * w.constant(1 / (1 - beta2**p.t), errors[1])).sqrt()
-    root = Bounded(root.value, root.error + w.precision.gamma(2) * root.magnitude, w.precision)
-    return w - m_hat.divide(root + w.constant(eps), at_least=eps * (1 - 4 * w.precision.u))
+    w, f = Bounded.exact(p.w), Formulas(RunningError(p.w.dtype))
+    lr, eps, beta1, beta2 = f.n.numbers(p.settings["lr"], p.settings["eps"], *p.settings["betas"])
+    u, eta = w.precision.u, w.precision.eta
+    m, v = (Bounded(x, u * np.abs(x) + eta, w.precision) for x in (m, v))
+    root = f.adam_root(f.n.nonnegative(v), f.correction(beta2, p.t), eps)
+    moved: Bounded = w - f.adam_update(m, lr, f.correction(beta1, p.t), root, p.g)
+    return moved
 
 
 STRONG = {"lr": 0.3, "weight_decay": 0.1}

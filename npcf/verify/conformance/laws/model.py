@@ -67,7 +67,7 @@ def quotient(impl: Any, p: Pull, direction: Any, step: float) -> Bounded:
 
 def slope(impl: Any, p: Pull, direction: Any) -> Bounded:
     """Return <gradients, v>, measured."""
-    grads, (_, bound) = gradients(impl, p), bounded_pull(p)
+    grads, bound = gradients(impl, p), bounded_pull(p)
     total = wide(0.0)
     for name, grad in grads.items():
         total = total + (measured(grad, bound[name]) * wide(direction[name])).sum()
@@ -145,7 +145,7 @@ def model_step_is_exact_up_to_its_bound(impl: Any, p: Problem) -> None:
 
 @law("For any upstream gradient, those of the tables follow the formula.", given=PULLS, needs=BOTH)
 def model_gradients_follow_any_upstream(impl: Any, p: Pull) -> None:
-    _, want = bounded_pull(p)
+    want = bounded_pull(p)
     assert_gradients_agree(
         gradients(impl, p), {name: bound.value for name, bound in want.items()}, want
     )
@@ -199,7 +199,7 @@ def model_is_symmetric_in_users_and_items(impl: Any, p: Problem) -> None:
 
 @law("Euler's identity: <P, dP> = <Q, dQ>.", given=PULLS, needs=BOTH)
 def model_euler_identity(impl: Any, p: Pull) -> None:
-    grads, (_, bound) = gradients(impl, p), bounded_pull(p)
+    grads, bound = gradients(impl, p), bounded_pull(p)
     users, items = (
         (measured(grads[name], bound[name]) * wide(p.params[name])).sum()
         for name in ("user_factors", "item_factors")
@@ -222,7 +222,7 @@ def model_absent_rows_get_no_gradient(impl: Any, p: Pull) -> None:
     needs=BOTH,
 )
 def model_bias_gradients_have_equal_sums(impl: Any, p: Pull) -> None:
-    grads, (_, bound) = gradients(impl, p), bounded_pull(p)
+    grads, bound = gradients(impl, p), bounded_pull(p)
     users, items = (measured(grads[n], bound[n]).sum() for n in ("user_bias", "item_bias"))
     assert_agree(users, items, "the sum of the bias gradients")
 

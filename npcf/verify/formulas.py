@@ -1,0 +1,152 @@
+"""The model, its loss and gradients, and the update rules: written once, over an arithmetic.
+
+    Formulas(Exact())                           in fractions               `npcf.verify.exact`
+    Formulas(RunningError(dtype, library))      values with error bounds   `.running_error`
+    Formulas(Floats())                          as NumPy computes          `.floats`
+
+Every method is a *piece*.  A wrong implementation is `Formulas` with one or two pieces replaced.
+The update rules are in `npcf.verify.update_rules`.
+
+An arithmetic has numbers with + - * / (settings also ** and >), and
+
+    number, numbers, array      take in settings, and arrays
+    take, scatter_sum           rows of a table, and sums of rows over equal ids
+    sum, add, product           of any number of terms or factors, in any order
+    sqrt, sigmoid, slope        slope(s) is s (1 - s)
+    maximum, nonnegative        max(x, 0); and a number known to be >= 0
+    column, size, cast          (B,) as (B, 1); number of entries; a setting in the arrays' format
+    either                      the ways in which right programs evaluate a piece: floats and exact
+                                numbers take the first, a bound covers all of them
+    where, where_above, share   choices by a mask, by a comparison; 1 / counts
+
+PyTorch, `npcf.ops`, `npcf.optim` and the plain example do not use this module: shared formulas
+would share mistakes.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from npcf.verify.update_rules import UpdateRules
+
+
+class Formulas(UpdateRules):
+    """The right formulas over the arithmetic `n`."""
+
+    # -- operations --------------------------------------------------------------------------------
+
+    def lookup(self, table: Any, ids: Any) -> Any:
+        """out_b = table[ids_b]."""
+        return self.n.take(table, ids)
+
+    def scatter(self, d_out: Any, ids: Any, n_rows: int) -> Any:
+        """d_table[n] = sum of d_out_b over ids_b = n."""
+        return self.n.scatter_sum(d_out, ids, n_rows)
+
+    def scatter_mean(self, d_out: Any, ids: Any, counts: Any) -> Any:
+        """d_table[n] = mean of d_out_b over ids_b = n; `counts` says how often n is named."""
+        n = self.n
+        shared = d_out * n.column(n.share(counts[ids]))
+        return self.scatter(n.where(counts[ids][:, None] == 1, d_out, shared), ids, len(counts))
+
+    def dot(self, left: Any, right: Any) -> Any:
+        """out_b = sum_k left_bk right_bk."""
+        return self.n.sum(left * right, axis=1)
+
+    def dot_gradients(self, d_out: Any, left: Any, right: Any) -> Any:
+        """d_left = d_out right, d_right = d_out left."""
+        d_rows = self.n.column(d_out)
+        return d_rows * right, d_rows * left
+
+    def logit(self, dot: Any, *biases: Any) -> Any:
+        """out_b = dot_b + user_bias + item_bias (+ mean)."""
+        return self.n.add(dot, *biases)
+
+    def height(self, low: Any, high: Any) -> Any:
+        """R = high - low, in double or in the precision of the model."""
+        n = self.n
+        return n.either(lambda: n.cast(high - low), lambda: n.cast(high) - n.cast(low))
+
+    def sigmoid(self, x: Any) -> Any:
+        """S = 1 / (1 + exp(-x))."""
+        return self.n.sigmoid(x)
+
+    def range_forward(self, s: Any, low: Any, high: Any) -> Any:
+        """Out = s R + low."""
+        return s * self.height(low, high) + low
+
+    def range_backward(self, d_out: Any, s: Any, low: Any, high: Any) -> Any:
+        """d_x = d_out R s (1 - s)."""
+        return self.n.product(d_out, self.height(low, high), self.n.slope(s))
+
+    def residual(self, pred: Any, rating: Any) -> Any:
+        """E = pred - rating."""
+        return pred - rating
+
+    def loss(self, e: Any) -> Any:
+        """(1 / B) sum_b e_b**2."""
+        return self.n.sum(e * e) * (self.n.number(1) / self.n.size(e))
+
+    def loss_gradient(self, e: Any, d_loss: Any) -> Any:
+        """d_pred_b = (2 / B) e_b d_loss."""
+        return self.n.product(self.n.number(2) / self.n.size(e), e, d_loss)
+
+    def renormalise(self, w: Any, max_norm: Any) -> Any:
+        """W max_norm / (|w| + 1e-7) for rows with |w| > max_norm."""
+        n = self.n
+        norm = n.sqrt(n.sum(w * w, axis=1))
+        shorter = w * n.column(max_norm / (norm + n.number(1e-7)))
+        return n.where_above(n.column(norm), max_norm, shorter, w)
+
+    # -- the model ---------------------------------------------------------------------------------
+
+    def ids(self, users: Any, items: Any, n_users: int, n_items: int) -> Any:
+        """Row numbers of both sides."""
+        return users, items
+
+    def forward(
+        self, params: Mapping[str, Any], users: Any, items: Any, y_range: Any, mean: float = 0.0
+    ) -> tuple[Any, Any]:
+        """Pred = low + R sigmoid(P[users] . Q[items] + b[users] + c[items] + mean), and a tape."""
+        n, f = self.n, self
+        sizes = len(params["user_factors"]), len(params["item_factors"])
+        users, items = f.ids(users, items, *sizes)
+        p, q = f.lookup(params["user_factors"], users), f.lookup(params["item_factors"], items)
+        terms = [n.number(mean)] if mean else []
+        if "user_bias" in params:
+            terms = [n.take(params["user_bias"], users), n.take(params["item_bias"], items), *terms]
+        pred, s = f.logit(f.dot(p, q), *terms), None
+        if y_range is not None:
+            s = f.sigmoid(pred)
+            pred = f.range_forward(s, *n.numbers(*y_range))
+        return pred, (p, q, s, y_range, users, items, sizes)
+
+    def backward(self, d_pred: Any, tape: Any) -> dict[str, Any]:
+        """Return the gradients of the four tables."""
+        n, f, (p, q, s, y_range, users, items, sizes) = self.n, self, tape
+        d_x = d_pred if s is None else f.range_backward(d_pred, s, *n.numbers(*y_range))
+        d_p, d_q = f.dot_gradients(d_x, p, q)
+        return {
+            "user_factors": f.at("user_factors").scatter(d_p, users, sizes[0]),
+            "item_factors": f.at("item_factors").scatter(d_q, items, sizes[1]),
+            "user_bias": f.at("user_bias").scatter(d_x, users, sizes[0]),
+            "item_bias": f.at("item_bias").scatter(d_x, items, sizes[1]),
+        }
+
+    def loss_and_gradients(
+        self,
+        params: Mapping[str, Any],
+        users: Any,
+        items: Any,
+        rating: Any,
+        y_range: Any,
+        mean: float = 0.0,
+    ) -> tuple[Any, Any, dict[str, Any]]:
+        """Return (pred, loss, gradients) of the mean squared error."""
+        pred, tape = self.forward(params, users, items, y_range, mean)
+        e = self.residual(pred, rating)
+        return pred, self.loss(e), self.backward(self.loss_gradient(e, self.n.number(1)), tape)
+
+
+PIECES = tuple(
+    name for part in (UpdateRules, Formulas) for name in vars(part) if not name.startswith("_")
+)

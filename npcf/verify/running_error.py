@@ -1,0 +1,181 @@
+"""Running error analysis: an arithmetic for `npcf.verify.formulas`, over `Bounded` numbers."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from npcf.verify.bounded import Bounded
+from npcf.verify.libraries import LIBM, Library
+from npcf.verify.precision import PRECISION, Precision, precision_of, quiet
+from npcf.verify.setting import Setting
+
+
+class RunningError:
+    """Bounded numbers in the precision of `dtype`, as `library` computes; None: as any does.
+
+    `dtype` may be a Precision.
+    """
+
+    def __init__(self, dtype: Any = np.float64, library: Library | None = None):
+        if isinstance(dtype, Precision):
+            self.precision = dtype
+        elif library is None:
+            self.precision = PRECISION[np.dtype(dtype)]
+        else:
+            self.precision = precision_of(np.dtype(dtype), library)
+        nothing = dict.fromkeys(("u", "eta", "tiny", "dropped", "exp", "sqrt"), 0.0)
+        self._unrounded = self.precision._replace(**nothing)
+
+    def number(self, x: Any) -> Setting:
+        """Take in a setting."""
+        return Setting.of(x)
+
+    def numbers(self, *xs: Any) -> Iterable[Setting]:
+        """Take in settings."""
+        return map(Setting.of, xs)
+
+    def array(self, x: Any) -> Bounded:
+        """Take in an array."""
+        return x if isinstance(x, Bounded) else Bounded.exact(x, self.precision)
+
+    def take(self, x: Bounded, ids: Any) -> Bounded:
+        """Rows of a table."""
+        return x.take(ids)
+
+    def scatter_sum(self, x: Bounded, ids: Any, n_rows: int) -> Bounded:
+        """Rows summed over equal ids into a table of `n_rows` rows, in any order."""
+        return x.scatter(ids, n_rows)
+
+    def sum(self, x: Bounded, axis: int | None = None) -> Bounded:
+        """Sum of the entries, in any order."""
+        return x.sum(axis)
+
+    def add(self, first: Bounded, *terms: Any) -> Bounded:
+        """Sum of the terms in any order; those of a `sum` may be mixed with the others."""
+        return first.plus(*terms)
+
+    @quiet
+    def product(self, *factors: Any) -> Bounded:
+        """Multiply in any order: what underflows may still be magnified."""
+        result = factors[0]
+        for factor in factors[1:]:
+            result = result * factor
+        p, peak = self.precision, 1.0
+        reach: Any = 1.0
+        size: Any
+        for x in factors:
+            if isinstance(x, Bounded):
+                peak, size = peak * max(1.0, x.peak), np.maximum(x._reach, 1.0)
+            else:
+                size = max(1.0, abs(x.value) + 2 * x.error)
+                peak *= size
+            reach = reach * size
+        lost = (len(factors) - 1) * p.eta * reach
+        if not peak <= p.huge:
+            lost = np.where(reach <= p.huge, lost, np.inf)
+        floor = 0.0 if len(factors) == 3 and factors[1] is factors[2] else None
+        return Bounded(result.value, result._error + lost, p, floor, result.peak)
+
+    def sqrt(self, x: Any) -> Any:
+        """Square root."""
+        return x.sqrt()
+
+    def sigmoid(self, x: Bounded) -> Bounded:
+        """1 / (1 + exp(-x))."""
+        return x.sigmoid()
+
+    def slope(self, s: Bounded) -> Bounded:
+        """S (1 - s)."""
+        return s.slope()
+
+    def maximum(self, x: Bounded, low: float) -> Bounded:
+        """max(x, low)."""
+        value = np.maximum(x.value, low)
+        return Bounded(value, x._error, x.precision, float(low), max(x.peak, low))
+
+    def nonnegative(self, x: Bounded) -> Bounded:
+        """x, which is >= 0."""
+        return self.maximum(x, 0.0)
+
+    def cast(self, x: Setting) -> Setting:
+        """A setting in the format of the arrays."""
+        return x.cast(self.precision)
+
+    def column(self, x: Bounded) -> Bounded:
+        """(B,) as (B, 1), to scale rows with."""
+        return x.column()
+
+    def size(self, x: Bounded) -> int:
+        """Number of entries."""
+        return x.size
+
+    def share(self, counts: Any) -> Bounded:
+        """1 / counts, rounded to double and then to the format, or at once."""
+        value, p = 1 / counts, self.precision
+        return Bounded(value, np.where(np.frexp(value)[0] == 0.5, 0.0, p.gamma(2) * value), p)
+
+    def where(self, mask: Any, x: Bounded, y: Bounded) -> Bounded:
+        """X where the mask is true, else y."""
+        value, error = np.where(mask, x.value, y.value), np.where(mask, x.error, y.error)
+        return Bounded(value, error, x.precision, None, max(x.peak, y.peak))
+
+    @quiet
+    def where_above(self, x: Bounded, limit: Setting, above: Bounded, below: Bounded) -> Bounded:
+        """`above` where x > limit, else `below`; both where rounding decides."""
+        value, error, _ = limit.within(self.precision)
+        chosen = self.where(x.value > value, above, below)
+        undecided = abs(x.value - value) <= 2 * x.error + error
+        both = np.maximum(above.error, below.error) + abs(above.value - below.value)
+        return Bounded(chosen.value, np.where(undecided, both, chosen.error), x.precision)
+
+    def is_zero(self, x: Bounded) -> Any:
+        """Mask of the zeros."""
+        return x.value == 0
+
+    def abs(self, x: Bounded) -> Bounded:
+        """|x|."""
+        return Bounded(abs(x.value), x._error, x.precision, 0.0, x.peak)
+
+    def largest(self, x: Bounded, y: Bounded) -> Bounded:
+        """max(x, y), entry by entry."""
+        error = np.maximum(x.error, y.error)
+        return Bounded(np.maximum(x.value, y.value), error, x.precision)
+
+    def constant(self, x: Any, like: Bounded) -> Bounded:
+        """An array of the shape of `like`, all x."""
+        return Bounded(np.full(like.shape, float(x)), 0.0, self.precision)
+
+    def through(self, x: Bounded, dtype: Any) -> Bounded:
+        """X rounded to another dtype and back."""
+        q = precision_of(np.dtype(dtype), LIBM)
+        return Bounded(x.value, x.error + q.u * x._reach + q.eta, x.precision)
+
+    def sum_through(self, x: Bounded, dtype: Any, axis: int | None = None) -> Bounded:
+        """Sum of the entries, products and sums rounded to another dtype, in any order."""
+        total, q = x.sum(axis), precision_of(np.dtype(dtype), LIBM)
+        n = 1 + (x.size if axis is None else x.shape[axis])
+        more = q.gamma(n) * x._reach.sum(axis) + n * q.tiny
+        return Bounded(total.value, total.error + more, x.precision)
+
+    @quiet
+    def either(self, *ways: Any, given: tuple[Bounded, ...] = ()) -> Any:
+        """Return the first value, with the largest rounding of any way.
+
+        What the arguments `given` bring in is the same for all ways, which are one function: the
+        smallest of what they find, each evaluated without rounding.  (x + c (y - x) has x twice,
+        and would count its error twice.)
+        """
+        results = [way(*given) for way in ways]
+        first, errors = results[0], [x.error for x in results]
+        if isinstance(first, Setting):
+            return Setting(first.value, max(errors), self.precision)
+        error = np.maximum.reduce(errors)
+        if not all(x._exact for x in given):
+            real = [Bounded(x.value, x._error, self._unrounded, x.floor, x.peak) for x in given]
+            brought = [way(*real).error for way in ways]
+            error = np.maximum.reduce([x - y for x, y in zip(errors, brought, strict=True)])
+            error = error + np.minimum.reduce(brought)
+            error = np.where(np.isnan(error), np.inf, error)
+        peak = max(x.peak for x in results)
+        return Bounded(first.value, error, self.precision, first.floor, peak)
