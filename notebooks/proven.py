@@ -37,7 +37,7 @@ from npcf import kernels, ops
 from npcf.verify import bounds, exact
 from npcf.verify.bounds import PRECISION
 from npcf.verify.conformance import LAWS, Implementation, check
-from npcf.verify.conformance.mutants import MUTANTS, kill
+from npcf.verify.mistakes.killing import MUTANTS, kill
 
 warnings.simplefilter("ignore", RuntimeWarning)
 single_thread_and_warm()
@@ -163,15 +163,21 @@ assert len(outcome.counterexample.ids) <= 3
 # %% [markdown]
 # ## What the planted mistakes showed
 #
-# `npcf.verify.conformance.mutants` holds a right implementation with one mistake each, as data. A few
+# `npcf.verify.mistakes` is a catalogue of wrong implementations, each with one mistake. A few
 # of the subtle ones, with the law that noticed and after how many inputs; the README's table counts
 # them all.
 
 # %%
-for name in ("f32_in_f64", "eps_inside", "adamw_decay_after", "dup_mean", "hard_sig"):
+for name in (
+    "dot_rounded[float32]",
+    "eps_inside_the_root",
+    "decay_after_the_step[adam]",
+    "repeated_rows_averaged[item_bias]",
+    "hard_sigmoid",
+):
     one = kill(MUTANTS[name])
-    print(f"{name:<18} {one.mutant.why}")
-    print(f"{'':<18} -> {one.law}, input {one.examples}")
+    print(f"{name:<34} {one.wrong.mistake.sentence}")
+    print(f"{'':<34} -> {one.law}, input {one.examples}")
     assert one.law
 print(len(MUTANTS), "mistakes,", len(LAWS), "laws")
 

@@ -10,7 +10,7 @@ from npcf import errors
 
 ROOT = Path(npcf.__file__).parent
 CLASSES = {cls.__name__ for cls in (errors.NpcfError, *errors.NpcfError.__subclasses__())}
-ELSEWHERE = ("verify/conformance/examples", "verify/conformance/mutants")  # others' implementations
+ELSEWHERE = ("verify/examples", "verify/mistakes")  # others' implementations
 
 
 @functools.cache

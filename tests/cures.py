@@ -657,7 +657,7 @@ COMMANDS = [  # in a folder with r.csv (ratings), p.csv (pairs), m (a saved mode
         "data show r.csv --columns user=user,item=item,rating=rating",
     ),
     ("data show r.csv --not-rated x", "data show r.csv --not-rated=-1,0"),
-    ("conformance npcf.verify.conformance.examples.plain --sizes x", "conformance --list"),
+    ("conformance npcf.verify.examples.plain --sizes x", "conformance --list"),
     ("train --data r.csv --threads 2 --epochs 1", "train --data r.csv --epochs 1"),
     ("train --data r.csv --save r.csv --epochs 1", "train --data r.csv --save s --epochs 1"),
     ("--config none.toml doctor --codes", "--config o.toml doctor --codes"),
@@ -666,7 +666,7 @@ COMMANDS = [  # in a folder with r.csv (ratings), p.csv (pairs), m (a saved mode
     ("--config text.toml doctor --codes", "--config o.toml doctor --codes"),
     ("--config flat.toml doctor --codes", "--config o.toml doctor --codes"),
     ("conformance", "conformance --list"),
-    ("conformance npcf.verify.conformance.examples.plain --laws zzz", "conformance --list"),
+    ("conformance npcf.verify.examples.plain --laws zzz", "conformance --list"),
     ("conformance nowhere", "conformance --list"),
 ]
 

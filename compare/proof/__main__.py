@@ -24,7 +24,7 @@ from npcf.verify.conformance import LAWS
 RUNS = {  # name of the result: the command that makes it, which writes its figures to a file
     "exact": ("compare.proof.exact_run", "--comparisons", "5000000", "--jobs", "2"),
     "worst_cases": ("compare.proof.worst_cases",),
-    "mutants": ("npcf.verify.conformance.mutants", "-j", "2"),
+    "mutants": ("npcf.verify.mistakes", "-j", "2"),
 }
 
 

@@ -88,7 +88,7 @@ def _per_rating(threads: int) -> str:
 
 def kills(jobs: int = 2) -> dict[str, list[str]]:
     """Return {mutant: the laws that report it}, from the laws nearest to the mistake."""
-    from npcf.verify.conformance.mutants import MUTANTS
+    from npcf.verify.mistakes.killing import MUTANTS
 
     with Pool(jobs, warnings.simplefilter, ("ignore",)) as pool:
         return dict(zip(MUTANTS, pool.map(_reporting, MUTANTS, chunksize=1), strict=True))
@@ -96,15 +96,14 @@ def kills(jobs: int = 2) -> dict[str, list[str]]:
 
 def _reporting(name: str) -> list[str]:
     from npcf.verify.conformance.implementation import Implementation
-    from npcf.verify.conformance.mutants import MUTANTS
-    from npcf.verify.conformance.mutants.killing import laws_for
-    from npcf.verify.conformance.mutants.patching import build
     from npcf.verify.conformance.runner import BROKEN, check
+    from npcf.verify.mistakes import implementation
+    from npcf.verify.mistakes.killing import MUTANTS, laws_for
 
-    implementation, found = Implementation(build(MUTANTS[name])), []
+    wrong, found = Implementation(implementation(MUTANTS[name])), list[str]()
     for examples in (10, 60, 200):
         for law in laws_for(MUTANTS[name])[:60]:
-            outcome = check(law, implementation, max_examples=examples, shrink=False)
+            outcome = check(law, wrong, max_examples=examples, shrink=False)
             found += [law.name] if outcome.status == BROKEN else []
         if found:
             break

@@ -24,9 +24,21 @@ would share mistakes.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from npcf.verify.update_rules import UpdateRules
+
+
+class Tape(NamedTuple):
+    """What the backward pass of the model needs of the forward pass."""
+
+    p: Any  # rows of the user factors
+    q: Any  # rows of the item factors
+    s: Any  # the sigmoid, None without a range
+    y_range: Any
+    users: Any
+    items: Any
+    sizes: tuple[int, int]
 
 
 class Formulas(UpdateRules):
@@ -56,6 +68,17 @@ class Formulas(UpdateRules):
         """d_left = d_out right, d_right = d_out left."""
         d_rows = self.n.column(d_out)
         return d_rows * right, d_rows * left
+
+    def bias_rows(self, user_bias: Any, item_bias: Any, users: Any, items: Any) -> tuple[Any, Any]:
+        """(user_bias[users_b], item_bias[items_b])."""
+        return self.n.take(user_bias, users), self.n.take(item_bias, items)
+
+    def bias_gradients(
+        self, d_out: Any, users: Any, items: Any, n_users: int, n_items: int
+    ) -> tuple[Any, Any, Any]:
+        """(d_dot, d_user_bias, d_item_bias): each term of a sum receives d_out."""
+        d_users = self.at("user_bias").scatter(d_out, users, n_users)
+        return d_out, d_users, self.at("item_bias").scatter(d_out, items, n_items)
 
     def logit(self, dot: Any, *biases: Any) -> Any:
         """out_b = dot_b + user_bias + item_bias (+ mean)."""
@@ -110,26 +133,29 @@ class Formulas(UpdateRules):
         n, f = self.n, self
         sizes = len(params["user_factors"]), len(params["item_factors"])
         users, items = f.ids(users, items, *sizes)
-        p, q = f.lookup(params["user_factors"], users), f.lookup(params["item_factors"], items)
+        p = f.at("user_factors").lookup(params["user_factors"], users)
+        q = f.at("item_factors").lookup(params["item_factors"], items)
         terms = [n.number(mean)] if mean else []
         if "user_bias" in params:
-            terms = [n.take(params["user_bias"], users), n.take(params["item_bias"], items), *terms]
+            biases = params["user_bias"], params["item_bias"]
+            terms = [*f.bias_rows(*biases, users, items), *terms]
         pred, s = f.logit(f.dot(p, q), *terms), None
         if y_range is not None:
             s = f.sigmoid(pred)
             pred = f.range_forward(s, *n.numbers(*y_range))
-        return pred, (p, q, s, y_range, users, items, sizes)
+        return pred, Tape(p, q, s, y_range, users, items, sizes)
 
-    def backward(self, d_pred: Any, tape: Any) -> dict[str, Any]:
+    def backward(self, d_pred: Any, tape: Tape) -> dict[str, Any]:
         """Return the gradients of the four tables."""
         n, f, (p, q, s, y_range, users, items, sizes) = self.n, self, tape
         d_x = d_pred if s is None else f.range_backward(d_pred, s, *n.numbers(*y_range))
-        d_p, d_q = f.dot_gradients(d_x, p, q)
+        d_dot, d_user_bias, d_item_bias = f.bias_gradients(d_x, users, items, *sizes)
+        d_p, d_q = f.dot_gradients(d_dot, p, q)
         return {
             "user_factors": f.at("user_factors").scatter(d_p, users, sizes[0]),
             "item_factors": f.at("item_factors").scatter(d_q, items, sizes[1]),
-            "user_bias": f.at("user_bias").scatter(d_x, users, sizes[0]),
-            "item_bias": f.at("item_bias").scatter(d_x, items, sizes[1]),
+            "user_bias": d_user_bias,
+            "item_bias": d_item_bias,
         }
 
     def loss_and_gradients(

@@ -149,7 +149,8 @@ class RunningError:
     def through(self, x: Bounded, dtype: Any) -> Bounded:
         """X rounded to another dtype and back."""
         q = precision_of(np.dtype(dtype), LIBM)
-        return Bounded(x.value, x.error + q.u * x._reach + q.eta, x.precision)
+        error = x.error + q.u * x._reach + q.eta
+        return Bounded(x.value, np.where(x._reach <= q.huge, error, np.inf), x.precision)
 
     def sum_through(self, x: Bounded, dtype: Any, axis: int | None = None) -> Bounded:
         """Sum of the entries, products and sums rounded to another dtype, in any order."""

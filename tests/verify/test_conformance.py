@@ -18,10 +18,10 @@ from npcf.verify import assert_same_bits, conformance, strategies
 from npcf.verify.conformance import LAWS, Implementation, Law, Report, check, protocol
 from npcf.verify.conformance.causes import causes, suspicion
 from npcf.verify.conformance.counterexample import as_code, as_script, replay
-from npcf.verify.conformance.examples import plain
 from npcf.verify.conformance.law import Drawn
 from npcf.verify.conformance.preflight import preflight
 from npcf.verify.conformance.subjects import SUBJECTS
+from npcf.verify.examples import plain
 from npcf.verify.strategies import Lookup, lay_out, lookups
 
 RIGHT = Implementation(ops, "npcf.ops")

@@ -9,7 +9,7 @@ from npcf.verify.conformance import LAWS, Implementation, check
 from npcf.verify.conformance.protocol import FUNCTIONS
 from tests.laws import random_seed
 
-PLACE = "npcf.verify.conformance.examples"
+PLACE = "npcf.verify.examples"
 WHOLE = ("plain", "npcf_numpy", "npcf_numba")
 CLEAN_CASES = 10_000  # without a false alarm
 EACH = 2 + CLEAN_CASES // len(LAWS)  # a law of few different inputs may try less

@@ -4,7 +4,7 @@
     pytest --pyargs npcf.verify.conformance --impl package.module
 
 Needs the extra `verify`.  The page to write an implementation from is `protocol`; the laws stand in
-`laws`, implementations to look at in `examples`, and wrong ones in `mutants`.
+`laws`, implementations to look at in `npcf.verify.examples`, wrong ones in `npcf.verify.mistakes`.
 """
 
 from npcf.verify.conformance import contracts as _contracts  # noqa: F401  (registers laws)

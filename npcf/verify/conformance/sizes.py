@@ -16,11 +16,11 @@ import numpy as np
 from hypothesis import strategies as st
 
 from npcf.verify.conformance.contracts import agree
-from npcf.verify.conformance.examples import plain
 from npcf.verify.conformance.implementation import Implementation
 from npcf.verify.conformance.law import LAWS, Drawn, Law
 from npcf.verify.conformance.laws._model import Pull
 from npcf.verify.conformance.subjects import SUBJECTS, Subject
+from npcf.verify.examples import plain
 from npcf.verify.strategies import (
     AdamStep,
     BiasInput,

@@ -4,11 +4,11 @@ Tables have few rows and batches many draws, so that repeated and absent rows ar
 items never share a table size, so that exchanged ids show; ranges do not start at zero; some
 numbers have few digits, to be read, and most have all that their dtype holds, to be rounded.  All
 are bounded, so that a failure means a bug and not an overflow; the exceptions say so in their name
-(`hostile_…`, `extreme_…`).  Needs the extra `verify` (Hypothesis); `npcf.verify` itself does not
+(`hostile_…`).  Needs the extra `verify` (Hypothesis); `npcf.verify` itself does not
 import this package.
 """
 
-from npcf.verify.strategies.frames import HostileFrame, hostile_frames, ratings_frames
+from npcf.verify.strategies.frames import ratings_frames
 from npcf.verify.strategies.operations import (
     BiasInput,
     LossInput,
@@ -28,12 +28,7 @@ from npcf.verify.strategies.optimizers import (
     sgd_settings,
     sgd_steps,
 )
-from npcf.verify.strategies.problems import (
-    Problem,
-    hostile_problems,
-    problems,
-    scaled_problems,
-)
+from npcf.verify.strategies.problems import Problem, hostile_problems, problems
 from npcf.verify.strategies.runs import Epoch, Run, epochs, runs
 from npcf.verify.strategies.schedules import Schedule, schedules
 from npcf.verify.strategies.source import LIMIT
@@ -42,7 +37,6 @@ from npcf.verify.strategies.values import (
     DTYPES,
     LAYOUTS,
     dtypes,
-    extreme_vectors,
     id_dtypes,
     lay_out,
     layouts,
@@ -58,7 +52,6 @@ __all__ = [
     "AdamStep",
     "BiasInput",
     "Epoch",
-    "HostileFrame",
     "Lookup",
     "LossInput",
     "Problem",
@@ -73,8 +66,6 @@ __all__ = [
     "decays",
     "dtypes",
     "epochs",
-    "extreme_vectors",
-    "hostile_frames",
     "hostile_problems",
     "id_dtypes",
     "lay_out",
@@ -87,7 +78,6 @@ __all__ = [
     "ratings_frames",
     "row_pairs",
     "runs",
-    "scaled_problems",
     "schedules",
     "sgd_settings",
     "sgd_steps",

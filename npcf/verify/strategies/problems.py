@@ -18,7 +18,6 @@ _factors = [st.integers(low, MAX_FACTORS) for low in (0, 1)]
 _batches = [st.integers(1, n) for n in range(1, MAX_BATCH + 1)]
 _scales = st.sampled_from([1.0, 1.0, 2.0**-7, 16.0])  # mid-training, fresh, saturated
 _any_range = st.one_of(st.none(), st.just((0.0, 5.5)), y_ranges())
-_tilts = st.integers(-4, 4)
 
 
 class Problem(NamedTuple):
@@ -81,22 +80,6 @@ def batch(
 
 
 _ordinary = problems()
-
-
-@st.composite
-def scaled_problems(draw: st.DrawFn) -> Problem:
-    """Problems with user factors times 2**a and item factors times 2**-a, a up to 100 or 900.
-
-    Their products are those of ordinary problems, and so are predictions and losses.  Gradients
-    may be subnormal, or huge; they do not overflow.  Squares of gradients may.
-    """
-    p, tilt = draw(_ordinary), draw(_tilts)
-    exponent = tilt * (25 if p.dtype == np.float32 else 225)
-    scaled = {
-        "user_factors": np.ldexp(p.params["user_factors"], exponent),
-        "item_factors": np.ldexp(p.params["item_factors"], -exponent),
-    }
-    return p._replace(params=p.params | scaled)
 
 
 @st.composite

@@ -15,7 +15,7 @@ MAX_SIZE = 8
 dtypes = st.sampled_from(DTYPES)
 layouts = st.sampled_from(LAYOUTS)
 id_dtypes = st.sampled_from([np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint32, np.uint64])
-_vector_sources, _extreme_sources = sources(2 * MAX_SIZE), sources(3 * MAX_SIZE)
+_vector_sources = sources(2 * MAX_SIZE)
 _sizes = [st.integers(low, MAX_SIZE) for low in range(MAX_SIZE + 1)]
 
 
@@ -65,15 +65,3 @@ def with_specials(array: FloatArray, kinds: Any) -> FloatArray:
     """Return `array` with a special number wherever `kinds`, bytes of its shape, is above 191."""
     specials = special_numbers(array.dtype)
     return np.where(kinds > 191, specials[kinds % len(specials)], array)
-
-
-@st.composite
-def extreme_vectors(draw: st.DrawFn, min_size: int = 1) -> FloatArray:
-    """Vectors whose entries may be nan, infinite, subnormal, -0.0, or the largest there is.
-
-    A quarter of the entries is; nothing is promised of sums and products of the others with them.
-    """
-    size, source = draw(_sizes[min_size]), draw(_extreme_sources)
-    at, _ = source.slots(MAX_SIZE, size, min_size)
-    array = source.floats(draw(dtypes), (MAX_SIZE,), (MAX_SIZE,), limit=200)[at]
-    return with_specials(array, source.take((MAX_SIZE,), (MAX_SIZE,))[at])

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npcf.verify.conformance.examples.plain.checks import (
+from npcf.verify.examples.plain.checks import (
     check_dtypes,
     check_gradient,
     check_ids,

@@ -1,4 +1,4 @@
-"""Print the kill table: `python -m npcf.verify.conformance.mutants --max-examples 200 -j 2`."""
+"""Print the kill table: `python -m npcf.verify.mistakes --max-examples 200 -j 2`."""
 
 import argparse
 import json
@@ -9,12 +9,12 @@ from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
 
-from npcf.verify.conformance.mutants import MUTANTS, Kill, kill
+from npcf.verify.mistakes.killing import MUTANTS, Kill, kill
 
 
 def main() -> int:
     """Return 1 if a mutant survives."""
-    parser = argparse.ArgumentParser(prog="python -m npcf.verify.conformance.mutants")
+    parser = argparse.ArgumentParser(prog="python -m npcf.verify.mistakes")
     parser.add_argument("names", nargs="*", help="mutants to try (all)")
     parser.add_argument("--max-examples", type=int, default=200, help="inputs a law (200)")
     parser.add_argument("-j", "--jobs", type=int, default=1, help="processes (1)")
@@ -35,7 +35,8 @@ def as_markdown(kills: list[Kill]) -> str:
     lines = ["| mutant | mistake | killed by | inputs |", "|---|---|---|--:|"]
     for one in kills:
         by = f"{one.family}: `{one.law}`" if one.law else "**survives**"
-        lines.append(f"| {one.mutant.name} | {one.mutant.why} | {by} | {one.examples or ''} |")
+        what = one.wrong.mistake.sentence
+        lines.append(f"| {one.wrong.name} | {what} | {by} | {one.examples or ''} |")
     dead = [one for one in kills if one.law]
     laws = {one.law for one in dead}
     most = max((one.examples for one in dead), default=0)
@@ -49,7 +50,8 @@ def as_markdown(kills: list[Kill]) -> str:
 
 def as_dict(one: Kill) -> dict[str, Any]:
     """Return a row of the table as JSON can hold it."""
-    mutant = {"mutant": one.mutant.name, "file": one.mutant.file, "why": one.mutant.why}
+    mistake = one.wrong.mistake
+    mutant = {"mutant": one.wrong.name, "stage": mistake.stage, "why": mistake.sentence}
     found = {"law": one.law, "part": one.family, "inputs": one.examples, "message": one.message}
     return {**mutant, **found, "seconds": round(one.seconds, 3)}
 

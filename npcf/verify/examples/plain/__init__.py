@@ -1,9 +1,15 @@
-"""npcf's compiled execution as an implementation of the protocol."""
+"""The whole protocol in plain NumPy, written from its page and from nothing else of npcf.
 
-from functools import partial
+No operation, model or update rule of npcf is imported: where this and npcf agree, two programs do.
+Each function is short: `npcf.verify.mistakes` puts wrong ones in their place.
+"""
 
-from npcf import kernels
-from npcf.kernels import (
+from npcf.verify.examples.plain.batches import epoch_batches
+from npcf.verify.examples.plain.model import (
+    dot_product_bias_backward,
+    dot_product_bias_forward,
+)
+from npcf.verify.examples.plain.operations import (
     bias_backward,
     bias_forward,
     embedding_backward,
@@ -15,30 +21,19 @@ from npcf.kernels import (
     sigmoid_range_backward,
     sigmoid_range_forward,
 )
-from npcf.models import dot_product_bias_backward
-from npcf.models import dot_product_bias_forward as _forward
-from npcf.optim import (
+from npcf.verify.examples.plain.schedules import (
     cosine,
     cosine_restarts,
     exponential,
     linear,
+    one_cycle_fastai,
     one_cycle_torch,
     step_decay,
 )
-from npcf.verify.conformance.examples import npcf_adapters
-from npcf.verify.conformance.examples.npcf_adapters import (
-    adam_step,
-    epoch_batches,
-    load,
-    one_cycle_fastai,
-    save,
-    sgd_step,
-)
+from npcf.verify.examples.plain.steps import adam_step, sgd_step
+from npcf.verify.examples.plain.training import load, save, train
 
-LIBRARY = "numba"
-
-dot_product_bias_forward = partial(_forward, backend=kernels)
-train = partial(npcf_adapters.train, backend=kernels)
+LIBRARY = "numpy"
 
 __all__ = [
     "adam_step",

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npcf.verify.conformance.examples.plain.model import (
+from npcf.verify.examples.plain.model import (
     dot_product_bias_backward,
     dot_product_bias_forward,
 )
-from npcf.verify.conformance.examples.plain.operations import mse_backward, mse_forward
-from npcf.verify.conformance.examples.plain.steps import adam_step, sgd_step
+from npcf.verify.examples.plain.operations import mse_backward, mse_forward
+from npcf.verify.examples.plain.steps import adam_step, sgd_step
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]

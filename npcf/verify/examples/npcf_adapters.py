@@ -1,7 +1,8 @@
 """npcf's models, optimisers and batches as functions of the protocol, for any of its backends."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +16,10 @@ from npcf.models import dot_product_bias_backward, dot_product_bias_forward
 from npcf.optim import SGD, Adam
 from npcf.training import container
 
+SCHEDULES = (
+    "linear", "exponential", "cosine", "cosine_restarts", "step_decay", "one_cycle_fastai",
+    "one_cycle_torch",
+)  # fmt: skip
 Array = NDArray[Any]
 Arrays = dict[str, Array]
 
@@ -96,16 +101,11 @@ def epoch_batches(n: int, bs: int, seed: int, epoch: int, drop_last: bool) -> li
     return [batch.users for batch in Batches(ratings, bs, drop_last=drop_last, rng=rng)]
 
 
-def one_cycle_fastai(
-    n_steps: int,
-    lr_max: float,
-    div: float,
-    div_final: float,
-    pct_start: float,
-    moms: tuple[float, float, float],
-    n_epochs: int,
-) -> tuple[Array, Array]:
-    """Call npcf's, which takes the number of epochs by name only."""
-    return optim.one_cycle_fastai(
-        n_steps, lr_max, div, div_final, pct_start, moms, n_epochs=n_epochs
-    )
+def functions(backend: ModuleType) -> dict[str, Callable[..., Any]]:
+    """Return every function of the protocol, its operations from `backend`: `npcf.ops` or like."""
+    found = {name: getattr(backend, name) for name in dir(backend) if name.endswith("ward")}
+    found |= {name: getattr(optim, name) for name in SCHEDULES}
+    found |= {"dot_product_bias_backward": dot_product_bias_backward, "sgd_step": sgd_step}
+    found |= {"adam_step": adam_step, "save": save, "load": load, "epoch_batches": epoch_batches}
+    found["dot_product_bias_forward"] = partial(dot_product_bias_forward, backend=backend)
+    return found | {"train": partial(train, backend=backend)}

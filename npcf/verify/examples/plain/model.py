@@ -4,8 +4,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from npcf.verify.conformance.examples.plain.checks import check_dtypes, check_ids
-from npcf.verify.conformance.examples.plain.operations import (
+from npcf.verify.examples.plain.checks import check_dtypes, check_ids
+from npcf.verify.examples.plain.operations import (
     bias_backward,
     bias_forward,
     embedding_backward,

@@ -36,12 +36,21 @@ def cosine_restarts(
     n_steps: int, lr_max: float, cycle_len: int, cycle_mult: int, lr_min: float
 ) -> Values:
     """Fall along half a cosine, again and again, each time cycle_mult times as long."""
-    values: list[float] = []
-    length = cycle_len
-    while len(values) < n_steps:
-        values.extend(cosine(length, lr_max, lr_min))
-        length = length * cycle_mult
-    return np.array(values[:n_steps])
+    parts = [cosine(length, lr_max, lr_min) for length in cycles(n_steps, cycle_len, cycle_mult)]
+    return np.concatenate(parts)[:n_steps]
+
+
+def cycles(n_steps: int, cycle_len: int, cycle_mult: int) -> list[int]:
+    """Return the lengths of the cycles that n_steps begin."""
+    lengths = [cycle_len]
+    while sum(lengths) < n_steps:
+        lengths.append(longer(lengths[-1], cycle_mult))
+    return lengths
+
+
+def longer(length: int, cycle_mult: int) -> int:
+    """Return how long the cycle after one of this length is."""
+    return length * cycle_mult
 
 
 def step_decay(n_steps: int, lr: float, step_size: int, gamma: float) -> Values:
@@ -62,10 +71,14 @@ def one_cycle_fastai(
     if n_steps % n_epochs:
         raise ValueError(f"{n_steps} steps are not {n_epochs} equal epochs")
     lrs = (lr_max / div, lr_max, lr_max / div_final)
-    positions = [t / n_steps for t in range(n_steps)]
-    lr = [two_phases(lrs, pct_start, position) for position in positions]
-    mom = [two_phases(moms, pct_start, position) for position in positions]
+    lr = [two_phases(lrs, pct_start, position) for position in positions(n_steps)]
+    mom = [two_phases(moms, pct_start, position) for position in positions(n_steps)]
     return np.array(lr), np.array(mom)
+
+
+def positions(n_steps: int) -> Values:
+    """Return which share of all steps lies behind each."""
+    return np.arange(n_steps) / n_steps
 
 
 def two_phases(points: tuple[float, float, float], pct_start: float, position: float) -> float:
@@ -81,7 +94,7 @@ def one_cycle_torch(
     """Rise to max_lr at step pct_start n_steps - 1, then fall; the last step is the end."""
     start = max_lr / div_factor
     end = start / final_div_factor
-    peak, last = pct_start * n_steps - 1, n_steps - 1
+    peak, last = torch_phases(n_steps, pct_start)
     lr, mom = [], []
     for t in range(n_steps):
         if t <= peak:
@@ -89,12 +102,12 @@ def one_cycle_torch(
             lr.append(half_cosine(start, max_lr, place))
             mom.append(half_cosine(0.95, 0.85, place))
         else:
-            place = torch_fall(t, peak, last)
+            place = (t - peak) / (last - peak)
             lr.append(half_cosine(max_lr, end, place))
             mom.append(half_cosine(0.85, 0.95, place))
     return np.array(lr), np.array(mom)
 
 
-def torch_fall(t: int, peak: float, last: int) -> float:
-    """Return the place of step t in the fall from `peak` to `last`."""
-    return (t - peak) / (last - peak)
+def torch_phases(n_steps: int, pct_start: float) -> tuple[float, int]:
+    """Return the steps at which the rise and the fall end."""
+    return pct_start * n_steps - 1, n_steps - 1

@@ -1,0 +1,195 @@
+"""What a mistake is: a name, a plain sentence, the cure, and the pieces of the right program.
+
+    mistake(
+        "adam_without_root",
+        "Adam divides by the second moment and not by its root.",
+        "Divide by sqrt(v_hat) + eps.",
+        adam_root=lambda f, v, correction, eps: v * (1 / correction) + eps,
+    )
+
+A keyword names a *piece*: a method of `npcf.verify.formulas.Formulas` or `npcf.verify.loop.Loop`,
+or a function of the plain example (schedules, batches, files).  What it is set to stands in the
+place of that piece; its first argument `f` holds the right pieces, `f.n` the arithmetic.  So one
+entry is
+
+    wrong.formulas()(Floats(dtype))            a "break it" switch: what a program with it computes
+    wrong.formulas()(RunningError(dtype, …))   the same with bounds: does it explain what is seen?
+    implementation(wrong)                      a wrong implementation of the conformance protocol
+
+where `wrong` is one of `MISTAKES[name].variants()`: the mistake at some of its `sites` (tables or
+update rules; anywhere if there are none), with some of its `options`, keywords of the pieces.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, NamedTuple
+
+from npcf.verify.formulas import Formulas
+from npcf.verify.loop import Loop
+from npcf.verify.mistakes.patching import Patch, plain_with
+
+Change = Callable[..., Any]
+Sites = tuple[str, ...]
+EVERYWHERE: Sites = ()
+STAGES = ("contract", "data", "output", "loss", "gradient", "step", "loop", "schedule", "files")
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What somebody may get wrong.
+
+    Attributes
+    ----------
+    name : str
+        A word to find it by.
+    stage : str
+        Where a check that goes from data to training sees it first, one of `STAGES`.
+    sentence : str
+        What is wrong, in plain English.
+    cure : str
+        What to write instead.
+    pieces : mapping of str to callable
+        Pieces of the right program, and what stands in their place.
+    sites : tuple of tuples of str
+        Where it is made: groups of tables ("user_bias", …) or update rules ("adam", …).
+    options : tuple of mappings
+        Keywords of the pieces, one mapping for each form of the mistake.
+    patch : Patch or None
+        Where no piece fits, a change of the plain example's text.
+    """
+
+    name: str
+    stage: str
+    sentence: str
+    cure: str
+    pieces: Mapping[str, Change] = field(default_factory=dict)
+    sites: tuple[Sites, ...] = (EVERYWHERE,)
+    options: tuple[Mapping[str, Any], ...] = ({},)
+    patch: Patch | None = None
+
+    def __reduce__(self) -> tuple[Callable[[str], "Mistake"], tuple[str]]:
+        return _found, (self.name,)  # functions without a name cannot be pickled
+
+    def variants(self) -> list["Wrong"]:
+        """Return the mistake at each of its sites, with each of its options."""
+        return [Wrong(self, sites, options) for sites in self.sites for options in self.options]
+
+
+class Wrong(NamedTuple):
+    """A mistake as somebody made it: at these sites (anywhere if none), with these options."""
+
+    mistake: Mistake
+    sites: Sites = EVERYWHERE
+    options: Mapping[str, Any] = {}
+
+    @property
+    def name(self) -> str:
+        """The mistake's name, and what tells this variant from the others."""
+        words = [getattr(value, "__name__", str(value)) for value in self.options.values()]
+        if len(self.mistake.sites) > 1:
+            words = ["+".join(self.sites) or "everywhere", *words]
+        return self.mistake.name + (f"[{', '.join(words)}]" if words else "")
+
+    def formulas(self, base: type[Formulas] = Formulas) -> type[Formulas]:
+        """Return the formulas with this mistake; with `base`, one mistake more than it has."""
+        return self._bent(base)
+
+    def loop(self, base: type[Loop] = Loop) -> type[Loop]:
+        """Return the training loop with this mistake."""
+        return self._bent(base)
+
+    def functions(self) -> dict[str, Change]:
+        """Return the functions of the plain example that it replaces."""
+        right, pieces = _right(), self.mistake.pieces
+        return {name: self._given(change, right, name) for name, change in pieces.items()
+                if STAGE_OF[name] in ("data", "schedule", "files")}  # fmt: skip
+
+    def _given(self, change: Change, right: Any, name: str) -> Change:
+        signature = inspect.signature(getattr(right, name))
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return change(right, *signature.bind(*args, **kwargs).args, **self.options)
+
+        return call
+
+    def _bent(self, base: type) -> type:
+        def method(change: Change) -> Change:
+            return lambda self_, *args, **kwargs: change(
+                _as(base, self_), *args, **kwargs, **self.options
+            )
+
+        body: dict[str, Any] = {
+            name: method(change)
+            for name, change in self.mistake.pieces.items()
+            if hasattr(base, name)
+        }
+        if self.sites and body:
+            body["at"] = lambda self_, site: self_ if site in self.sites else _as(base, self_)
+        return type(f"Wrong{base.__name__}", (base,), body) if body else base
+
+
+@cache
+def _right() -> Any:
+    return plain_with(None, {})
+
+
+def _as(cls: type, one: Any) -> Any:
+    """Return an object of `cls` with the attributes of `one`."""
+    other: Any = object.__new__(cls)
+    vars(other).update(vars(one))
+    return other
+
+
+MISTAKES: dict[str, Mistake] = {}
+
+
+def mistake(
+    name: str,
+    sentence: str,
+    cure: str,
+    *,
+    sites: tuple[Sites, ...] = (EVERYWHERE,),
+    options: tuple[Mapping[str, Any], ...] = ({},),
+    **pieces: Change,
+) -> None:
+    """Enter a mistake in the catalogue."""
+    stage = min((STAGE_OF[piece] for piece in pieces), key=STAGES.index)
+    _enter(Mistake(name, stage, sentence, cure, pieces, sites, options))
+
+
+def patched(name: str, sentence: str, cure: str, file: str, old: str, new: str) -> None:
+    """Enter a mistake that is a change of the plain example's text."""
+    _enter(Mistake(name, "contract", sentence, cure, patch=Patch(file, old, new)))
+
+
+def _found(name: str) -> Mistake:
+    return MISTAKES[name]
+
+
+def _enter(entry: Mistake) -> None:
+    if entry.name in MISTAKES:
+        raise ValueError(f"two mistakes are called {entry.name}")
+    MISTAKES[entry.name] = entry
+
+
+_BY_STAGE = {
+    "data": "epoch_batches generator shuffled n_batches cut",
+    "output": "ids lookup dot bias_rows logit height sigmoid range_forward forward",
+    "loss": "residual loss loss_gradient",
+    "gradient": "scatter scatter_mean dot_gradients bias_gradients range_backward backward",
+    "step": "l2 shrink decay decay_after first_buffer buffer look_ahead move average lerp "
+            "average_square variance correction adam_root adam_update sgd adam sparse_adam rmsprop",
+    "loop": "order gradients advance time settings tables recall remember moved step update "
+            "record train",
+    "schedule": "linear exponential half_cosine cosine cosine_restarts cycles longer "
+                "step_decay one_cycle_fastai positions two_phases one_cycle_torch torch_phases",
+    "files": "save load",
+}  # fmt: skip
+STAGE_OF = {piece: stage for stage, pieces in _BY_STAGE.items() for piece in pieces.split()}
+
+
+def clip(f: Any, x: Any, low: float, high: float) -> Any:
+    """Return x kept within [low, high]."""
+    return -f.n.maximum(-f.n.maximum(x, low), -high)
