@@ -1,27 +1,125 @@
 """Every cure is followed: what an error says to do is done, and the error is gone.
 
-A place in npcf that makes an error needs a row in `cures.py`: what provokes it, and what follows
+A place in npcf that makes an error needs a row in `cures.txt`: what provokes it, and what follows
 the words of its cure.  A cure that cannot be followed ("Check it.") is to be written anew.
 """
 
 import contextlib
+import importlib
+import os
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import npcf
+from npcf import data, models, ops, optim
 from npcf.cli import main
 from npcf.errors import NpcfError
-from tests import cure_sites, cures, test_refusals
+from npcf.kernels.fused import trainer_for
+from tests import cure_sites, test_refusals
+from tests.test_refusals import FRAME, IDS, W, movielens, rng
+
+
+def rows():
+    """Return {section: [(what provokes an error, what its cure says), ...]}."""
+    found, section, wrong, mended = {}, "", [], []
+    for line in [*Path(__file__).with_name("cures.txt").read_text("utf-8").splitlines(), "# end"]:
+        if mended and not line.startswith("=> "):
+            found[section] += [(text, "\n".join(mended)) for text in wrong]
+            wrong, mended = [], []
+        if line.startswith("## "):
+            section = line[3:]
+            found[section] = []
+        elif line.startswith("=> "):
+            mended.append(line[3:])
+        elif line.startswith("| "):
+            wrong[-1] += "\n" + line[2:]
+        elif not line.startswith("# "):
+            wrong.append(line)
+    return found
+
+
+COMMANDS = rows()["commands"]
+PYTHON = [row for section, found in rows().items() if section != "commands" for row in found]
+
+
+# ---- what the rows name, with the names of `test_refusals`; files are in the working directory ----
+
+E = {"w": np.ones(3)}
+TRIPLE = np.array([[1, 2, 3]] * 3)
+STATE = {"u.weight": W, "m.weight": W}
+BIASED = STATE | {"ub.weight": W[:, :1], "mb.weight": W[:, :1]}
+NAMES = ("user_factors", "item_factors", "user_bias", "item_bias")
+GROUND = data.planted(12, 8, 60, n_factors=2, seed=0)
+square = (lambda w: (w * w).sum()), (lambda d, w: 2 * d * w)
+
+
+def hold(text, name="r.csv"):
+    path = Path.cwd() / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def table(*lines, head="user,item,rating"):
+    return data.read_csv(hold("\n".join([head, *(lines or ["1,2,3"])]) + "\n"))
+
+
+def ml(ratings="1\t1\t3\t0", titles="1|One"):
+    return movielens(Path.cwd(), ratings + "\n", titles + "\n")
+
+
+def zipped(name):
+    with zipfile.ZipFile("r.zip", "w") as archive:
+        archive.writestr(name, "user,item,rating\n1,2,3\n")
+    return data.read_csv("r.zip")
+
+
+def stars(stamps=(1, 2, 3)):
+    return data.Ratings.from_frame(FRAME.assign(time=stamps), timestamp="time")
+
+
+def columnar(idxs=(1,), y=(1.0, 2.0, 3.0), cats=("user", "item"), frame=FRAME[["user", "item"]]):
+    return data.ColumnarModelData.from_data_frame(".", np.asarray(idxs), frame, y, cats, rng=rng())
+
+
+def cached(**change):
+    out, cache = ops.embedding_forward(W, IDS)
+    return ops.embedding_backward(out, cache._replace(**change))
+
+
+def regressor(**settings):
+    return npcf.CollabRegressor(n_factors=2, n_epochs=1, random_state=0, **settings)
+
+
+def fitted():
+    return regressor().fit([[1, 2], [2, 1]], [1.0, 2.0])
+
+
+def tables(cls=optim.SGD, **settings):
+    params = models.init_params(4, 4, 3, rng(), np.float64)
+    return cls(params, 0.1, **settings)
+
+
+def fuse(opt=None, y_range=(0, 5), **options):
+    trainer = trainer_for(opt or tables(), y_range, 0.0, **options)
+
+    def run(users=IDS, items=IDS, rating=(1.0, 2.0, 3.0), starts=(0, 2, 3), lrs=(0.1, 0.1), **more):
+        trainer.run(users, items, rating, starts, lrs, **more)
+
+    return run
 
 
 def names(tmp):
-    found = {name: value for name, value in vars(test_refusals).items() if name[:2] != "__"} | {
-        "tmp": tmp
-    }
-    exec(cures.HELP, found)
-    return found
+    """Return what a row may name: the public names of `npcf.data`, of this module, and its like."""
+    rooms = ("analysis", "errors", "interop", "verify")
+    found = {name: getattr(data, name) for name in data.__all__}
+    found |= {room: importlib.import_module(f"npcf.{room}") for room in rooms} | {"npcf": npcf}
+    return (
+        found | vars(test_refusals) | globals() | {"tmp": tmp, "os": importlib.import_module("os")}
+    )
 
 
 def follow(wrong, mended, tmp, monkeypatch):
@@ -35,9 +133,7 @@ def follow(wrong, mended, tmp, monkeypatch):
     return site
 
 
-@pytest.mark.parametrize(
-    ("wrong", "mended"), cures.PYTHON, ids=[row[0][:60] for row in cures.PYTHON]
-)
+@pytest.mark.parametrize(("wrong", "mended"), PYTHON, ids=[row[0][:60] for row in PYTHON])
 def test_a_cure_is_followed(wrong, mended, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     site = follow(wrong, mended, tmp_path, monkeypatch)
@@ -74,9 +170,7 @@ def set_out(folder):
     npcf.Learner(loaded, model).save(folder / "m")
 
 
-@pytest.mark.parametrize(
-    ("wrong", "mended"), cures.COMMANDS, ids=[row[0] for row in cures.COMMANDS]
-)
+@pytest.mark.parametrize(("wrong", "mended"), COMMANDS, ids=[row[0] for row in COMMANDS])
 def test_a_cure_of_the_command_line_is_followed(wrong, mended, desk, capsys):
     assert main(wrong.split()) in (1, 2)
     said = capsys.readouterr().err
@@ -93,9 +187,9 @@ def test_every_place_that_makes_an_error_has_its_cure_followed(tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     set_out(tmp_path)
     made = cure_sites.recorded(monkeypatch)
-    for words, _ in cures.COMMANDS:
+    for words, _ in COMMANDS:
         main(words.split())
-    for i, (wrong, _) in enumerate(cures.PYTHON):
+    for i, (wrong, _) in enumerate(PYTHON):
         folder = tmp_path / str(i)
         folder.mkdir()
         monkeypatch.chdir(folder)
