@@ -46,7 +46,7 @@ COMMANDS = rows()["commands"]
 PYTHON = [row for section, found in rows().items() if section != "commands" for row in found]
 
 
-# ---- what the rows name, with the names of `test_refusals`; files are in the working directory ----
+# ---- what the rows name, with the names of `test_refusals`; files lie in the current folder ------
 
 E = {"w": np.ones(3)}
 TRIPLE = np.array([[1, 2, 3]] * 3)
@@ -117,9 +117,7 @@ def names(tmp):
     rooms = ("analysis", "errors", "interop", "verify")
     found = {name: getattr(data, name) for name in data.__all__}
     found |= {room: importlib.import_module(f"npcf.{room}") for room in rooms} | {"npcf": npcf}
-    return (
-        found | vars(test_refusals) | globals() | {"tmp": tmp, "os": importlib.import_module("os")}
-    )
+    return found | vars(test_refusals) | globals() | {"tmp": tmp, "os": os}
 
 
 def follow(wrong, mended, tmp, monkeypatch):

@@ -6,8 +6,7 @@ import pytest
 
 from npcf.analysis import top_items, top_items_by_count
 from npcf.data import Ratings, planted
-from npcf.errors import SettingError, UsageError
-from npcf.models import DotProductBiasCP, DotProductBiasEmb, EmbeddingDot
+from npcf.models import DotProductBiasCP, DotProductBiasEmb
 
 RATINGS = planted(30, 20, 200).ratings
 
@@ -57,12 +56,3 @@ def test_without_an_na_row_every_row_is_an_item():
     frame = pd.DataFrame({"user": 1, "item": [30, 10, 20, 10], "rating": 3.0})
     ratings = Ratings.from_frame(frame, na_row=False, order="appearance")
     assert top_items_by_count(ratings)["title"].tolist() == ["10", "30", "20"]
-
-
-def test_models_without_biases_and_no_items_are_refused():
-    with pytest.raises(UsageError, match="no item biases"):
-        top_items(EmbeddingDot(31, 21), RATINGS)
-    with pytest.raises(SettingError, match="by: 'mean' is unknown"):
-        top_items(DotProductBiasCP(31, 21, 3), RATINGS, by="mean")
-    with pytest.raises(SettingError, match="n: must be"):
-        top_items(DotProductBiasCP(31, 21, 3), RATINGS, 0)

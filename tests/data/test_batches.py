@@ -1,18 +1,12 @@
 """Splits and batches: who is drawn, how often, and that seeds decide."""
 
-from unittest import mock
-
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npcf.data import Batches, CollabDataLoaders, Ratings, split_indices, splits, torch_randperm
-from npcf.errors import DataError, SettingError
-
-# numbers of torch.randperm after torch.manual_seed, recorded once; compare/ asks torch itself
-TORCH_RANDPERM = {(10, 42): [2, 6, 1, 8, 4, 5, 0, 9, 3, 7], (5, 0): [4, 0, 1, 3, 2]}
+from npcf.data import Batches, CollabDataLoaders, Ratings
 
 
 def numbered(n):
@@ -73,35 +67,6 @@ def test_an_epoch_with_replacement_misses_37_percent():
     assert abs(share - (1 - np.exp(-1))) < 5 / 3 / np.sqrt(n)
 
 
-@given(n=sizes, seed=st.integers(0, 2**32 - 1))
-def test_randperm_is_a_permutation(n, seed):
-    assert sorted(torch_randperm(n, seed).tolist()) == list(range(n))
-
-
-@given(n=st.integers(0, 3000), seed=st.integers(0, 2**32 - 1), few=st.sampled_from([1, 2, 50]))
-def test_randperm_swaps_as_if_one_after_the_other(n, seed, few):
-    """Many swaps at once are those of the plain loop, where they meet places again too."""
-    draws = np.random.RandomState(seed).randint(0, 2**32, max(n - 1, 0), dtype=np.uint32)  # noqa: NPY002
-    want = list(range(n))
-    for i, draw in enumerate(draws.tolist()):
-        j = i + draw % (n - i)
-        want[i], want[j] = want[j], want[i]
-    with mock.patch.object(splits, "FEW", few):
-        assert torch_randperm(n, seed).tolist() == want
-
-
-@pytest.mark.parametrize(("case", "want"), TORCH_RANDPERM.items())
-def test_randperm_is_torchs(case, want):
-    assert torch_randperm(*case).tolist() == want
-
-
-@given(n=sizes, pct=st.sampled_from([0.0, 0.2, 0.5, 0.99]), seed=st.integers(0, 1000))
-def test_split_parts_the_ratings(n, pct, seed):
-    train, valid = split_indices(n, pct, seed)
-    assert sorted([*train.tolist(), *valid.tolist()]) == list(range(n))
-    assert len(valid) == int(pct * n)
-
-
 def test_loaders_split_label_and_batch():
     dls = CollabDataLoaders.from_ratings(numbered(50), bs=8, rng=rng())
     assert (len(dls.train.ratings), len(dls.valid)) == (40, 10)
@@ -109,20 +74,3 @@ def test_loaders_split_label_and_batch():
     assert len(dls.classes["user"]) == dls.n_users == 51
     assert len(dls.classes["item"]) == dls.n_items == 8
     assert len(dls.first_batch().rating) == 8
-
-
-@pytest.mark.parametrize(
-    ("call", "error"),
-    [(lambda: Batches(numbered(5), 0, rng=rng()), SettingError),
-     (lambda: Batches(numbered(5), 2, "bootstrap", rng=rng()), SettingError),
-     (lambda: split_indices(5, 1.0), SettingError),
-     (lambda: split_indices(5, -0.1), SettingError),
-     (lambda: torch_randperm(5, -1), SettingError),
-     (lambda: torch_randperm(2**31, 0), SettingError),
-     (lambda: CollabDataLoaders.from_ratings(numbered(4), rng=rng()), DataError),
-     (lambda: CollabDataLoaders.from_ratings(numbered(50), bs=99, drop_last=True, rng=rng()),
-      DataError)],
-)  # fmt: skip
-def test_settings_that_leave_nothing_to_train_on_are_refused(call, error):
-    with pytest.raises(error):
-        call()

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npcf.data import archive, read_movielens
+from npcf.data import archive, read_ml100k, read_movielens
 from npcf.data import text as blocks
-from npcf.errors import DataError, SettingError
+from npcf.errors import DataError
+from tests.places import NO_MOVIELENS, movielens
 
 FIELDS = [(9, 30, 4, 978300760), (2, 7, 1, 978302109), (2, 30, 5, 978301968)]
 TITLES = {7: "Léon: The Professional (1994)", 30: 'American President, The "A" (1995)', 31: "None"}
@@ -161,6 +162,9 @@ BAD = [
     (changed(dat("utf-8"), "ratings.dat", b"2::7", b"2::007"), "line 2: movie is '007'"),
     (changed(dat("utf-8"), "movies.dat", b"30::", b"30:"), "line 2: .*'30:American"),
     (changed(tab(), "u.data", b"4", b"4.5"), "line 1: rating is '4.5', not a whole number"),
+    (changed(tab(), "u.data", b"9\t30\t4\t", b"9::30::4::"), "line 1: has fewer than 4 fields"),
+    (changed(tab(), "u.data", b"9\t", b"user\titem\trating\ttime\n9\t"), "line 1: user is 'user'"),
+    (changed(tab(), "u.data", b"978301968\n", b"1\t2\n"), "line 3: has more than 4 fields"),
 ]  # fmt: skip
 
 
@@ -211,14 +215,15 @@ def test_links_in_archives_are_refused(tmp_path):
         read_movielens(path)
 
 
-@pytest.mark.parametrize(
-    ("call", "error", "message"),
-    [(lambda: read_movielens("/nowhere"), DataError, "there is no file /nowhere"),
-     (lambda: read_movielens(".", item="name"), SettingError, "Choose one of id, title")],
-)  # fmt: skip
-def test_wrong_arguments_are_refused(call, error, message):
-    with pytest.raises(error, match=message):
-        call()
+@pytest.mark.skipif(movielens() is None, reason=NO_MOVIELENS)
+def test_movielens_100k_has_the_published_sizes():
+    ratings = read_ml100k(movielens())
+    assert (len(ratings), ratings.n_users, ratings.n_items) == (100_000, 944, 1_683)
+    assert ratings.n_duplicates == 0
+    by_title = read_ml100k(movielens(), item="title")
+    assert (by_title.n_users, by_title.n_items) == (944, 1_665)  # as the lesson's dls.classes
+    assert by_title.n_duplicates == by_title.n_merged_pairs == 307
+    assert by_title.n_merged_ids == 18
 
 
 MEASURED = """

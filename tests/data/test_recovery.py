@@ -1,13 +1,11 @@
 """A planted truth is recognised, rotated or not; what is no truth is not."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from npcf.data import CollabDataLoaders, planted
 from npcf.data.recovery import scores
-from npcf.errors import SettingError, ShapeError, UsageError
 from npcf.models import DotProductBiasEmb
 from npcf.training import Learner
 
@@ -108,21 +106,3 @@ def test_training_recovers_scores():
     after = p.recovery(model.core_params())
     assert after.correlation > 0.95 > before.correlation
     assert after.factor_error < 0.5 < before.factor_error
-
-
-TRUTH = PLANTED.params
-BAD = [
-    ({"user_factors": TRUTH["user_factors"]}, UsageError, "has no 'item_factors'"),
-    (TRUTH | {"weights": np.ones(3)}, UsageError, "names the unknown table 'weights'"),
-    ({k: v for k, v in TRUTH.items() if k != "item_bias"}, UsageError, "has one bias of two"),
-    (TRUTH | {"user_factors": TRUTH["user_factors"][1:]}, ShapeError, "does not fit the truth's"),
-    (TRUTH | {"user_factors": TRUTH["user_factors"][:, 1:]}, ShapeError, "different numbers of"),
-    (TRUTH | {"user_bias": TRUTH["user_bias"] * np.nan}, SettingError, "holds nan or inf"),
-    ({k: 0 * v for k, v in TRUTH.items()}, SettingError, "give every pair one score"),
-]
-
-
-@pytest.mark.parametrize(("params", "error", "message"), BAD)
-def test_tables_that_do_not_fit_are_refused(params, error, message):
-    with pytest.raises(error, match=message):
-        PLANTED.recovery(params)
