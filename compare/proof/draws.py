@@ -41,6 +41,13 @@ class Draw:
             x = x * np.exp2(-self.rng.uniform(half - 6, half + 6, shape))
         return x.astype(self.dtype)
 
+    def gradient(self, size: int) -> Any:
+        """Return numbers of the kind, at the end eight zeros and eight whose squares overflow."""
+        x = self.array(size)
+        x[-16:-8] = 0
+        x[-8:] = np.ldexp(x[-8:] + np.sign(x[-8:]), 65 if self.dtype == np.float32 else 513)
+        return x
+
     def choice(self, options: Any) -> Any:
         """Return one of `options`."""
         return options[int(self.rng.integers(len(options)))]
@@ -120,16 +127,17 @@ def sgd_steps(draw: Draw) -> Arguments:
     """Draw an array, its gradient, a buffer or none, and settings in lawful combination."""
     momentum = draw.choice((0.0, 0.5, 0.9))
     nesterov = bool(momentum and draw.choice((0, 1)))
+    buf = draw.array(150) if momentum and draw.choice((0, 1, 1)) else None
+    dampenings = (0.0, 0.3) if buf is not None else (0.3,)  # which the first step is to ignore
     settings = {
         "lr": draw.choice((1e-3, 0.05, 0.3, 1.0)),
         "momentum": momentum,
-        "dampening": 0.0 if nesterov or not momentum else draw.choice((0.0, 0.3)),
+        "dampening": 0.0 if nesterov or not momentum else draw.choice(dampenings),
         "nesterov": nesterov,
         "weight_decay": draw.choice((0.0, 1e-3, 0.1)),
         "decoupled": draw.choice((False, True)),
     }
-    buf = draw.array(150) if momentum and draw.choice((0, 1, 1)) else None
-    return {"w": draw.array(150), "g": draw.array(150), "buf": buf, "settings": settings}
+    return {"w": draw.array(150), "g": draw.gradient(150), "buf": buf, "settings": settings}
 
 
 def adam_steps(draw: Draw) -> Arguments:
@@ -157,7 +165,7 @@ def sparse_adam_steps(draw: Draw) -> Arguments:
 def _moments(draw: Draw) -> Arguments:
     t = draw.choice((1, 2, 10, 1000))
     m, v = draw.array(150) / draw.dtype.type(8), draw.array(150) ** 2 / draw.dtype.type(8)
-    w, g, fresh = draw.array(150), draw.array(150), draw.dtype.type(t > 1)
+    w, g, fresh = draw.array(150), draw.gradient(150), draw.dtype.type(t > 1)
     return {"w": w, "g": g, "m": m * fresh, "v": v * fresh, "t": t}
 
 
@@ -172,7 +180,7 @@ def rmsprop_steps(draw: Draw) -> Arguments:
         "centered": draw.choice((False, True)),
         "decoupled": draw.choice((False, True)),
     }
-    w, g, a = draw.array(150), draw.array(150), draw.array(150) / draw.dtype.type(8)
+    w, g, a = draw.array(150), draw.gradient(150), draw.array(150) / draw.dtype.type(8)
     extra = draw.array(150) ** 2 / draw.dtype.type(8)
     v = a * a * draw.dtype.type(1.25) + extra  # a variance: v > a**2
     return {"w": w, "g": g, "v": v, "a": a, "buf": draw.array(150), "settings": settings}

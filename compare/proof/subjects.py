@@ -64,12 +64,8 @@ def _mse(module: Any, a: Any, **library: Any) -> Any:
 
 def _model(module: Any, a: Any, **library: Any) -> Any:
     ids, options = (a["params"], a["users"], a["items"]), {"mean": a["mean"]} | library
-    grads = module.dot_product_bias_gradients(*ids, a["rating"], a["y_range"], **options)
-    return (
-        module.dot_product_bias(*ids, a["y_range"], **options),
-        module.dot_product_bias_loss(*ids, a["rating"], a["y_range"], **options),
-        *(grads[name] for name in a["params"]),
-    )
+    pred, loss, grads = module.dot_product_bias_all(*ids, a["rating"], a["y_range"], **options)
+    return pred, loss, *grads.values()
 
 
 def _renormalised(module: Any, a: Any, **library: Any) -> Any:
