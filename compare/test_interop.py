@@ -6,7 +6,7 @@ from hypothesis import given
 
 from compare import torch_models as oracle
 from npcf import interop, models
-from npcf.verify import assert_same_bits, assert_within, bounded_predictions, exact_params
+from npcf.verify import Formulas, RunningError, assert_same_bits, assert_within
 from npcf.verify.strategies import problems
 
 LIVE = ["EmbeddingDotBias", "DotProductBiasEmb", "DotProductBiasCP"]
@@ -22,7 +22,8 @@ def test_a_live_models_state_predicts_the_same_here(name, p):
         assert_same_bits(params[key], table, key)
     pred, _ = models.dot_product_bias_forward(params, p.users, p.items, p.y_range)
     x = oracle.to_torch(np.stack([p.users, p.items], axis=1))
-    bound, _ = bounded_predictions(exact_params(p.params), p.users, p.items, p.y_range)
+    f = Formulas(RunningError(p.dtype))
+    bound, _ = f.forward(p.params, p.users, p.items, p.y_range)
     assert_within(pred, twin(x).detach().numpy().reshape(-1), bound.tolerance)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 
 from compare import torch_models as oracle
 from npcf import kernels, models, ops
-from npcf.verify import assert_within, bounded_gradients, exact_params
+from npcf.verify import Formulas, RunningError, assert_within
 from npcf.verify.strategies import problems
 
 every_backend = pytest.mark.parametrize("backend", [ops, kernels], ids=["numpy", "numba"])
@@ -34,9 +34,8 @@ def compare(name, p, backend):
 
     twin = oracle.build(getattr(oracle, name), p.params, p.y_range)
     want = oracle.loss_and_gradients(twin, oracle.to_torch(x), oracle.to_torch(p.rating))
-    bounds = bounded_gradients(
-        exact_params(p.params), p.users, p.items, p.rating, p.y_range, p.dtype
-    )
+    f = Formulas(RunningError(p.dtype))
+    bounds = f.loss_and_gradients(p.params, p.users, p.items, p.rating, p.y_range)
     assert pred.dtype == want[0].dtype == p.dtype
     assert_within(pred, want[0], bounds[0].tolerance.reshape(pred.shape), "pred")
     assert_within(loss, want[1], bounds[1].tolerance, "loss")

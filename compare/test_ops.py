@@ -12,11 +12,11 @@ from npcf.optim import renormalise_rows
 from npcf.verify import (
     PRECISION,
     Bounded,
+    Formulas,
+    RunningError,
     assert_same_bits,
     assert_within,
-    bounded_gradients,
     bounds,
-    exact_params,
 )
 from npcf.verify.strategies import (
     layouts,
@@ -137,9 +137,8 @@ def test_a_mean_inside_the_model(backend, p, mean):
     x = np.stack([p.users, p.items], axis=1)
     twin = oracle.build(oracle.WithMean, p.params, p.y_range, mean=mean)
     want = oracle.loss_and_gradients(twin, oracle.to_torch(x), oracle.to_torch(p.rating))
-    bounds = bounded_gradients(
-        exact_params(p.params), p.users, p.items, p.rating, p.y_range, p.dtype, mean
-    )
+    f = Formulas(RunningError(p.dtype))
+    bounds = f.loss_and_gradients(p.params, p.users, p.items, p.rating, p.y_range, mean)
     assert pred.dtype == p.dtype
     assert_within(pred, want[0], bounds[0].tolerance, "pred")
     assert_within(loss, want[1], bounds[1].tolerance, "loss")

@@ -10,13 +10,10 @@ from npcf import kernels, models, ops, optim
 from npcf.errors import SettingError
 from npcf.verify import (
     Bounded,
+    Formulas,
+    RunningError,
     assert_within,
-    bounded_adam,
-    bounded_gradients,
-    bounded_sgd,
-    exact_params,
 )
-from npcf.verify.bounded_model import bounded_rmsprop, bounded_sparse_adam
 from npcf.verify.strategies import adam_settings, problems, sgd_settings
 from tests.optim.runs import (
     bounded_touched,
@@ -38,24 +35,21 @@ def torch_run(make, r, setting):
 
 
 class BoundedState:
-    """One table and its optimiser state in Bounded numbers."""
+    """One table and its optimiser state with their running error."""
 
     def __init__(self, start, setting):
         self.w, self.setting, self.t = start, setting, 0
-        zero = Bounded(np.zeros_like(start.value), 0.0, start.precision)
-        self.m = self.v = self.a = zero
-        self.buf = zero if "alpha" in setting else None
+        self.formulas = Formulas(RunningError(start.dtype))
+        zeros, n_states = np.zeros_like(start), 2 if "betas" in setting else 3
+        self.states = [zeros] * n_states if {"alpha", "betas"} & setting.keys() else [None]
 
     def step(self, g):
         self.t += 1
         if "betas" in self.setting:
-            state = bounded_adam(self.w, g, self.m, self.v, self.t, self.setting)
-            self.w, self.m, self.v = state
-        elif "alpha" in self.setting:
-            state = bounded_rmsprop(self.w, g, self.v, self.a, self.buf, self.setting)
-            self.w, self.v, self.a, self.buf = state
+            rule, t = self.formulas.adam, [self.t]
         else:
-            self.w, self.buf = bounded_sgd(self.w, g, self.buf, self.t == 1, self.setting)
+            rule, t = self.formulas.rmsprop if "alpha" in self.setting else self.formulas.sgd, []
+        self.w, *self.states = rule(self.w, g, *self.states, *t, **self.setting)
 
 
 SGD = (optim.SGD, oracle.sgd)
@@ -73,9 +67,9 @@ def test_given_gradients(r, choice):
     (ours, theirs), setting = choice
     got, want = run(ours, r, setting), torch_run(theirs, r, setting)
     for name, start in r.params.items():
-        state = BoundedState(Bounded.exact(start), setting)
+        state = BoundedState(start, setting)
         for grads in r.grads:
-            state.step(Bounded.exact(grads[name]))
+            state.step(grads[name])
         assert got[name].dtype == want[name].dtype
         assert_within(got[name], want[name], state.w.tolerance, name)
 
@@ -99,7 +93,7 @@ def compare_training(backend, p, choice, steps):
     twin = oracle.build(cls, p.params, p.y_range)
     optimizer = theirs(list(twin.tables().values()), setting)
     x, rating = np.stack([p.users, p.items], axis=1), oracle.to_torch(p.rating)
-    states = {name: BoundedState(w, setting) for name, w in exact_params(p.params).items()}
+    states = {name: BoundedState(w, setting) for name, w in p.params.items()}
     for _ in range(steps):
         pred, cache = model.forward(x, backend=backend)
         _, loss_cache = backend.mse_forward(pred, p.rating)
@@ -109,7 +103,8 @@ def compare_training(backend, p, choice, steps):
         optimizer.step()
 
         current = {name: state.w for name, state in states.items()}
-        bounds = bounded_gradients(current, p.users, p.items, p.rating, p.y_range, p.dtype)[2]
+        f = Formulas(RunningError(p.dtype))
+        bounds = f.loss_and_gradients(current, p.users, p.items, p.rating, p.y_range)[2]
         for name, state in states.items():
             state.step(bounds[name])
     for name, table in twin.tables().items():
@@ -126,9 +121,9 @@ def test_fastai_adam_and_its_step_functions(r, decouple, wd):
     torch_names = {"lr": 0.05, "betas": (0.9, 0.99), "eps": 1e-5, "weight_decay": wd,
                    "decoupled": decouple}  # fmt: skip
     for name, start in r.params.items():
-        state = BoundedState(Bounded.exact(start), torch_names)
+        state = BoundedState(start, torch_names)
         for grads in r.grads:
-            state.step(Bounded.exact(grads[name]))
+            state.step(grads[name])
         assert_within(got[name], want[name], state.w.tolerance, name)
 
 
@@ -137,7 +132,7 @@ def test_sparse_adam_on_the_gradients_of_a_sparse_embedding(r, setting):
     """Repeated rows are summed by torch's coalesce, by us in the dense gradient."""
 
     def rule(t, w, g, m, v):
-        return bounded_sparse_adam(w, g, m, v, t, setting)
+        return Formulas(RunningError(w.precision)).sparse_adam(w, g, m, v, t, **setting)
 
     got = run_touched(optim.SparseAdam, r, setting)
     torch_sparse = oracle.torch.optim.SparseAdam
@@ -162,12 +157,11 @@ def one_mention_at_a_time(r, name, lr):
 
 @given(r=touched_runs(), lr=st.sampled_from([0.0, 0.05, 0.3]))
 def test_touched_rows_are_what_torchs_sgd_moves_on_sparse_gradients(r, lr):
-    setting = {"lr": lr, "momentum": 0.0, "weight_decay": 0.0, "decoupled": False}
-    got = run_touched(optim.SGD, r, setting | {"rows": "touched_rows"})
+    got = run_touched(optim.SGD, r, {"lr": lr, "rows": "touched_rows"})
     want = oracle.sparse_run(oracle.torch.optim.SGD, {"lr": lr}, r.params, r.touched, r.d_outs)
     for name in r.params:
-        ours = bounded_touched(r, name, lambda t, w, g: bounded_sgd(w, g, None, True, setting)[:1],
-                               0)  # fmt: skip
+        f = Formulas(RunningError(r.params[name].dtype))
+        ours = bounded_touched(r, name, lambda t, w, g: f.sgd(w, g, None, lr=lr)[:1], 0)  # noqa: B023
         theirs = one_mention_at_a_time(r, name, lr)
         assert_within(got[name], want[name], (ours.tolerance + theirs.tolerance) / 2, name)
 
@@ -198,7 +192,7 @@ def test_with_momentum_torchs_sgd_on_sparse_gradients_is_that_of_all_rows(r, set
     got = run(optim.SGD, r, setting)
     want = oracle.sparse_run(oracle.torch.optim.SGD, options, r.params, r.touched, r.d_outs)
     for name, start in r.params.items():
-        state = BoundedState(Bounded.exact(start), setting)
+        state = BoundedState(start, setting)
         for i in range(len(r.touched)):
             state.step(r.bounded_grads(i, name))
         allowed = state.w.tolerance + mention_rounding(r, name, setting["lr"])
@@ -247,9 +241,9 @@ def test_rates_and_decays_for_each_table_are_torchs_parameter_groups(case, r, lr
     for grads in r.grads:
         oracle.step_with(optimizer, tables, grads)
     for name, start in r.params.items():
-        state = BoundedState(Bounded.exact(start), common | own[name] | {"decoupled": False})
+        state = BoundedState(start, common | own[name] | {"decoupled": False})
         for grads in r.grads:
-            state.step(Bounded.exact(grads[name]))
+            state.step(grads[name])
         assert_within(got[name], tables[name].detach().numpy(), state.w.tolerance, name)
 
 

@@ -14,20 +14,26 @@ from npcf.verify.bounded_model import (
     bounded_sparse_adam,
     exact_params,
 )
+from npcf.verify.floats import Floats
+from npcf.verify.formulas import Formulas
 from npcf.verify.gradcheck import gradcheck
 from npcf.verify.gradcheck_subject import as_vjp
 from npcf.verify.libraries import LIBRARIES, Library
 from npcf.verify.precision import PRECISION, Precision
 from npcf.verify.report import GradcheckReport, Mismatch
+from npcf.verify.running_error import RunningError
 
 __all__ = [
     "LIBRARIES",
     "PRECISION",
     "Bounded",
+    "Floats",
+    "Formulas",
     "GradcheckReport",
     "Library",
     "Mismatch",
     "Precision",
+    "RunningError",
     "as_vjp",
     "assert_same_bits",
     "assert_within",

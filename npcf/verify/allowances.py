@@ -23,7 +23,8 @@ import numpy as np
 from npcf._types import FloatArray, Params
 from npcf.models import PairModel
 from npcf.verify.bounded import PRECISION
-from npcf.verify.bounded_model import bounded_gradients, exact_params
+from npcf.verify.formulas import Formulas
+from npcf.verify.running_error import RunningError
 
 COMPLEX_STEP = 1e-200
 FLOAT64 = PRECISION[np.dtype(np.float64)]
@@ -34,10 +35,8 @@ CENTRAL_STEP = float(np.finfo(np.float64).eps) ** (1 / 3)  # where both error te
 def allowances(model: PairModel, pairs: Any, rating: FloatArray) -> dict[str, Params]:
     """Return what each entry may differ by, for each method: the module docstring's formulas."""
     params, (users, items) = model.core_params(), pairs.T
-    bounded = exact_params(params)
-    _, loss, grads = bounded_gradients(
-        bounded, users, items, rating, model.y_range, np.float64, mean=model.mean
-    )
+    f = Formulas(RunningError())
+    _, loss, grads = f.loss_and_gradients(params, users, items, rating, model.y_range, model.mean)
     quotient = loss.tolerance / (2 * CENTRAL_STEP)
     bend = CENTRAL_STEP**2 / 6 * third_derivative(model, rating) / rating.size
     underflow = underflow_of_complex_step(model, rating)

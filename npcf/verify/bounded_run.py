@@ -27,14 +27,10 @@ from npcf import optim
 from npcf._types import FloatArray, IdArray, YRange
 from npcf.verify.assertions import assert_within
 from npcf.verify.bounded import Bounded
-from npcf.verify.bounded_model import (
-    bounded_adam,
-    bounded_gradients,
-    bounded_predictions,
-    bounded_sgd,
-)
+from npcf.verify.formulas import Formulas
 from npcf.verify.lagged_rows import LaggedAdam, LaggedSGD
 from npcf.verify.precision import quiet
+from npcf.verify.running_error import RunningError
 
 TABLES = ("user_factors", "item_factors", "user_bias", "item_bias")
 SCHEDULED = ("lr", "momentum")  # lagging rows know their values at every step
@@ -69,6 +65,7 @@ class BoundedRun:
             raise TypeError(f"no bounds of whole runs of {kind.__name__}")
         self.kind, self.y_range, self.mean = kind, y_range, mean
         self.dtype = np.asarray(arrays["user_factors"]).dtype
+        self.formulas = Formulas(RunningError(self.dtype))
         self.w = {name: Bounded.exact(_flat(name, arrays[name])) for name in TABLES}
         states = ("m", "v") if kind is optim.Adam else ("buffers",)
         self.states: dict[str, dict[str, Bounded]] = {
@@ -81,6 +78,7 @@ class BoundedRun:
         }
         self.t = int(arrays.get("t", 0))
         self.lag: dict[str, Any] = {}
+        self.touched = False  # whether a step moves no row but those of its batch
         self.held: Any = None  # under which settings rows lag
 
     @quiet
@@ -92,20 +90,21 @@ class BoundedRun:
         `setting` has the optimiser's settings at this step: `settings_of`.  `lagged`: whether rows
         outside the batch are left alone until they are needed.
         """
+        self.touched = setting.get("rows") == "touched_rows"
         each = {name: _own(setting, name) for name in TABLES}
         named = {name: _mask(users if name in TABLES[::2] else items, self.w[name])
                  for name in TABLES}  # fmt: skip
         self._lag(each if lagged else None)
         if self.lag:
             self.catch_up(named)
-        _, loss, grads = bounded_gradients(
-            self.w, users, items, rating, self.y_range, self.dtype, self.mean
+        _, loss, grads = self.formulas.loss_and_gradients(
+            self.w, users, items, rating, self.y_range, self.mean
         )
         self.t += 1
         for name in TABLES:
             take = self._adam if self.kind is optim.Adam else self._sgd
             take(name, grads[name], each[name], named[name])
-        return loss
+        return loss  # type: ignore[no-any-return]
 
     @quiet
     def catch_up(self, named: Mapping[str, Any] | None = None) -> None:
@@ -146,7 +145,8 @@ class BoundedRun:
     def predictions(self, users: IdArray, items: IdArray) -> Bounded:
         """Return predictions of the model as it is now."""
         self.catch_up()
-        return bounded_predictions(self.w, users, items, self.y_range, self.mean)[0]
+        pred: Bounded = self.formulas.forward(self.w, users, items, self.y_range, self.mean)[0]
+        return pred
 
     def _wanted(self, arrays: Arrays) -> dict[str, Bounded]:
         wanted = dict(self.w)
@@ -182,8 +182,8 @@ class BoundedRun:
 
     def _adam(self, name: str, g: Bounded, own: dict[str, Any], named: Any) -> None:
         m, v = self.states["m"], self.states["v"]
-        self.w[name], m[name], v[name] = bounded_adam(
-            self.w[name], g, m[name], v[name], self.t, own
+        self.w[name], m[name], v[name] = self.formulas.adam(
+            self.w[name], g, m[name], v[name], self.t, **own
         )
         if self.lag:  # w of the batch's rows lags too
             self.lag[name].miss(own, m[name], v[name], self.t)
@@ -191,8 +191,8 @@ class BoundedRun:
     def _sgd(self, name: str, g: Bounded, own: dict[str, Any], named: Any) -> None:
         w, buffers = self.w[name], self.states["buffers"]
         buf = buffers.get(name)
-        new, new_buf = bounded_sgd(w, g, buf, buf is None, own)
-        if own["rows"] == "touched_rows":
+        new, new_buf = self.formulas.sgd(w, g, buf, **own)
+        if self.touched:
             new = _where(named, new, w)
             if new_buf is not None:
                 zeros = Bounded(np.zeros_like(w.value), 0.0, w.precision)
@@ -218,7 +218,7 @@ def shares_used(got: FloatArray, want: Bounded) -> FloatArray:
 
 def _own(setting: dict[str, Any], name: str) -> dict[str, Any]:
     """Return the settings of one parameter: one number where there may be a mapping."""
-    own = dict(setting)
+    own = {key: value for key, value in setting.items() if key != "rows"}
     for key in ("lr", "weight_decay"):
         if isinstance(own[key], Mapping):
             own[key] = own[key].get(name, own[key].get("default"))

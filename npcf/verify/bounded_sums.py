@@ -23,7 +23,6 @@ class BoundedSums:
     )  # fmt: skip
     __array_ufunc__ = None  # NumPy numbers leave the operators to us
 
-    @quiet
     def __init__(
         self,
         value: Any,
@@ -37,8 +36,8 @@ class BoundedSums:
         self.precision, self.floor = precision, floor
         self.parts = self.complement = self._size = cast(Any, None)
         if not peak <= precision.huge:
-            reach = abs(self.value) + 2 * self._error
-            peak = float(np.max(reach, initial=0.0))
+            reach = self._reach
+            peak = float(reach.max(initial=0.0))
             if not peak <= precision.huge:  # NaN too
                 self._error = np.where(reach <= precision.huge, self._error, np.inf)
                 peak = math.inf

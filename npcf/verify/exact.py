@@ -6,13 +6,13 @@ and square root to 240 bits.  Arguments must be finite.  Needs the extra `verify
 there is an exp.
 """
 
-from collections.abc import Iterable
 from fractions import Fraction
 from math import lcm
 from typing import Any
 
 import numpy as np
 
+from npcf.verify.arithmetic import Arithmetic
 from npcf.verify.operations import Operations
 from npcf.verify.rationals import BITS, Rationals, each
 
@@ -58,77 +58,39 @@ def _fraction(x: Any) -> Fraction:
     return Fraction(whole << exponent) if exponent >= 0 else Fraction(whole, 1 << -exponent)
 
 
-class Exact:
+class Exact(Arithmetic):
     """Exact arithmetic: settings are Fractions, arrays Rationals."""
 
     def number(self, x: Any) -> Fraction:
-        """Take in a setting."""
         return Fraction(x)
 
-    def numbers(self, *xs: Any) -> Iterable[Fraction]:
-        """Take in settings."""
-        return map(Fraction, xs)
-
     def array(self, x: Any) -> Rationals:
-        """Take in an array."""
         return x if isinstance(x, Rationals) else Rationals.exactly(x)
 
     def take(self, x: Rationals, ids: Any) -> Rationals:
-        """Rows of a table."""
         return x.like(x.whole[ids])
 
     def scatter_sum(self, x: Rationals, ids: Any, n_rows: int) -> Rationals:
-        """Rows summed over equal ids into a table of `n_rows` rows."""
         table = np.zeros((n_rows, *x.shape[1:]), object)
         np.add.at(table, np.asarray(ids, np.intp), x.whole)
         return x.like(table)
 
     def sum(self, x: Rationals, axis: int | None = None) -> Rationals:
-        """Sum of the entries; of none, zero."""
         return x.like(x.whole.sum(axis=axis, initial=0))
 
-    def add(self, first: Any, *terms: Any) -> Any:
-        """Sum of the terms."""
-        for term in terms:
-            first = first + term
-        return first
-
-    def product(self, first: Any, *factors: Any) -> Any:
-        """Product of the factors."""
-        for factor in factors:
-            first = first * factor
-        return first
-
     def sqrt(self, x: Any) -> Any:
-        """Square root, to 240 bits."""
         return x.sqrt() if isinstance(x, Rationals) else sqrt(x)
 
     def sigmoid(self, x: Rationals) -> Rationals:
-        """1 / (1 + exp(-x)), to 240 bits."""
         return Rationals.dyadic(each(sigmoid_of, x.fractions()))
 
-    def slope(self, s: Rationals) -> Rationals:
-        """S (1 - s)."""
-        return s * (1 - s)
-
     def maximum(self, x: Rationals, low: float) -> Rationals:
-        """max(x, low)."""
         return self.largest(x, Rationals.number(low))
 
-    def nonnegative(self, x: Rationals) -> Rationals:
-        """x, which is >= 0."""
-        return x
-
-    def cast(self, x: Fraction) -> Fraction:
-        """A setting in the format of the arrays: itself."""
-        return x
-
     def column(self, x: Rationals) -> Rationals:
-        """(B,) as (B, 1), to scale rows with."""
         return x.like(x.whole[:, None])
 
     def size(self, x: Rationals) -> int:
-        """Number of entries."""
         return x.size
 
     def share(self, counts: Any) -> Rationals:
@@ -138,7 +100,6 @@ class Exact:
         return Rationals(bottom // counts.astype(object), -twos, bottom >> twos)
 
     def where(self, mask: Any, x: Any, y: Any) -> Rationals:
-        """X where the mask is true, else y."""
         a, b, *scale = Rationals.number(x).common(y)
         return Rationals(np.where(mask, a, b), *scale)
 
@@ -148,33 +109,17 @@ class Exact:
         return self.where(np.asarray(a > b, bool), above, below)
 
     def is_zero(self, x: Rationals) -> Any:
-        """Mask of the zeros."""
         return x.whole == 0
 
     def abs(self, x: Rationals) -> Rationals:
-        """|x|."""
         return x.like(abs(x.whole))
 
     def largest(self, x: Rationals, y: Rationals) -> Rationals:
-        """max(x, y), entry by entry."""
         a, b, *scale = x.common(y)
         return Rationals(np.maximum(a, b), *scale)
 
     def constant(self, x: int, like: Rationals) -> Rationals:
-        """An array of the shape of `like`, all x."""
         return Rationals(np.full(like.shape, x, object))
-
-    def through(self, x: Rationals, dtype: Any) -> Rationals:
-        """X rounded to another dtype and back: rounding is no part of the exact value."""
-        return x
-
-    def sum_through(self, x: Rationals, dtype: Any, axis: int | None = None) -> Rationals:
-        """Sum of the entries."""
-        return self.sum(x, axis)
-
-    def either(self, first: Any, *others: Any, given: Any = ()) -> Any:
-        """The first way to evaluate a piece."""
-        return first(*given)
 
 
 _exactly = Operations(lambda dtype, library: Exact(), Rationals.fractions)

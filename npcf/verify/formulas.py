@@ -7,18 +7,6 @@
 Every method is a *piece*.  A wrong implementation is `Formulas` with one or two pieces replaced.
 The update rules are in `npcf.verify.update_rules`.
 
-An arithmetic has numbers with + - * / (settings also ** and >), and
-
-    number, numbers, array      take in settings, and arrays
-    take, scatter_sum           rows of a table, and sums of rows over equal ids
-    sum, add, product           of any number of terms or factors, in any order
-    sqrt, sigmoid, slope        slope(s) is s (1 - s)
-    maximum, nonnegative        max(x, 0); and a number known to be >= 0
-    column, size, cast          (B,) as (B, 1); number of entries; a setting in the arrays' format
-    either                      the ways in which right programs evaluate a piece: floats and exact
-                                numbers take the first, a bound covers all of them
-    where, where_above, share   choices by a mask, by a comparison; 1 / counts
-
 PyTorch, `npcf.ops`, `npcf.optim` and the plain example do not use this module: shared formulas
 would share mistakes.
 """
@@ -90,11 +78,11 @@ class Formulas(UpdateRules):
         return n.either(lambda: n.cast(high - low), lambda: n.cast(high) - n.cast(low))
 
     def sigmoid(self, x: Any) -> Any:
-        """S = 1 / (1 + exp(-x))."""
+        """s = 1 / (1 + exp(-x))."""
         return self.n.sigmoid(x)
 
     def range_forward(self, s: Any, low: Any, high: Any) -> Any:
-        """Out = s R + low."""
+        """out = s R + low."""
         return s * self.height(low, high) + low
 
     def range_backward(self, d_out: Any, s: Any, low: Any, high: Any) -> Any:
@@ -102,7 +90,7 @@ class Formulas(UpdateRules):
         return self.n.product(d_out, self.height(low, high), self.n.slope(s))
 
     def residual(self, pred: Any, rating: Any) -> Any:
-        """E = pred - rating."""
+        """e = pred - rating."""
         return pred - rating
 
     def loss(self, e: Any) -> Any:
@@ -114,7 +102,7 @@ class Formulas(UpdateRules):
         return self.n.product(self.n.number(2) / self.n.size(e), e, d_loss)
 
     def renormalise(self, w: Any, max_norm: Any) -> Any:
-        """W max_norm / (|w| + 1e-7) for rows with |w| > max_norm."""
+        """w max_norm / (|w| + 1e-7) for rows with |w| > max_norm."""
         n = self.n
         norm = n.sqrt(n.sum(w * w, axis=1))
         shorter = w * n.column(max_norm / (norm + n.number(1e-7)))
@@ -129,8 +117,8 @@ class Formulas(UpdateRules):
     def forward(
         self, params: Mapping[str, Any], users: Any, items: Any, y_range: Any, mean: float = 0.0
     ) -> tuple[Any, Any]:
-        """Pred = low + R sigmoid(P[users] . Q[items] + b[users] + c[items] + mean), and a tape."""
-        n, f = self.n, self
+        """pred = low + R sigmoid(P[users] . Q[items] + b[users] + c[items] + mean), and a tape."""
+        n, f, params = self.n, self, self.n.tables(params)
         sizes = len(params["user_factors"]), len(params["item_factors"])
         users, items = f.ids(users, items, *sizes)
         p = f.at("user_factors").lookup(params["user_factors"], users)
@@ -148,7 +136,9 @@ class Formulas(UpdateRules):
     def backward(self, d_pred: Any, tape: Tape) -> dict[str, Any]:
         """Return the gradients of the four tables."""
         n, f, (p, q, s, y_range, users, items, sizes) = self.n, self, tape
-        d_x = d_pred if s is None else f.range_backward(d_pred, s, *n.numbers(*y_range))
+        d_x = n.array(d_pred)
+        if s is not None:
+            d_x = f.range_backward(d_x, s, *n.numbers(*y_range))
         d_dot, d_user_bias, d_item_bias = f.bias_gradients(d_x, users, items, *sizes)
         d_p, d_q = f.dot_gradients(d_dot, p, q)
         return {
@@ -167,10 +157,11 @@ class Formulas(UpdateRules):
         y_range: Any,
         mean: float = 0.0,
     ) -> tuple[Any, Any, dict[str, Any]]:
-        """Return (pred, loss, gradients) of the mean squared error."""
+        """Return (pred, mean squared error, its gradients under the names of `params`)."""
         pred, tape = self.forward(params, users, items, y_range, mean)
-        e = self.residual(pred, rating)
-        return pred, self.loss(e), self.backward(self.loss_gradient(e, self.n.number(1)), tape)
+        e = self.residual(pred, self.n.array(rating))
+        grads = self.backward(self.loss_gradient(e, self.n.number(1)), tape)
+        return pred, self.loss(e), {name: grads[name] for name in params}
 
 
 PIECES = tuple(

@@ -34,7 +34,6 @@ from npcf.verify.allowances import (
     underflow_of_complex_step,
 )
 from npcf.verify.bounded import Bounded
-from npcf.verify.bounded_model import exact_params
 from npcf.verify.formulas import Formulas
 from npcf.verify.report import Mismatch, scalar_mismatch
 from npcf.verify.running_error import RunningError
@@ -103,7 +102,7 @@ def _errors(
     """Return the errors of <v, J^T w> and of the loss; w is `upstream`, or that of the loss."""
     params, (users, items) = model.core_params(), pairs.T
     f = Formulas(RunningError())
-    pred, tape = f.forward(exact_params(params), users, items, model.y_range, model.mean)
+    pred, tape = f.forward(params, users, items, model.y_range, model.mean)
     noise = 0.0
     if rating is None:
         d_logit = f.n.array(upstream)

@@ -51,8 +51,9 @@ from npcf._types import FloatArray
 from npcf.kernels.fused.arrears import GONE
 from npcf.kernels.fused.moment_tables import SHORTEST, TERMS, WIDTH
 from npcf.verify.bounded import Bounded
-from npcf.verify.bounded_model import bounded_sgd
+from npcf.verify.formulas import Formulas
 from npcf.verify.precision import DOUBLE, quiet
+from npcf.verify.running_error import RunningError
 
 
 class LaggedSGD:
@@ -147,7 +148,8 @@ class LaggedAdam:
 def _matrix(setting: dict[str, Any], first: bool) -> tuple[tuple[float, float], ...]:
     """Return what a step without a gradient makes of (w, buf), from (1, 0) and (0, 1)."""
     w, buf = (Bounded(unit, 0.0, DOUBLE) for unit in np.eye(2))
-    w, after = bounded_sgd(w, Bounded(np.zeros(2), 0.0, DOUBLE), buf, first, setting)
+    before = None if first else buf
+    w, after = Formulas(RunningError()).sgd(w, np.zeros(2), before, **setting)
     return tuple(w.value.tolist()), tuple((buf if after is None else after).value.tolist())
 
 

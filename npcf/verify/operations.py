@@ -37,7 +37,7 @@ class Operations:
         return tuple(None if x is None else self._result(x) for x in results)
 
     def lookup(self, weight: FloatArray, ids: Any, library: Library = ANY) -> Any:
-        """Out (B, K) = weight[ids], a copy."""
+        """out (B, K) = weight[ids], a copy."""
         f, a = self._over(weight, library)
         return self._result(f.lookup(a(weight), np.asarray(ids, np.intp)))
 
@@ -66,7 +66,7 @@ class Operations:
 
     @quiet
     def row_dot(self, left: FloatArray, right: FloatArray, library: Library = ANY) -> Any:
-        """Out (B,) = sum_k left_bk right_bk."""
+        """out (B,) = sum_k left_bk right_bk."""
         f, a = self._over(left, library)
         return self._result(f.dot(a(left), a(right)))
 
@@ -88,7 +88,7 @@ class Operations:
         items: Any,
         library: Library = ANY,
     ) -> Any:
-        """Out (B,) = dot + user_bias[users] + item_bias[items]."""
+        """out (B,) = dot + user_bias[users] + item_bias[items]."""
         f, a = self._over(dot, library)
         b, c = f.lookup(a(user_bias), users), f.lookup(a(item_bias), items)
         return self._result(f.logit(a(dot), b, c))
@@ -110,13 +110,13 @@ class Operations:
 
     @quiet
     def sigmoid(self, x: FloatArray, library: Library = ANY) -> Any:
-        """S (B,) = 1 / (1 + exp(-x))."""
+        """s (B,) = 1 / (1 + exp(-x))."""
         f, a = self._over(x, library)
         return self._result(f.sigmoid(a(x)))
 
     @quiet
     def sigmoid_range(self, x: FloatArray, low: float, high: float, library: Library = ANY) -> Any:
-        """Out (B,) = low + (high - low) sigmoid(x)."""
+        """out (B,) = low + (high - low) sigmoid(x)."""
         f, a = self._over(x, library)
         return self._result(f.range_forward(f.sigmoid(a(x)), *f.n.numbers(low, high)))
 
@@ -147,10 +147,6 @@ class Operations:
         f, e = self._residual(pred, rating, library)
         return self._result(f.loss_gradient(e, f.n.number(float(pred.dtype.type(d_loss)))))
 
-    def _tables(self, params: Params, library: Library) -> tuple[Formulas, dict[str, Any]]:
-        f, a = self._over(params["user_factors"], library)
-        return f, {name: a(table) for name, table in params.items()}
-
     @quiet
     def dot_product_bias(
         self,
@@ -162,9 +158,9 @@ class Operations:
         *,
         mean: float = 0.0,
     ) -> Any:
-        """Pred (B,) = low + (high - low) sigmoid(P[users] . Q[items] + b + c + mean)."""
-        f, tables = self._tables(params, library)
-        return self._result(f.forward(tables, users, items, y_range, mean)[0])
+        """pred (B,) = low + (high - low) sigmoid(P[users] . Q[items] + b + c + mean)."""
+        f, _ = self._over(params["user_factors"], library)
+        return self._result(f.forward(params, users, items, y_range, mean)[0])
 
     @quiet
     def dot_product_bias_all(
@@ -179,9 +175,9 @@ class Operations:
         mean: float = 0.0,
     ) -> tuple[Any, Any, dict[str, Any]]:
         """(pred, mean squared error, its gradients under the names of `params`), in one go."""
-        f, tables = self._tables(params, library)
-        rating = f.n.array(np.asarray(rating).astype(params["user_factors"].dtype))
-        pred, loss, grads = f.loss_and_gradients(tables, users, items, rating, y_range, mean)
+        f, _ = self._over(params["user_factors"], library)
+        rating = np.asarray(rating).astype(params["user_factors"].dtype)
+        pred, loss, grads = f.loss_and_gradients(params, users, items, rating, y_range, mean)
         return self._result(pred), self._result(loss), {x: self._result(grads[x]) for x in params}
 
     def dot_product_bias_loss(self, *args: Any, **options: Any) -> Any:
@@ -204,8 +200,7 @@ class Operations:
 
     @quiet
     def _step(self, rule: str, arrays: Any, rest: Any, settings: Any, library: Library) -> Any:
-        f, a = self._over(arrays[0], library)
-        arrays = [None if x is None else a(x) for x in arrays]
+        f, _ = self._over(arrays[0], library)
         return self._each(getattr(f, rule)(*arrays, *rest, **settings))
 
     def sgd_step(self, w: Any, g: Any, buf: Any, *, library: Library = ANY, **settings: Any) -> Any:

@@ -1,17 +1,17 @@
 """Running error analysis: an arithmetic for `npcf.verify.formulas`, over `Bounded` numbers."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from npcf.verify.arithmetic import Arithmetic
 from npcf.verify.bounded import Bounded
 from npcf.verify.libraries import LIBM, Library
 from npcf.verify.precision import PRECISION, Precision, precision_of, quiet
 from npcf.verify.setting import Setting
 
 
-class RunningError:
+class RunningError(Arithmetic):
     """Bounded numbers in the precision of `dtype`, as `library` computes; None: as any does.
 
     `dtype` may be a Precision.
@@ -28,31 +28,21 @@ class RunningError:
         self._unrounded = self.precision._replace(**nothing)
 
     def number(self, x: Any) -> Setting:
-        """Take in a setting."""
         return Setting.of(x)
 
-    def numbers(self, *xs: Any) -> Iterable[Setting]:
-        """Take in settings."""
-        return map(Setting.of, xs)
-
     def array(self, x: Any) -> Bounded:
-        """Take in an array."""
         return x if isinstance(x, Bounded) else Bounded.exact(x, self.precision)
 
     def take(self, x: Bounded, ids: Any) -> Bounded:
-        """Rows of a table."""
         return x.take(ids)
 
     def scatter_sum(self, x: Bounded, ids: Any, n_rows: int) -> Bounded:
-        """Rows summed over equal ids into a table of `n_rows` rows, in any order."""
         return x.scatter(ids, n_rows)
 
     def sum(self, x: Bounded, axis: int | None = None) -> Bounded:
-        """Sum of the entries, in any order."""
         return x.sum(axis)
 
     def add(self, first: Bounded, *terms: Any) -> Bounded:
-        """Sum of the terms in any order; those of a `sum` may be mixed with the others."""
         return first.plus(*terms)
 
     @quiet
@@ -78,36 +68,28 @@ class RunningError:
         return Bounded(result.value, result._error + lost, p, floor, result.peak)
 
     def sqrt(self, x: Any) -> Any:
-        """Square root."""
         return x.sqrt()
 
     def sigmoid(self, x: Bounded) -> Bounded:
-        """1 / (1 + exp(-x))."""
         return x.sigmoid()
 
     def slope(self, s: Bounded) -> Bounded:
-        """S (1 - s)."""
         return s.slope()
 
     def maximum(self, x: Bounded, low: float) -> Bounded:
-        """max(x, low)."""
         value = np.maximum(x.value, low)
         return Bounded(value, x._error, x.precision, float(low), max(x.peak, low))
 
     def nonnegative(self, x: Bounded) -> Bounded:
-        """x, which is >= 0."""
         return self.maximum(x, 0.0)
 
     def cast(self, x: Setting) -> Setting:
-        """A setting in the format of the arrays."""
         return x.cast(self.precision)
 
     def column(self, x: Bounded) -> Bounded:
-        """(B,) as (B, 1), to scale rows with."""
         return x.column()
 
     def size(self, x: Bounded) -> int:
-        """Number of entries."""
         return x.size
 
     def share(self, counts: Any) -> Bounded:
@@ -116,7 +98,6 @@ class RunningError:
         return Bounded(value, np.where(np.frexp(value)[0] == 0.5, 0.0, p.gamma(2) * value), p)
 
     def where(self, mask: Any, x: Bounded, y: Bounded) -> Bounded:
-        """X where the mask is true, else y."""
         value, error = np.where(mask, x.value, y.value), np.where(mask, x.error, y.error)
         return Bounded(value, error, x.precision, None, max(x.peak, y.peak))
 
@@ -130,30 +111,24 @@ class RunningError:
         return Bounded(chosen.value, np.where(undecided, both, chosen.error), x.precision)
 
     def is_zero(self, x: Bounded) -> Any:
-        """Mask of the zeros."""
         return x.value == 0
 
     def abs(self, x: Bounded) -> Bounded:
-        """|x|."""
         return Bounded(abs(x.value), x._error, x.precision, 0.0, x.peak)
 
     def largest(self, x: Bounded, y: Bounded) -> Bounded:
-        """max(x, y), entry by entry."""
         error = np.maximum(x.error, y.error)
         return Bounded(np.maximum(x.value, y.value), error, x.precision)
 
     def constant(self, x: Any, like: Bounded) -> Bounded:
-        """An array of the shape of `like`, all x."""
         return Bounded(np.full(like.shape, float(x)), 0.0, self.precision)
 
     def through(self, x: Bounded, dtype: Any) -> Bounded:
-        """X rounded to another dtype and back."""
         q = precision_of(np.dtype(dtype), LIBM)
         error = x.error + q.u * x._reach + q.eta
         return Bounded(x.value, np.where(x._reach <= q.huge, error, np.inf), x.precision)
 
     def sum_through(self, x: Bounded, dtype: Any, axis: int | None = None) -> Bounded:
-        """Sum of the entries, products and sums rounded to another dtype, in any order."""
         total, q = x.sum(axis), precision_of(np.dtype(dtype), LIBM)
         n = 1 + (x.size if axis is None else x.shape[axis])
         more = q.gamma(n) * x._reach.sum(axis) + n * q.tiny

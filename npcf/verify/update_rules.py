@@ -38,7 +38,7 @@ class UpdateRules:
         return g
 
     def buffer(self, buf: Any, g: Any, momentum: Any, dampening: Any) -> Any:
-        """Momentum buf + (1 - dampening) g."""
+        """momentum buf + (1 - dampening) g."""
         return momentum * buf + (1 - dampening) * g
 
     def look_ahead(self, g: Any, buf: Any, momentum: Any, nesterov: bool) -> Any:
@@ -46,11 +46,11 @@ class UpdateRules:
         return g + momentum * buf if nesterov else buf
 
     def move(self, w: Any, lr: Any, g: Any) -> Any:
-        """W - lr g."""
+        """w - lr g."""
         return w - lr * g
 
     def average(self, old: Any, new: Any, beta: Any) -> Any:
-        """Beta old + (1 - beta) new; torch's lerp starts from the nearer end."""
+        """beta old + (1 - beta) new; torch's lerp starts from the nearer end."""
 
         def lerp(x: Any, y: Any) -> Any:
             return x + (1 - beta) * (y - x) if beta > 0.5 else y - beta * (y - x)
@@ -66,7 +66,7 @@ class UpdateRules:
         )
 
     def average_square(self, old: Any, g: Any, beta: Any) -> Any:
-        """Beta old + (1 - beta) g**2."""
+        """beta old + (1 - beta) g**2."""
         n = self.n
         return n.nonnegative(beta * old + n.product(1 - beta, g, g))
 
@@ -87,7 +87,7 @@ class UpdateRules:
         return root + eps
 
     def adam_update(self, m: Any, lr: Any, correction: Any, root: Any, g: Any) -> Any:
-        """Lr m / (1 - beta1**t) / root."""
+        """lr m / (1 - beta1**t) / root."""
         return (lr / correction) * m / root
 
     # -- the update rules --------------------------------------------------------------------------
@@ -106,7 +106,7 @@ class UpdateRules:
         decoupled: bool = False,
     ) -> tuple[Any, Any]:
         """Return (w, buf) after one step of SGD; buf None before the first."""
-        f = self.at("sgd")
+        f, (w, g, buf) = self.at("sgd"), self.n.arrays(w, g, buf)
         rate, mu, damp, wd = self.n.numbers(lr, momentum, dampening, weight_decay)
         w, g = f.decay(w, g, rate, wd, decoupled)
         if momentum:
@@ -130,7 +130,7 @@ class UpdateRules:
         decoupled: bool = False,
     ) -> tuple[Any, Any, Any]:
         """Return (w, m, v) after step t of Adam, or, decoupled, AdamW."""
-        f = self.at("adam")
+        f, (w, g, m, v) = self.at("adam"), self.n.arrays(w, g, m, v)
         rate, beta1, beta2, small, wd = self.n.numbers(lr, *betas, eps, weight_decay)
         w, g = f.decay(w, g, rate, wd, decoupled)
         m, v = f.average(m, g, beta1), f.average_square(v, g, beta2)
@@ -151,7 +151,7 @@ class UpdateRules:
         eps: float = 1e-8,
     ) -> tuple[Any, Any, Any]:
         """Return (w, m, v) of touched rows after step t of SparseAdam."""
-        n, f = self.n, self.at("sparse_adam")
+        n, f, (w, g, m, v) = self.n, self.at("sparse_adam"), self.n.arrays(w, g, m, v)
         rate, beta1, beta2, small = n.numbers(lr, *betas, eps)
         m, v = f.lerp(m, g, beta1), n.nonnegative(f.lerp(v, g * g, beta2))
         rate = rate * n.sqrt(f.correction(beta2, t)) / f.correction(beta1, t)
@@ -174,7 +174,7 @@ class UpdateRules:
         decoupled: bool = False,
     ) -> tuple[Any, Any, Any, Any]:
         """Return (w, v, a, buf) after one step of RMSProp; a, buf unused are kept."""
-        n, f = self.n, self.at("rmsprop")
+        n, f, (w, g, v, a, buf) = self.n, self.at("rmsprop"), self.n.arrays(w, g, v, a, buf)
         rate, keep, small, wd, mu = n.numbers(lr, alpha, eps, weight_decay, momentum)
         w, g = f.decay(w, g, rate, wd, decoupled)
         v = spread = f.average_square(v, g, keep)

@@ -10,12 +10,10 @@ from npcf.errors import DivergenceError, EmptyBatchError, IdRangeError, SettingE
 from npcf.kernels.fused import adam, sgd, trainer_for
 from npcf.verify import (
     Bounded,
+    Formulas,
+    RunningError,
     assert_same_bits,
     assert_within,
-    bounded_adam,
-    bounded_gradients,
-    bounded_sgd,
-    exact_params,
 )
 from tests.kernels.fused_runs import fused_runs, same_bits
 
@@ -54,7 +52,8 @@ def test_one_step_lies_within_the_running_error(fast, r):
     here = slice(r.starts[n], r.starts[n + 1])
     batch = r.users[here], r.items[here], r.rating[here]
     dtype = before["user_factors"].dtype
-    _, loss, grads = bounded_gradients(exact_params(before), *batch, r.y_range, dtype, r.mean)
+    f = Formulas(RunningError(dtype))
+    _, loss, grads = f.loss_and_gradients(before, *batch, r.y_range, r.mean)
     try:
         got = r.fused_steps(r.trainer(opt, deferred=False, fast=fast), n, n + 1)
     except DivergenceError:
@@ -63,18 +62,18 @@ def test_one_step_lies_within_the_running_error(fast, r):
     assert_within(got[0], loss.value, loss.tolerance, "loss")
     momentum = opt.momentum
     for name, table in before.items():
-        w = Bounded.exact(table)
-        setting = r.setting | {"lr": _of(opt.lr, name), "weight_decay": _of(opt.weight_decay, name)}
+        w = f.n.array(table)
+        setting = {key: value for key, value in r.setting.items() if key != "rows"}
+        setting |= {"lr": _of(opt.lr, name), "weight_decay": _of(opt.weight_decay, name)}
         if r.optimizer is optim.Adam:
-            m, v = (Bounded.exact(state[f"{s}/{name}"]) for s in "mv")
+            m, v = (state[f"{s}/{name}"] for s in "mv")
             setting["betas"] = opt.betas
-            w, m, v = bounded_adam(w, grads[name], m, v, n + 1, setting)
+            w, m, v = f.adam(w, grads[name], m, v, n + 1, **setting)
             assert_within(opt.m[name], m.value, m.tolerance, f"m/{name}")
             assert_within(opt.v[name], v.value, v.tolerance, f"v/{name}")
         else:
-            first = f"buffers/{name}" not in state
-            buf = None if first else Bounded.exact(state[f"buffers/{name}"])
-            moved, buf = bounded_sgd(w, grads[name], buf, first, setting | {"momentum": momentum})
+            buf = state.get(f"buffers/{name}")
+            moved, buf = f.sgd(w, grads[name], buf, **setting | {"momentum": momentum})
             w = _where_touched(moved, w, batch[name.startswith("item")], r.setting["rows"])
         assert opt.params[name].dtype == dtype
         assert_within(opt.params[name], w.value, w.tolerance, name)

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from npcf import kernels, models, ops
 from npcf.errors import IdRangeError
 from npcf.verify import (
+    Formulas,
+    RunningError,
     assert_same_bits,
     assert_within,
-    bounded_gradients,
     bounds,
-    exact_params,
 )
 from npcf.verify.strategies import dtypes, problems, vectors
 
@@ -39,9 +39,8 @@ def test_the_whole_model_agrees_within_the_derived_bound(p):
         loss, loss_cache = backend.mse_forward(pred, p.rating)
         d_pred = backend.mse_backward(1.0, loss_cache)
         results[backend] = pred, loss, models.dot_product_bias_backward(d_pred, cache)
-    bounds = bounded_gradients(
-        exact_params(p.params), p.users, p.items, p.rating, p.y_range, p.dtype
-    )
+    f = Formulas(RunningError(p.dtype))
+    bounds = f.loss_and_gradients(p.params, p.users, p.items, p.rating, p.y_range)
     for i, name in enumerate(("pred", "loss")):
         assert_within(results[kernels][i], results[ops][i], bounds[i].tolerance, name)
         assert results[kernels][i].dtype == p.dtype

@@ -6,12 +6,11 @@ from hypothesis import strategies as st
 
 from npcf import models, ops
 from npcf.verify import (
+    Formulas,
+    RunningError,
     assert_same_bits,
     assert_within,
-    bounded_gradients,
-    bounded_predictions,
     exact,
-    exact_params,
 )
 from npcf.verify import bounds as apriori
 from npcf.verify.assertions import assert_within_exact
@@ -28,7 +27,8 @@ def step(p, backend=ops):
 
 
 def bounds(p):
-    return bounded_gradients(exact_params(p.params), p.users, p.items, p.rating, p.y_range, p.dtype)
+    f = Formulas(RunningError(p.dtype))
+    return f.loss_and_gradients(p.params, p.users, p.items, p.rating, p.y_range)
 
 
 @every_backend
@@ -71,7 +71,7 @@ def test_complex_parameters_pass_through_the_forward():
     real = {name: table.real for name, table in params.items()}
     pred, cache = models.dot_product_bias_forward(real, users, items)
     d_pred = ops.mse_backward(1.0, ops.mse_forward(pred, rating)[1])
-    bound = bounded_gradients(exact_params(real), users, items, rating, (0.0, 5.5), np.float64)[2]
+    bound = Formulas(RunningError()).loss_and_gradients(real, users, items, rating, (0.0, 5.5))[2]
     gradient = models.dot_product_bias_backward(d_pred, cache)["user_bias"]
     assert_within(loss.imag / 1e-200, gradient[1], 2 * bound["user_bias"].tolerance[1])
 
@@ -81,7 +81,7 @@ def test_complex_parameters_pass_through_the_forward():
 def test_with_a_mean_the_predictions_lie_within_both_bounds(backend, p, mean):
     problem = (p.params, p.users, p.items, p.y_range)
     got = models.dot_product_bias_forward(*problem, mean=mean, backend=backend)[0]
-    want = bounded_predictions(exact_params(p.params), *problem[1:], mean=mean)[0]
+    want = Formulas(RunningError(p.dtype)).forward(*problem, mean=mean)[0]
     assert_within(got, want.value, want.tolerance)
     bound = apriori.dot_product_bias(*problem, mean=mean)
     assert_within_exact(got, exact.dot_product_bias(*problem, mean=mean), bound)

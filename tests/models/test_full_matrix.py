@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npcf import models, ops
-from npcf.verify import Bounded, assert_within, bounded_gradients, bounded_predictions, exact_params
+from npcf.verify import Bounded, Formulas, RunningError, assert_within
 from npcf.verify.strategies import problems, row_pairs
 
 
@@ -27,7 +27,7 @@ def as_matrix(p, data):
 def test_predict_matrix_holds_every_pair(p):
     matrix = models.predict_matrix(p.params, p.y_range)
     users, items = (ids.ravel() for ids in np.indices(matrix.shape))
-    want, _ = bounded_predictions(exact_params(p.params), users, items, p.y_range)
+    want, _ = Formulas(RunningError(p.dtype)).forward(p.params, users, items, p.y_range)
     assert matrix.dtype == p.dtype
     assert_within(matrix.ravel(), want.value, want.tolerance)
 
@@ -50,8 +50,8 @@ def test_masked_matrix_loss_and_gradients_equal_those_of_the_pairs(p, data):
     pair_loss, loss_cache = ops.mse_forward(pred, rating[users, items])
     pair_grads = backward(ops.mse_backward(1.0, loss_cache), cache)
 
-    _, bound, grad_bounds = bounded_gradients(
-        exact_params(p.params), users, items, rating[users, items], p.y_range, p.dtype
+    _, bound, grad_bounds = Formulas(RunningError(p.dtype)).loss_and_gradients(
+        p.params, users, items, rating[users, items], p.y_range
     )
     assert_within(loss, pair_loss, bound.tolerance)
     assert grads.keys() == pair_grads.keys()

@@ -7,17 +7,17 @@ from hypothesis import strategies as st
 
 from npcf.errors import SettingError, ShapeError
 from npcf.optim import Adam, adamw, fastai_adam
-from npcf.verify import Bounded, assert_same_bits, assert_within, bounded_adam, bounds
+from npcf.verify import Formulas, RunningError, assert_same_bits, assert_within, bounds
 from npcf.verify.strategies import adam_settings
 from tests.optim.runs import run, runs
 
 
 def bounded(r, name, setting):
     """Return (w, m, v) after all steps, as Bounded."""
-    w = Bounded.exact(r.params[name])
-    m = v = Bounded.exact(np.zeros_like(r.params[name]))
+    f, w = Formulas(RunningError(r.params[name].dtype)), r.params[name]
+    m = v = np.zeros_like(w)
     for t, grads in enumerate(r.grads, 1):
-        w, m, v = bounded_adam(w, Bounded.exact(grads[name]), m, v, t, setting)
+        w, m, v = f.adam(w, grads[name], m, v, t, **setting)
     return w, m, v
 
 

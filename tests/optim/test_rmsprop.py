@@ -7,17 +7,16 @@ from hypothesis import strategies as st
 
 from npcf.errors import SettingError, ShapeError
 from npcf.optim import RMSProp
-from npcf.verify import Bounded, assert_same_bits, assert_within
-from npcf.verify.bounded_model import bounded_rmsprop
+from npcf.verify import Formulas, RunningError, assert_same_bits, assert_within
 from tests.optim.runs import rmsprop_settings, run, runs
 
 
 def bounded(r, name, setting):
     """Return w after all steps, as Bounded."""
-    w = Bounded.exact(r.params[name])
-    v = a = buf = Bounded.exact(np.zeros_like(r.params[name]))
+    f, w = Formulas(RunningError(r.params[name].dtype)), r.params[name]
+    v = a = buf = np.zeros_like(w)
     for grads in r.grads:
-        w, v, a, buf = bounded_rmsprop(w, Bounded.exact(grads[name]), v, a, buf, setting)
+        w, v, a, buf = f.rmsprop(w, grads[name], v, a, buf, **setting)
     return w
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from npcf.errors import DTypeError, SettingError, ShapeError, UsageError
 from npcf.optim import SGD, fastai_sgd
-from npcf.verify import Bounded, assert_same_bits, assert_within, bounded_sgd
+from npcf.verify import Bounded, Formulas, RunningError, assert_same_bits, assert_within
 from npcf.verify.strategies import sgd_settings
 from tests.optim.runs import run, runs
 
@@ -17,9 +17,9 @@ def test_every_step_lies_within_the_running_error(r, setting):
     """Against the formula in float64 with the error of any float evaluation."""
     got = run(SGD, r, setting)
     for name, start in r.params.items():
-        w, buf = Bounded.exact(start), None
-        for i, grads in enumerate(r.grads):
-            w, buf = bounded_sgd(w, Bounded.exact(grads[name]), buf, i == 0, setting)
+        f, w, buf = Formulas(RunningError(start.dtype)), start, None
+        for grads in r.grads:
+            w, buf = f.sgd(w, grads[name], buf, **setting)
         assert got[name].dtype == start.dtype
         assert_within(got[name], w.value, w.tolerance, name)
 
@@ -91,11 +91,10 @@ def test_momentum_by_average_is_classic_momentum_with_lr_times_one_minus_m(r, mo
         for grads in r.grads:
             average = momentum * average + (1 - momentum) * grads[name]
             w = w - lr * average
-        bound, buf = Bounded.exact(start), None
-        setting = {"lr": lr * (1 - momentum), "weight_decay": 0.0, "momentum": momentum,
-                   "dampening": 0.0, "nesterov": False, "decoupled": False}  # fmt: skip
-        for i, grads in enumerate(r.grads):
-            bound, buf = bounded_sgd(bound, Bounded.exact(grads[name]), buf, i == 0, setting)
+        f, bound, buf = Formulas(RunningError(start.dtype)), start, None
+        setting = {"lr": lr * (1 - momentum), "momentum": momentum}
+        for grads in r.grads:
+            bound, buf = f.sgd(bound, grads[name], buf, **setting)
         assert_within(classic[name], w, 2 * bound.tolerance, name)
 
 

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from npcf.errors import DTypeError, IdRangeError, SettingError, UsageError
 from npcf.optim import SGD, SparseAdam
-from npcf.verify import assert_same_bits, assert_within, bounded_sgd, bounds
-from npcf.verify.bounded_model import bounded_sparse_adam
+from npcf.verify import Formulas, RunningError, assert_same_bits, assert_within, bounds
 from npcf.verify.strategies import sgd_settings
 from tests.optim.runs import (
     bounded_touched,
@@ -26,15 +25,17 @@ choices = st.one_of(
 
 
 def bounded(r, name, cls, setting):
+    f = Formulas(RunningError(r.params[name].dtype))
+    setting = {key: value for key, value in setting.items() if key != "rows"}
     if cls is SparseAdam:
 
         def rule(t, w, g, m, v):
-            return bounded_sparse_adam(w, g, m, v, t, setting)
+            return f.sparse_adam(w, g, m, v, t, **setting)
 
         return bounded_touched(r, name, rule, 2)
 
     def rule(t, w, g, buf):
-        w, moved = bounded_sgd(w, g, buf, t == 1, setting)
+        w, moved = f.sgd(w, g, None if t == 1 else buf, **setting)
         return w, buf if moved is None or not setting["momentum"] else moved
 
     return bounded_touched(r, name, rule, 1)

@@ -18,10 +18,10 @@ from npcf.training import PerRatingSGD, RatingArrays, presets, rmse
 from npcf.training.per_rating_settings import PRESET_EPOCHS
 from npcf.verify import (
     PRECISION,
+    Formulas,
+    RunningError,
     assert_same_bits,
     assert_within,
-    bounded_predictions,
-    exact_params,
 )
 from tests import places
 
@@ -51,8 +51,8 @@ def test_it_learns_towards_the_planted_truth(settings):
     pred = trainer.predict(VALID.users, VALID.items)
     assert rmse(pred, VALID.rating) == trainer.evaluate(VALID) == errors.iloc[-1]
     flat = {k: v.reshape(-1) if k.endswith("bias") else v for k, v in model.params.items()}
-    users_items = VALID.users, VALID.items  # two orders of addition
-    bound, _ = bounded_predictions(exact_params(flat), *users_items, model.y_range, model.mean)
+    f = Formulas(RunningError(flat["user_bias"].dtype))  # two orders of addition
+    bound, _ = f.forward(flat, VALID.users, VALID.items, model.y_range, model.mean)
     assert_within(model(VALID.pairs), bound.value, bound.tolerance)
     assert_within(pred, bound.value, bound.tolerance)
     predictor = Predictor.of(model, TRAIN)

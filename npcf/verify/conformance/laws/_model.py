@@ -10,7 +10,6 @@ from npcf._types import FloatArray, Params, YRange
 from npcf.verify import bounds
 from npcf.verify.assertions import assert_within
 from npcf.verify.bounded import PRECISION, Bounded
-from npcf.verify.bounded_model import bounded_predictions, exact_params
 from npcf.verify.formulas import Formulas
 from npcf.verify.running_error import RunningError
 from npcf.verify.strategies import problems
@@ -69,16 +68,23 @@ def prediction_error(impl: Any, p: Any) -> FloatArray:
     return error
 
 
+def predicted(p: Any, params: Any) -> Bounded:
+    """Return the predictions for other tables, arrays or Bounded, with their running error."""
+    f = Formulas(RunningError(p.dtype))
+    pred: Bounded = f.forward(params, p.users, p.items, p.y_range)[0]
+    return pred
+
+
 def bounded(p: Any) -> Bounded:
     """Return the predictions with their running error."""
-    return bounded_predictions(exact_params(p.params), p.users, p.items, p.y_range)[0]
+    return predicted(p, p.params)
 
 
 def bounded_pull(p: Pull) -> Grads:
     """Return the gradients of <d_pred, pred> with their running error."""
     f = Formulas(RunningError(p.dtype))
-    _, tape = f.forward(exact_params(p.params), p.users, p.items, p.y_range)
-    return f.backward(f.n.array(p.d_pred), tape)
+    _, tape = f.forward(p.params, p.users, p.items, p.y_range)
+    return f.backward(p.d_pred, tape)
 
 
 def assert_gradients_agree(got: Params, want: Any, allowed: Grads) -> None:

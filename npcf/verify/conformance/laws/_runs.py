@@ -8,8 +8,9 @@ import numpy as np
 from npcf._types import FloatArray, Params
 from npcf.verify.assertions import assert_same_bits, assert_within
 from npcf.verify.bounded import Bounded
-from npcf.verify.bounded_model import bounded_adam, bounded_gradients, bounded_sgd, exact_params
 from npcf.verify.conformance.law import Drawn
+from npcf.verify.formulas import Formulas
+from npcf.verify.running_error import RunningError
 from npcf.verify.strategies import Run
 
 TRAIN = ("train",)
@@ -39,14 +40,14 @@ def part(p: Run, begin: int, end: int) -> Run:
 
 def bounded_run(p: Run) -> tuple[dict[str, Bounded], list[Bounded]]:
     """Return (params, losses) of a run in Bounded numbers."""
-    params, losses = exact_params(p.params), []
-    state: Any = None
+    f = Formulas(RunningError(p.dtype))
+    params, losses, state = f.n.tables(p.params), [], None
     for t, ((users, items, rating), lr) in enumerate(zip(p.batches, p.lrs, strict=True), 1):
-        _, loss, grads = bounded_gradients(params, users, items, rating, p.y_range, p.dtype)
+        _, loss, grads = f.loss_and_gradients(params, users, items, rating, p.y_range)
         losses.append(loss)
         settings = p.settings | {"lr": lr}
         w, g = _flat(params, p.params), _flat(grads, p.params)
-        w, state = _bounded_step(p.rule, w, g, state, t, settings)
+        w, state = _bounded_step(f, p.rule, w, g, state, t, settings)
         params = _tables(w, p.params)
     return params, losses
 
@@ -72,13 +73,12 @@ def _tables(flat: Bounded, like: Params) -> dict[str, Bounded]:
 
 
 def _bounded_step(
-    rule: str, w: Bounded, g: Bounded, state: Any, t: int, settings: dict[str, Any]
+    f: Formulas, rule: str, w: Bounded, g: Bounded, state: Any, t: int, settings: dict[str, Any]
 ) -> tuple[Bounded, Any]:
     if rule == "sgd":
-        return bounded_sgd(w, g, state, state is None, settings)
-    zero = Bounded(np.zeros(w.value.shape), 0.0, w.precision)
-    m, v = state or (zero, zero)
-    w, m, v = bounded_adam(w, g, m, v, t, settings)
+        return f.sgd(w, g, state, **settings)
+    m, v = state or np.zeros((2, *w.shape))
+    w, m, v = f.adam(w, g, m, v, t, **settings)
     return w, (m, v)
 
 

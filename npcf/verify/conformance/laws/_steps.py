@@ -8,8 +8,9 @@ import numpy as np
 from npcf._types import FloatArray
 from npcf.verify.assertions import assert_same_bits, assert_within
 from npcf.verify.bounded import Bounded
-from npcf.verify.bounded_model import bounded_adam, bounded_sgd
 from npcf.verify.conformance.law import Drawn
+from npcf.verify.formulas import Formulas
+from npcf.verify.running_error import RunningError
 from npcf.verify.strategies import AdamStep, SGDStep
 
 SGD, ADAM = ("sgd_step",), ("adam_step",)
@@ -45,17 +46,19 @@ def run_adam(impl: Any, p: AdamStep, grads: Sequence[FloatArray]) -> Any:
 
 def bounded_run_sgd(p: SGDStep, grads: Sequence[FloatArray]) -> tuple[Bounded, Bounded | None]:
     """Return what `run_sgd` gives, in Bounded numbers."""
-    w, buf = Bounded.exact(p.w), None if p.buf is None else Bounded.exact(p.buf)
+    f = Formulas(RunningError(p.dtype))
+    w, buf = f.n.arrays(p.w, p.buf)
     for g in grads:
-        w, buf = bounded_sgd(w, Bounded.exact(g), buf, buf is None, p.settings)
+        w, buf = f.sgd(w, g, buf, **p.settings)
     return w, buf
 
 
 def bounded_run_adam(p: AdamStep, grads: Sequence[FloatArray]) -> tuple[Bounded, Bounded, Bounded]:
     """Return what `run_adam` gives, in Bounded numbers."""
-    w, m, v = Bounded.exact(p.w), Bounded.exact(p.m), Bounded.exact(p.v)
+    f = Formulas(RunningError(p.dtype))
+    w, m, v = f.n.arrays(p.w, p.m, p.v)
     for t, g in enumerate(grads, p.t):
-        w, m, v = bounded_adam(w, Bounded.exact(g), m, v, t, p.settings)
+        w, m, v = f.adam(w, g, m, v, t, **p.settings)
     return w, m, v
 
 

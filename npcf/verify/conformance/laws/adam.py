@@ -8,7 +8,6 @@ import numpy as np
 from npcf.verify import assert_within_exact, bounds, exact
 from npcf.verify.assertions import assert_same_bits, assert_within
 from npcf.verify.bounded import Bounded
-from npcf.verify.bounded_model import bounded_adam
 from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._steps import (
     ADAM,
@@ -205,10 +204,9 @@ def adam_decoupled_decay_stays_out_of_the_moments(impl: Any, p: AdamStep) -> Non
     needs=ADAM,
 )
 def adam_coupled_decay_is_part_of_the_gradient(impl: Any, p: AdamStep) -> None:
-    w, m, v = (Bounded.exact(array) for array in (p.w, p.m, p.v))
-    pull = Bounded.exact(p.g) + w * w.constant(0.1)
-    bound = bounded_adam(w, pull, m, v, p.t, p.settings | {"weight_decay": 0.0})
-    plain = p._replace(g=pull.value.astype(p.dtype))
-    want = adam(impl, plain, weight_decay=0.0)
+    f, plain = Formulas(RunningError(p.dtype)), p.settings | {"weight_decay": 0.0}
+    pull = f.l2(f.n.array(p.w), f.n.array(p.g), f.n.number(0.1))
+    bound = f.adam(p.w, pull, p.m, p.v, p.t, **plain)
+    want = adam(impl, p._replace(g=pull.value.astype(p.dtype)), weight_decay=0.0)
     for name, a, b, allow in zip(("w", "m", "v"), adam(impl, p), want, bound, strict=True):
         assert_within(a, b, allow.tolerance, name)

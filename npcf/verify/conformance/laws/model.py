@@ -8,7 +8,6 @@ import numpy as np
 from npcf.verify import assert_within_exact, bounds, exact
 from npcf.verify.assertions import assert_same_bits, assert_within
 from npcf.verify.bounded import PRECISION, Bounded
-from npcf.verify.bounded_model import bounded_predictions, exact_params
 from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._model import (
     BOTH,
@@ -26,6 +25,7 @@ from npcf.verify.conformance.laws._model import (
     measured,
     on_tables,
     predict,
+    predicted,
     prediction_error,
     pulls,
     wide,
@@ -60,7 +60,7 @@ def quotient(impl: Any, p: Pull, direction: Any, step: float) -> Bounded:
             for name, table in p.params.items()
         }
         moved = p._replace(params={k: b.value.astype(p.dtype) for k, b in params.items()})
-        bound = bounded_predictions(params, p.users, p.items, p.y_range)[0]
+        bound = predicted(p, params)
         ends.append((measured(predict(impl, moved), bound) * wide(p.d_pred)).sum())
     return (ends[0] - ends[1]) * wide(1 / (2 * step))
 
@@ -169,11 +169,11 @@ def model_gradients_are_slopes_of_predictions(impl: Any, p: Pull) -> None:
 
 @law("What user biases gain and item biases lose is not seen.", given=ANY, needs=FORWARD)
 def model_shift_between_biases_is_not_seen(impl: Any, p: Problem) -> None:
-    params = exact_params(p.params)
+    params = {name: Bounded.exact(table) for name, table in p.params.items()}
     params["user_bias"] = params["user_bias"] + params["user_bias"].constant(0.625)
     params["item_bias"] = params["item_bias"] + params["item_bias"].constant(-0.625)
     shifted = on_tables(p, lambda name, _: params[name].value.astype(p.dtype))
-    error = bounded_predictions(params, p.users, p.items, p.y_range)[0].tolerance
+    error = predicted(p, params).tolerance
     assert_within(predict(impl, shifted), predict(impl, p), error + bounded(p).tolerance, "pred")
 
 
@@ -183,11 +183,11 @@ def model_shift_between_biases_is_not_seen(impl: Any, p: Problem) -> None:
     needs=FORWARD,
 )
 def model_rotated_factors_predict_the_same(impl: Any, p: Problem) -> None:
-    params = exact_params(p.params)
+    params = {name: Bounded.exact(table) for name, table in p.params.items()}
     for name in ("user_factors", "item_factors"):
         params[name] = _rotated(params[name])
     rotated = on_tables(p, lambda name, _: params[name].value.astype(p.dtype))
-    error = bounded_predictions(params, p.users, p.items, p.y_range)[0].tolerance
+    error = predicted(p, params).tolerance
     assert_within(predict(impl, rotated), predict(impl, p), error + bounded(p).tolerance, "pred")
 
 

@@ -8,7 +8,6 @@ import numpy as np
 from npcf.verify import assert_within_exact, bounds, exact
 from npcf.verify.assertions import assert_within
 from npcf.verify.bounded import Bounded
-from npcf.verify.bounded_model import bounded_sgd
 from npcf.verify.conformance.law import Drawn, law
 from npcf.verify.conformance.laws._steps import (
     SGD,
@@ -19,6 +18,8 @@ from npcf.verify.conformance.laws._steps import (
     sgd,
     some_gradients,
 )
+from npcf.verify.formulas import Formulas
+from npcf.verify.running_error import RunningError
 from npcf.verify.strategies import SGDStep, sgd_steps
 
 PLAIN = {"momentum": 0.0, "dampening": 0.0, "nesterov": False, "weight_decay": 0.0}
@@ -50,8 +51,7 @@ STRONG = {"lr": 0.3, "weight_decay": 0.1}
 
 def bounded(p: SGDStep, w: Bounded, g: Bounded, **changes: Any) -> tuple[Bounded, Bounded | None]:
     """Return the step of `p` from `w` along `g`, in Bounded numbers."""
-    buf = None if p.buf is None else Bounded.exact(p.buf)
-    return bounded_sgd(w, g, buf, buf is None, p.settings | changes)
+    return Formulas(RunningError(p.dtype)).sgd(w, g, p.buf, **p.settings | changes)
 
 
 @law(
