@@ -15,6 +15,7 @@ from npcf.suggestions import did_you_mean, nearest
 
 ARRAYS = ("users", "items", "rating", "n_users", "n_items")
 FLOAT32_MAX = float(np.finfo(np.float32).max)
+LATEST = np.iinfo(np.int64).max
 ALIASES = {
     "user": (
         "user", "userId", "user_id", "u_id", "userID", "UserId", "UserID", "User-ID", "uid",
@@ -152,6 +153,17 @@ def _listed(names: list[Any]) -> str:
     return shown + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
+def plain_names(names: Iterable[Any]) -> tuple[Any, ...]:
+    """Return names of columns as text or int; DataError for others: no saved model keeps them."""
+    plain = tuple(int(n) if isinstance(n, np.integer) else n for n in names)
+    for name in plain:
+        if type(name) is not int and not isinstance(name, str):
+            problem = f"a column is called {name!r}, which is {kind_of(name)}, not text or a number"
+            cure = "Rename the columns: frame.set_axis(frame.columns.map(str), axis=1)."
+            raise DataError("frame", problem, cure, value=name)
+    return plain
+
+
 def require_present(frame: pd.DataFrame, columns: Sequence[Any]) -> None:
     """Raise DataError if there are no rows, or naming the first missing entry of a column."""
     if frame.empty:
@@ -193,6 +205,11 @@ def timestamps_of(column: pd.Series) -> NDArray[np.int64]:
     if column.dtype.kind not in "iu":
         problem = f"has dtype {column.dtype}, not whole numbers"
         raise DataError(str(column.name), problem, "Use seconds since 1970 as int64.")
+    beyond = (column > LATEST).to_numpy()
+    if beyond.any():
+        at = int(beyond.argmax())
+        problem = f"{column.iloc[[at]].tolist()[0]} is beyond int64"
+        raise DataError(str(column.name), problem, "Correct or drop the row.", position=at)
     return column.to_numpy(dtype=np.int64)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from npcf import _notebook
 from npcf.data.frames import (
     find_columns,
+    plain_names,
     ratings_of,
     require_columns,
     require_frame,
@@ -88,6 +89,9 @@ class Ratings:
     n_merged_pairs: int = 0  # ratings that repeat a (user, item) pair because of it
     n_not_rated: int = 0  # lines left out because their value means "not rated"
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", plain_names(self.columns))
+
     @classmethod
     @spell_checked
     def from_frame(
@@ -120,7 +124,7 @@ class Ratings:
             that are floats, or an item with two titles.
         """
         require_frame("frame", frame)
-        columns = user, item, rating = find_columns(frame, user, item, rating)
+        columns = user, item, rating = plain_names(find_columns(frame, user, item, rating))
         others = tuple(name for name in (title, timestamp) if name is not None)
         require_columns(frame.columns, others)
         require_present(frame, columns + others)

@@ -8,6 +8,7 @@ import numpy as np
 
 from npcf import models, optim
 from npcf.data import CollabDataLoaders, Vocabulary
+from npcf.data.frames import plain_names
 from npcf.errors import DataError, UsageError, require_number
 from npcf.models import PairModel
 from npcf.training import container
@@ -36,7 +37,7 @@ class Saved(NamedTuple):
     user_vocab: Vocabulary
     item_vocab: Vocabulary
     titles: list[str]
-    columns: tuple[str, str, str]
+    columns: tuple[Any, ...]  # of user, item, rating: text or int
     mean_rating: float
     text: dict[str, Any]  # everything else that was saved
     arrays: Arrays
@@ -110,11 +111,12 @@ def load(path: str | Path, largest: int = LARGEST) -> Saved:
         if not isinstance(titles, list) or len(titles) != len(items):
             raise ValueError(f"is not a list of {len(items)}, one for each item")
     with entry(path, "columns"):
-        if not isinstance(columns, list) or [type(name) for name in columns] != [str] * 3:
+        if not isinstance(columns, list) or len(columns) != 3:
             raise ValueError("are not three names")
+        names = plain_names(columns)
     with entry(path, "mean_rating"):
         mean = require_number("mean_rating", text.get("mean_rating"), -np.inf)
-    return Saved(model, users, items, titles, tuple(columns), mean, text, arrays, path)
+    return Saved(model, users, items, titles, names, mean, text, arrays, path)
 
 
 def section(arrays: Arrays, prefix: str) -> Arrays:

@@ -4,13 +4,14 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from npcf import kernels, models, ops, optim
-from npcf.data import CollabDataLoaders, planted
+from npcf.data import CollabDataLoaders, Ratings, planted
 from npcf.errors import DataError, NpcfError, SettingError, UsageError
 from npcf.training import BestModel, Callback, EarlyStopping, Learner, SaveEvery, load
 from npcf.training.container import read, write
@@ -145,6 +146,15 @@ def test_a_loaded_model_predicts_the_same_bits(cls, tmp_path):
     assert saved.item_vocab.labels == RATINGS.item_vocab.labels
     assert saved.columns == RATINGS.columns
     assert saved.mean_rating == learn.dls.train.ratings.mean_rating
+
+
+@pytest.mark.parametrize("columns", [(0, 1, 2), (np.int64(3), "item", "rating"), ("é", " ", "")])
+def test_columns_of_any_name_that_is_accepted_can_be_loaded(columns, tmp_path):
+    frame = pd.DataFrame(dict(zip(columns, [[1, 2], [3, 4], [1.0, 2.0]], strict=True)))
+    ratings = Ratings.from_frame(frame, *columns)
+    dls = CollabDataLoaders.from_ratings(ratings, valid_pct=0.5, rng=np.random.default_rng(0))
+    Learner(dls, models.DotProductBiasEmb(dls.n_users, dls.n_items, 2)).save(tmp_path / "model")
+    assert load(tmp_path / "model").columns == columns
 
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8)
