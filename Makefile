@@ -6,7 +6,7 @@ WORKERS ?= auto
 SHARD ?= 1/1
 
 # What `make cover` asks every branch of: the reference, its twins, and the bounds.
-CORE := npcf/ops/*,npcf/models/*,npcf/optim/*,npcf/kernels/*,npcf/verify/bounds/*,npcf/verify/bounded*.py
+CORE := npcf/ops/*,npcf/models/*,npcf/optim/*,npcf/fused/*,npcf/kernels/*,npcf/verify/bounds/*,npcf/verify/bounded*.py
 
 .PHONY: train test check check-nojit check-boundscheck check-processors check-abuse check-oldest check-workflow check-long cover mutate proof bench peers picture format clean
 
@@ -71,7 +71,7 @@ check-long: .venv/test.done
 cover: .venv/test.done
 	cache=$$(mktemp -d) && trap 'rm -rf "$$cache"' EXIT && \
 	NUMBA_DISABLE_JIT=1 NUMBA_CACHE_DIR=$$cache NPCF_PROFILE=dev \
-	$(BIN)/coverage run --branch --include='$(CORE)' --omit='npcf/kernels/_*.py,npcf/kernels/pairwise.py,npcf/kernels/*/lanes.py,npcf/kernels/*/prefetch.py,npcf/kernels/*/row_step.py' \
+	$(BIN)/coverage run --branch --include='$(CORE)' --omit='npcf/kernels/_*.py,npcf/kernels/pairwise.py,npcf/kernels/simd.py,npcf/kernels/rowwise.py,npcf/kernels/*/row_step.py' \
 	-m pytest -q -p no:xdist tests/ops tests/models tests/optim tests/kernels \
 	tests/verify/test_bounds.py tests/verify/test_bounded.py && \
 	$(BIN)/coverage report --show-missing --skip-covered --fail-under=100

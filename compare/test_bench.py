@@ -147,7 +147,7 @@ def test_both_contestants_of_the_seed_run_do_the_same_work():
     The limit is that of a recorded run twenty times as long.
     """
     from compare.bench import torch_loops
-    from npcf.kernels.fused import trainer_for
+    from npcf.fused import trainer_for
     from npcf.optim import Adam
 
     job = seed_job.seed_job(seed_job.small_ratings())
@@ -180,9 +180,9 @@ def test_table_growth_measures_every_size_and_is_exact():
 
 def test_a_decay_that_is_forgotten_is_found_by_table_growth(monkeypatch):
     """Rows that do not decay while they wait: dense and deferred no longer agree."""
-    from npcf.kernels.fused.call import Call
+    from npcf.fused.loops import Loops
 
-    monkeypatch.setattr(Call, "flush", lambda call: None)
+    monkeypatch.setattr(Loops, "flush", lambda loops: None)
     assert not table_growth.exactness(100).ok
 
 

@@ -7,7 +7,7 @@ from compare.limits import RECORDED_LOSS, STEP_LOSS, TRAJECTORY
 from compare.recorded import fixture
 from npcf import kernels, models, ops, optim
 from npcf.data import read_ml100k, split_indices
-from npcf.kernels.fused import trainer_for
+from npcf.fused import trainer_for
 from npcf.training import SmoothedLoss
 
 TABLES = {"P": "user_factors", "Q": "item_factors", "bu": "user_bias", "bi": "item_bias"}

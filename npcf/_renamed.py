@@ -1,13 +1,25 @@
-"""Old names work for one version more, with a DeprecationWarning that says the new one."""
+"""Old names work for one version more, with a DeprecationWarning that says the new one.
+
+A module that has moved stands in `MODULES`; the package where it was imports this module.
+"""
 
 import functools
 import importlib
+import sys
 import warnings
 from collections.abc import Callable, Mapping
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
+MODULES = {
+    "npcf.kernels.per_rating": "npcf.kernels.blocked_sgd",
+    "npcf.kernels.twins": "npcf.kernels.ops",
+    "npcf.training.container": "npcf.training.safetensors_io",
+    "npcf.training.execution": "npcf.training.backend",
+}
 
 
 def renamed_arguments(**new_names: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
@@ -44,3 +56,23 @@ def warn(old: str, new: str, stacklevel: int = 2) -> None:
     """Warn that `old` is called `new`."""
     message = f"{old} is now {new}; the old name goes in the next version"
     warnings.warn(message, DeprecationWarning, stacklevel=stacklevel)
+
+
+class _Moved:
+    """Imports a module by its old name; asked last, when the name was not found on disk."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Return a spec for what has moved."""
+        return ModuleSpec(name, self) if name in MODULES else None  # type: ignore[arg-type]
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Leave it to Python."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Put the new module in the place of `module`."""
+        old = module.__name__
+        warn(old, MODULES[old], stacklevel=3)
+        sys.modules[old] = importlib.import_module(MODULES[old])
+
+
+sys.meta_path.append(_Moved())

@@ -35,7 +35,7 @@ from npcf.interop.sklearn_inputs import judge_pairs, judge_ratings, not_fitted, 
 from npcf.models import DotProductBiasCP, DotProductBiasEmb
 from npcf.suggestions import did_you_mean
 from npcf.training import Learner
-from npcf.training.rating_range import require_in_range
+from npcf.training.validate import require_in_range
 
 MODELS = {"embedding": DotProductBiasEmb, "create_params": DotProductBiasCP}
 

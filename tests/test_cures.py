@@ -18,7 +18,7 @@ import npcf
 from npcf import data, models, ops, optim
 from npcf.cli import main
 from npcf.errors import NpcfError
-from npcf.kernels.fused import trainer_for
+from npcf.fused import trainer_for
 from tests import cure_sites, test_refusals
 from tests.test_refusals import FRAME, IDS, W, movielens, rng
 
@@ -197,13 +197,13 @@ def test_every_place_that_makes_an_error_has_its_cure_followed(tmp_path, monkeyp
     covered = {site for _, site in made if site}
     everywhere = {(site[0], cure): site in covered for site, cure in cure_sites.sites().items()}
     open_ = {place for place, found in everywhere.items() if not found} - set(ELSEWHERE)
-    open_ = {place for place in open_ if not place[0].startswith(("data/", "kernels/per_rating/"))}
+    open_ = {place for place in open_ if not place[0].startswith(("data/", "kernels/blocked_sgd/"))}
     assert not open_, f"{__doc__}\nMissing rows:\n" + "\n".join(map(str, sorted(open_)))
 
 
 # Not followed here: what a machine lacks or refuses, and states that only a damaged run has; nor
 # the readers of `npcf/data`, whose files are damaged one by one in `tests/data`, nor what
-# `kernels.per_rating` says to those who go around `PerRatingSGD` (`tests/kernels`).
+# `kernels.blocked_sgd` says to those who go around `PerRatingSGD` (`tests/kernels`).
 ELSEWHERE = {
     ("analysis/fold_in.py", "DivergenceError: 'Raise wd.'"),
     ("commands/conformance.py", "SettingError: 'Leave it out.'"),
@@ -217,11 +217,11 @@ ELSEWHERE = {
     ("files.py", "SettingError: 'Choose another folder.'"),
     ("files.py", "SettingError: cure"),
     ("files.py", "WriteError: cure"),
-    ("kernels/fused/trainer.py", "UsageError: 'Attach models of npcf.models.'"),
+    ("fused/trainer.py", "UsageError: 'Attach models of npcf.models.'"),
     ("training/checkpoint.py", "DataError: f'Save it by an npcf of version {VERSION} files.'"),
-    ("training/container.py", "DataError: 'Name a file that may be read.'"),
-    ("training/container.py", "DataError: 'Use another copy.'"),
-    ("training/container.py", "UsageError: 'Saving needs it: pip install \"npcf[save]\".'"),
+    ("training/safetensors_io.py", "DataError: 'Name a file that may be read.'"),
+    ("training/safetensors_io.py", "DataError: 'Use another copy.'"),
+    ("training/safetensors_io.py", "UsageError: 'Saving needs it: pip install \"npcf[save]\".'"),
     ("training/entries.py", "DataError: cure"),
     ("training/loop.py", "ShapeError: 'Change ratings and bs between fits.'"),
     ("training/loop.py", "UsageError: 'Set it to None between fits.'"),

@@ -10,7 +10,7 @@ import pytest
 
 from npcf.cli import main
 from npcf.data import planted
-from npcf.training import container, load
+from npcf.training import load, safetensors_io
 
 HEADER = "user,item,rating\n"
 
@@ -91,7 +91,7 @@ def test_damaged_ratings(reader, name, work, capsys):
 def models(work):
     """Yield the name of each damaged model, and what it holds."""
     whole = (work / "model").read_bytes()
-    text, arrays = container.read(work / "model")
+    text, arrays = safetensors_io.read(work / "model")
     yield "empty", b""
     yield "cut", whole[: len(whole) // 2]
     yield "longer", whole + b"\0"
@@ -106,7 +106,7 @@ def models(work):
         "foreign": {"format": "another"}, "nameless": {"format": None},
     }  # fmt: skip
     for name, change in changes.items():
-        container.write(work / "changed", text | change, arrays)
+        safetensors_io.write(work / "changed", text | change, arrays)
         yield name, (work / "changed").read_bytes()
 
 

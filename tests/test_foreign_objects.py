@@ -81,7 +81,7 @@ def per_rating_fit(users=IDS, items=IDS, rating=V):
 
 
 def fused(users=IDS, items=IDS, rating=V, starts=None, lrs=(0.5, 0.25)):
-    from npcf.kernels.fused import trainer_for
+    from npcf.fused import trainer_for
 
     opt = optim.SGD({name: table.copy() for name, table in PARAMS.items()})
     trainer = trainer_for(opt, (0, 5), 0.0)

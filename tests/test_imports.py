@@ -37,7 +37,7 @@ for kind in ("numba:compile", "numba:run_pass"):
     event.register(kind, seen)
 for name in ("load_overload", "save_overload"):
     setattr(caching.FunctionCache, name, lambda *_: seen.buffer.append(name))
-import npcf.kernels.fused, npcf.estimator, npcf.training, npcf.verify
+import npcf.fused, npcf.estimator, npcf.training, npcf.verify
 print(len(seen.buffer))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -14,7 +14,7 @@ import npcf
 from npcf import _notebook
 from npcf.data import planted
 from npcf.training.history import EpochRow, EpochTable
-from npcf.training.stopwatch import duration, epoch_time
+from npcf.training.monitor import duration, epoch_time
 from npcf.verify.conformance import LAWS, Implementation
 from npcf.verify.conformance.report import Report
 

@@ -286,11 +286,11 @@ def test_an_option_that_contradicts_the_resumed_run_is_refused(words, work, caps
 )
 def test_forged_notes_are_refused_in_one_line(notes, work, capsys):
     """A checkpoint with a right checksum, and options in it that no command line could hold."""
-    from npcf.training import container
+    from npcf.training import safetensors_io
 
     path = work / "forged"
     saved = load(work / "model")
-    container.write(path, saved.text | {"notes": notes}, saved.arrays)
+    safetensors_io.write(path, saved.text | {"notes": notes}, saved.arrays)
     asked = train(work, "--checkpoint", str(path), "--resume")
     assert main(asked) in (1, 2)
     err = capsys.readouterr().err

@@ -28,7 +28,7 @@ from compare.bench.seed_job import (
     seed_job,
     small_ratings,
 )
-from npcf.kernels.fused import trainer_for
+from npcf.fused import trainer_for
 from npcf.models import EmbeddingDotBias
 from npcf.optim import Adam
 from npcf.training import Callback, Learner

@@ -19,7 +19,7 @@ from compare.bench import picture
 from compare.bench.measuring import Contestant, Measured, Times, alternate, seconds
 from compare.bench.options import Answer, Options
 from compare.bench.rows import Must, Row, figure_row, missing_row, ratio_row
-from npcf.kernels.fused import trainer_for
+from npcf.fused import trainer_for
 from npcf.optim import SGD, Adam
 
 K, BATCH, ITEMS, LR, DECAY, Y_RANGE = 32, 64, 10_000, 0.01, 0.05, (0.0, 5.5)

@@ -17,7 +17,7 @@ from compare.bench.measuring import Contestant, Times, alternate
 from compare.bench.options import Answer, Options
 from compare.bench.per_rating import OURS
 from compare.bench.rows import Must, Row, figure_row, ratio_row
-from npcf.kernels.per_rating import blocks
+from npcf.kernels.blocked_sgd import tiles
 from npcf.training import PerRatingSGD, RatingArrays
 
 MUST, BUSY = Must(True, 1.3, 1.7), Must(False, 1.0)
@@ -30,7 +30,7 @@ def run(options: Options) -> Answer:
     """Measure quietly, then beside a busy process; compare the bits."""
     train, _ = scale.loaded(scale.SMALL if options.small else scale.Shape())
     fitted = {"strata": _fitted(train)}
-    with mock.patch.object(blocks, "PARTS", ((0, 1),)):
+    with mock.patch.object(tiles, "PARTS", ((0, 1),)):
         fitted["serial"] = _fitted(train)
     fitted["two"] = _fitted(train)
     quiet = _alternating(fitted, options.rounds)
@@ -84,7 +84,7 @@ def _bits(train: RatingArrays) -> Row:
     """Return the row that says in how many of the tables' numbers 1, 2, 4, 8 threads differ."""
     n = min(len(train.rating), 2_000_000)
     part = train._replace(users=train.users[:n], items=train.items[:n], rating=train.rating[:n])
-    with mock.patch.object(blocks, "PARTS", ((0, 8),)):
+    with mock.patch.object(tiles, "PARTS", ((0, 8),)):
         tables = [_tables(part, threads) for threads in (1, 2, 4, 8)]
     different = sum(
         int((table.view(np.int32) != tables[0][name].view(np.int32)).sum())

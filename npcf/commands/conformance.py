@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     implementation.fixed_shapes |= args.fixed_shapes
     n_examples = 200 if args.max_examples is None else args.max_examples
     require_count("--max-examples", n_examples)
-    from npcf.training.progress import with_progress
+    from npcf.training.monitor import with_progress
     from npcf.verify.conformance.preflight import preflight
     from npcf.verify.conformance.report import Report, untouched
 

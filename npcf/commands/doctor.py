@@ -130,7 +130,7 @@ def _saving() -> None:
     import tempfile
     from pathlib import Path
 
-    from npcf.training.container import read, write
+    from npcf.training.safetensors_io import read, write
 
     if importlib.util.find_spec("safetensors") is None:
         return  # an extra that was not asked for

@@ -11,7 +11,7 @@ FOOTNOTE = "* of each rating before its step, while the model moved"
 def train(args: argparse.Namespace, dls: Any, say: Any) -> tuple[Any, Any]:
     """Train and report; return (trainer, a learner that holds the model)."""
     from npcf.training import Learner, PerRatingSGD
-    from npcf.training.stopwatch import epoch_time
+    from npcf.training.monitor import epoch_time
 
     given = {"n_factors": args.factors, "lr": args.lr, "wd": args.wd, "seed": args.seed}
     if args.y_range is not None:

@@ -89,7 +89,7 @@ def _train(args: argparse.Namespace, dls: Any, tables: Any, say: Any) -> Any:
 def _judge_range(args: argparse.Namespace, ratings: Any) -> None:
     """Raise if the model could not reach the ratings: known now, and no epoch mends it."""
     from npcf.training.per_rating_settings import presets
-    from npcf.training.rating_range import require_in_range
+    from npcf.training.validate import require_in_range
 
     preset = presets.get(args.preset)
     y_range = preset.y_range if args.y_range is None and preset else args.y_range

@@ -105,7 +105,7 @@ def _judge_effects(args: argparse.Namespace) -> None:
 
 def _judge_targets(args: argparse.Namespace) -> None:
     """Raise unless what is to be saved can be, as far as can be known now."""
-    from npcf.training.container import require_writable
+    from npcf.training.safetensors_io import require_writable
 
     for name in ("save", "checkpoint"):
         path = getattr(args, name)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from npcf.kernels._jit import compile_seconds as compile_seconds
 from npcf.kernels._jit import compiles as compiles
-from npcf.kernels.twins import (
+from npcf.kernels.ops import (
     bias_backward,
     bias_forward,
     embedding_backward,

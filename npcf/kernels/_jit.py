@@ -11,10 +11,10 @@ assume that NaN or inf never happen.
 `part` marks a function that loops call: it is compiled anew into each of them, with its options,
 so that one text serves both.
 
-What was compiled is kept on disk by `npcf.kernels._kept`.
+What was compiled is kept on disk by `npcf.kernels._disk_cache`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ import numba
 from numba.core import event
 from numba.extending import register_jitable
 
-from npcf.kernels._kept import keep
+from npcf.kernels._disk_cache import keep
 
 FAST = {"contract", "reassoc", "nsz"}
 
@@ -48,9 +48,10 @@ def jit(function: Callable[..., Any]) -> Any:
 
 def jit_both(function: Callable[..., Any]) -> Loop:
     """Compile `function` on first use, strictly and fast."""
+    name = function.__qualname__
     return Loop(
-        _compiled(_renamed(function, "strict"), fastmath=False, _nrt=False),
-        _compiled(_renamed(function, "fast"), fastmath=FAST, _nrt=False),
+        _compiled(specialised(function, f"{name}_strict"), fastmath=False, _nrt=False),
+        _compiled(specialised(function, f"{name}_fast"), fastmath=FAST, _nrt=False),
     )
 
 
@@ -90,11 +91,12 @@ def _compiled(function: Callable[..., Any], **options: Any) -> Any:
     return dispatcher
 
 
-def _renamed(function: Any, suffix: str) -> Any:
-    """Return a copy under another name, which is what its file in the cache is called by."""
-    copy = FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__
-    )
-    copy.__qualname__ = f"{function.__qualname__}_{suffix}"
-    copy.__module__, copy.__doc__ = function.__module__, function.__doc__
+def specialised(function: Any, name: str, values: Mapping[str, Any] | None = None) -> Any:
+    """Return a copy under another name, which its file in the cache is called by.
+
+    Global names of its module that `values` has mean something else in the copy.
+    """
+    globals_ = {**function.__globals__, **values} if values else function.__globals__
+    copy = FunctionType(function.__code__, globals_, function.__name__, function.__defaults__)
+    copy.__qualname__, copy.__module__, copy.__doc__ = name, function.__module__, function.__doc__
     return copy

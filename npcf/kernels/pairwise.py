@@ -19,6 +19,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
+from npcf.kernels.simd import Lanes, load
+
 SUMS = 8
 
 
@@ -48,48 +50,31 @@ def _real_dot(typing_context: Any, left: Any, right: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         views = [context.make_array(left)(context, builder, value) for value in arguments]
-        rows = Rows(builder, [view.data for view in views])
-        (size,) = cgutils.unpack_tuple(builder, views[0].shape)
-        eight, seven = (ir.Constant(size.type, n) for n in (SUMS, SUMS - 1))
+        a, b = (view.data for view in views)
+
+        def products(k: Any, width: int) -> Lanes:
+            return load(builder, a, k, width) * load(builder, b, k, width)
+
+        kind, (size,) = a.type.pointee, cgutils.unpack_tuple(builder, views[0].shape)
+        zero, one, seven, eight = (ir.Constant(size.type, n) for n in (0, 1, SUMS - 1, SUMS))
         done = builder.and_(size, builder.not_(seven))
-        total = cgutils.alloca_once_value(builder, ir.Constant(rows.kind, -0.0))
+        total = cgutils.alloca_once_value(builder, ir.Constant(kind, -0.0))
         with builder.if_then(builder.icmp_signed(">=", size, eight)):
-            sums = cgutils.alloca_once_value(
-                builder, rows.products(ir.Constant(size.type, 0), SUMS)
-            )
+            sums = cgutils.alloca_once_value(builder, products(zero, SUMS).value)
             with cgutils.for_range_slice(builder, eight, done, eight) as (k, _):
-                builder.store(builder.fadd(builder.load(sums), rows.products(k, SUMS)), sums)
-            builder.store(rows.in_pairs(builder.load(sums)), total)
-        with cgutils.for_range_slice(builder, done, size, ir.Constant(size.type, 1)) as (k, _):
-            rest = builder.extract_element(rows.products(k, 1), ir.Constant(ir.IntType(32), 0))
-            builder.store(builder.fadd(builder.load(total), rest), total)
-        positive = ir.Constant(rows.kind, 0.0)  # a sum of NumPy's begins with it, and is never -0
+                more = Lanes(builder, builder.load(sums)) + products(k, SUMS)
+                builder.store(more.value, sums)
+            builder.store(_in_pairs(Lanes(builder, builder.load(sums))), total)
+        with cgutils.for_range_slice(builder, done, size, one) as (k, _):
+            builder.store(builder.fadd(builder.load(total), products(k, 1).one()), total)
+        positive = ir.Constant(kind, 0.0)  # a sum of NumPy's begins with it, and is never -0
         return builder.fadd(builder.load(total), positive)
 
     return left.dtype(left, right), generate
 
 
-class Rows:
-    """Two rows in the instructions of a loop."""
-
-    def __init__(self, builder: Any, firsts: list[Any]):
-        self.builder, self.firsts = builder, firsts
-        self.kind = firsts[0].type.pointee
-
-    def products(self, k: Any, width: int) -> Any:
-        """Return left[k : k + width] * right[k : k + width], a vector."""
-        build, vector = self.builder, ir.VectorType(self.kind, width).as_pointer()
-        places = [build.bitcast(build.gep(first, [k]), vector) for first in self.firsts]
-        return build.fmul(*(build.load(place, align=1) for place in places))
-
-    def in_pairs(self, sums: Any) -> Any:
-        """Return the sum of neighbours, and of those, until one is left."""
-        build, index = self.builder, ir.IntType(32)
-        while sums.type.count > 1:
-            half = sums.type.count // 2
-            even, odd = (
-                build.shuffle_vector(sums, sums, ir.Constant(ir.VectorType(index, half), list(at)))
-                for at in (range(0, 2 * half, 2), range(1, 2 * half, 2))
-            )
-            sums = build.fadd(even, odd)
-        return build.extract_element(sums, ir.Constant(index, 0))
+def _in_pairs(sums: Lanes) -> Any:
+    """Return the sum of neighbours, and of those, until one is left."""
+    while sums.count > 1:
+        sums = sums.some(range(0, sums.count, 2)) + sums.some(range(1, sums.count, 2))
+    return sums.one()

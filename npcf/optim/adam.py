@@ -56,7 +56,7 @@ class Adam(Optimizer):
         self.weight_decay: Any = weight_decay
         self.betas, self.eps, self.decoupled = betas, eps, decoupled
         self.m, self.v = self._zeros(), self._zeros()
-        self._judge_settings()
+        self.check_settings()
 
     @property
     def momentum(self) -> float:
@@ -78,8 +78,8 @@ class Adam(Optimizer):
 
     def changes(self, grads: Grads, touched: Touched | None = None) -> list[Change]:
         """Return what one step with `grads`, which has the keys of `params`, assigns."""
-        grads = self._judge(grads)
-        lrs, decays = self._numbers("lr"), self._numbers("weight_decay")
+        grads = self._check(grads)
+        lrs, decays = self.numbers_of("lr"), self.numbers_of("weight_decay")
         (beta1, beta2), t = self.betas, self.t + 1
         m_scale, v_scale = 1 / (1 - beta1**t), 1 / (1 - beta2**t)
         changes = [assign(self.counts["t"], 0, t)]
@@ -97,14 +97,15 @@ class Adam(Optimizer):
             w -= lr * m_scale * m / (np.sqrt(v_scale * v) + self.eps)
         return changes
 
-    def _judge_settings(self) -> None:
+    def check_settings(self) -> None:
+        """Raise SettingError unless every setting is in its range."""
         for name in ("lr", "weight_decay"):
-            self._numbers(name)
+            self.numbers_of(name)
         require_number("eps", self.eps)
-        judge_betas(self.betas)
+        check_betas(self.betas)
 
 
-def judge_betas(betas: Any) -> None:
+def check_betas(betas: Any) -> None:
     """Raise unless `betas` is a pair of numbers in [0, 1)."""
     for i, beta in enumerate(require_pair("betas", betas)):
         require_number(f"betas[{i}]", beta, high=1, open_high=True)

@@ -65,6 +65,9 @@ class Optimizer(ABC):
     STATES: ClassVar[tuple[str, ...]] = ()
     LAZY_STATES: ClassVar[tuple[str, ...]] = ()
     rows = "all_rows"
+    lr: Any  # `PerParameter`; a learning-rate search and schedules set it
+    weight_decay: Any
+    momentum: Any  # SGD's momentum, Adam's beta1
 
     def __init__(self, params: Params):
         require_trainable(params)
@@ -99,7 +102,7 @@ class Optimizer(ABC):
             for state in (*self.STATES, *kept)
             for name, table in self.params.items()
         }
-        _judge_state(arrays, wanted, self.COUNTS)
+        _check_state(arrays, wanted, self.COUNTS)
         counts = {name: require_count(name, arrays[name][()], 0) for name in self.COUNTS}
         changes = [assign(self.counts[name], 0, count) for name, count in counts.items()]
         for state in (*self.STATES, *self.LAZY_STATES):
@@ -117,7 +120,7 @@ class Optimizer(ABC):
         changed = [s for s in self.SETTINGS if s in others and others[s] is not mine.get(s)]
         return [assign(mine, name, others[name]) for name in changed]
 
-    def judge_arrays(self) -> None:
+    def check_arrays(self) -> None:
         """Raise unless parameters and states are arrays that belong together.
 
         ShapeError names a state that is not shaped as its parameter, as after new users have come.
@@ -131,14 +134,14 @@ class Optimizer(ABC):
             if arrays or state in self.STATES:
                 require_state(f"opt.{state}", arrays, params)
 
-    def _judge(self, grads: Grads) -> Grads:
+    def _check(self, grads: Grads) -> Grads:
         """Return the gradients as arrays, or raise if no step can be taken with them."""
-        self._judge_settings()
-        self.judge_arrays()
+        self.check_settings()
+        self.check_arrays()
         return require_grads(grads, self.params)
 
     @abstractmethod
-    def _judge_settings(self) -> Any:
+    def check_settings(self) -> Any:
         """Raise unless every setting is in its range."""
 
     def _copy(self, changes: list[Change], state: str, name: str, rows: Rows = ...) -> FloatArray:
@@ -164,7 +167,7 @@ class Optimizer(ABC):
     def _zeros(self) -> Params:
         return {name: np.zeros_like(table) for name, table in self.params.items()}
 
-    def _numbers(self, setting: str) -> dict[str, float]:
+    def numbers_of(self, setting: str) -> dict[str, float]:
         """Return the setting's number for each parameter, or raise."""
         return per_parameter(setting, getattr(self, setting), self.params)
 
@@ -236,15 +239,20 @@ def require_apart(arrays: Mapping[str, FloatArray]) -> None:
             raise UsageError(f"params[{second!r}]", problem, "Give each parameter an array.")
 
 
-def _held(argument: str, arrays: Any) -> Mapping[str, Any]:
-    """Return what a mapping holds, whatever reading from it does, or raise if it is none."""
+def held(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a mapping holds, whatever reading from it does (`npcf.fused.live`)."""
+    return dict(dict.items(arrays) if isinstance(arrays, dict) else arrays.items())
+
+
+def _held(argument: str, arrays: Any) -> dict[str, Any]:
+    """Return the same, or raise if it is no mapping."""
     if not isinstance(arrays, Mapping):
         problem = f"is a {type(arrays).__name__}, not a mapping of names to arrays"
         raise UsageError(argument, problem, "Make a new optimiser over the tables.")
-    return dict(dict.items(arrays)) if isinstance(arrays, dict) else arrays
+    return held(arrays)
 
 
-def _judge_state(
+def _check_state(
     arrays: Mapping[str, Any], wanted: Mapping[str, FloatArray], counts: tuple[str, ...]
 ) -> None:
     for key in sorted((wanted.keys() | set(counts)) ^ arrays.keys()):

@@ -57,12 +57,12 @@ class RMSProp(Optimizer):
         self.v = self._zeros()
         self.averages: Params = {}  # empty until the first centered step
         self.buffers: Params = {}  # empty until the first step with momentum
-        self._judge_settings()
+        self.check_settings()
 
     def changes(self, grads: Grads, touched: Touched | None = None) -> list[Change]:
         """Return what one step with `grads`, which has the keys of `params`, assigns."""
-        grads = self._judge(grads)
-        lrs, decays = self._numbers("lr"), self._numbers("weight_decay")
+        grads = self._check(grads)
+        lrs, decays = self.numbers_of("lr"), self.numbers_of("weight_decay")
         changes: list[Change] = []
         for name in self.params:
             w, lr, wd = self._copy(changes, "params", name), lrs[name], decays[name]
@@ -93,9 +93,10 @@ class RMSProp(Optimizer):
         variance: FloatArray = np.maximum(v - a * a, 0)
         return variance
 
-    def _judge_settings(self) -> None:
+    def check_settings(self) -> None:
+        """Raise SettingError unless every setting is in its range."""
         for name in ("lr", "weight_decay"):
-            self._numbers(name)
+            self.numbers_of(name)
         for name in ("eps", "momentum"):
             require_number(name, getattr(self, name))
         require_number("alpha", self.alpha, high=1)

@@ -75,12 +75,12 @@ class SGD(Optimizer):
         self.weight_decay: Any = weight_decay
         self.decoupled, self.rows = decoupled, rows
         self.buffers: Params = {}  # empty until the first step with momentum
-        self._judge_settings()
+        self.check_settings()
 
     def changes(self, grads: Grads, touched: Touched | None = None) -> list[Change]:
         """Return what one step with `grads`, which has the keys of `params`, assigns."""
-        grads = self._judge(grads)
-        lrs, decays = self._numbers("lr"), self._numbers("weight_decay")
+        grads = self._check(grads)
+        lrs, decays = self.numbers_of("lr"), self.numbers_of("weight_decay")
         moving = moving_rows(self.rows, touched, self.params)
         changes: list[Change] = []
         for name in self.params:
@@ -109,9 +109,10 @@ class SGD(Optimizer):
             buf += (1 - self.dampening) * g
         return g + self.momentum * buf if self.nesterov else buf
 
-    def _judge_settings(self) -> None:
+    def check_settings(self) -> None:
+        """Raise SettingError unless every setting is in its range."""
         for name in ("lr", "weight_decay"):
-            self._numbers(name)
+            self.numbers_of(name)
         require_number("momentum", self.momentum)
         require_number("dampening", self.dampening, low=-np.inf)
         require_choice("rows", self.rows, ROWS)

@@ -8,7 +8,7 @@ import numpy as np
 from npcf._atomic import Change, assign
 from npcf._types import Grads, Params
 from npcf.errors import SettingError, require_count, require_number, spell_checked
-from npcf.optim.adam import judge_betas
+from npcf.optim.adam import check_betas
 from npcf.optim.optimizer import Optimizer, PerParameter, Touched, moving_rows
 
 
@@ -49,7 +49,7 @@ class SparseAdam(Optimizer):
         self.lr: Any = lr
         self.betas, self.eps = betas, eps
         self.m, self.v = self._zeros(), self._zeros()
-        self._judge_settings()
+        self.check_settings()
 
     @property
     def momentum(self) -> float:
@@ -86,8 +86,8 @@ class SparseAdam(Optimizer):
 
     def changes(self, grads: Grads, touched: Touched | None = None) -> list[Change]:
         """Return what one step with `grads` assigns to the rows that `touched` names."""
-        lrs = self._judge_settings()
-        grads = self._judge(grads)
+        lrs = self.check_settings()
+        grads = self._check(grads)
         moving = moving_rows(self.rows, touched, self.params)
         (beta1, beta2), t = self.betas, self.t + 1
         correction = math.sqrt(1 - beta2**t) / (1 - beta1**t)
@@ -101,13 +101,14 @@ class SparseAdam(Optimizer):
             w -= step_size * (m / (np.sqrt(v) + self.eps))
         return changes
 
-    def _judge_settings(self) -> dict[str, float]:
-        lrs = self._numbers("lr")
+    def check_settings(self) -> dict[str, float]:
+        """Raise SettingError unless every setting is in its range."""
+        lrs = self.numbers_of("lr")
         for name, number in (*lrs.items(), ("eps", require_number("eps", self.eps))):
             if number == 0:
                 argument = "eps" if name == "eps" else "lr"
                 raise SettingError(
                     argument, "must be > 0, got 0", "torch's rule needs it positive.", value=0
                 )
-        judge_betas(self.betas)
+        check_betas(self.betas)
         return lrs

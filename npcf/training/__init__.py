@@ -7,14 +7,12 @@ from npcf.training.callbacks import BestModel, Callback, EarlyStopping, SaveEver
 from npcf.training.checkpoint import Saved, load
 from npcf.training.history import FOOTNOTE, EpochRow, SmoothedLoss, header, history_frame
 from npcf.training.learner import Learner
-from npcf.training.losses import MSELossFlat
+from npcf.training.losses import MSELossFlat, mae, rmse
 from npcf.training.lr_find import LRFind, lr_find
-from npcf.training.metrics import mae, rmse
 from npcf.training.per_rating import PerRatingSGD, RatingArrays
 from npcf.training.per_rating_fit import PerRatingEpoch
 from npcf.training.per_rating_settings import presets
-from npcf.training.ranking import ndcg_at_k, precision_at_k, recall_at_k
-from npcf.training.validation_ranking import RankingMetric
+from npcf.training.ranking import RankingMetric, ndcg_at_k, precision_at_k, recall_at_k
 
 __all__ = [
     "FOOTNOTE",

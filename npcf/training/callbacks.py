@@ -5,14 +5,18 @@ interruption it gives out as arrays (`state_arrays`), which checkpoints carry.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from npcf._types import Params
 from npcf.errors import require_count, require_number
 from npcf.training.checkpoint import require_savable
-from npcf.training.container import require_writable
+from npcf.training.safetensors_io import require_writable
+from npcf.training.steps import fit_state_of
+
+if TYPE_CHECKING:
+    from npcf.training.learner import Learner
 
 
 class Callback:
@@ -25,19 +29,19 @@ class Callback:
 
     every = 1
 
-    def before_fit(self, learner: Any) -> None:
+    def before_fit(self, learner: "Learner") -> None:
         """Before the first step of a fit, and again when it is resumed."""
 
-    def after_step(self, learner: Any) -> None:
+    def after_step(self, learner: "Learner") -> None:
         """After each optimiser step; `learner.fit_state.step` counts them from 1."""
 
-    def after_epoch(self, learner: Any) -> None:
+    def after_epoch(self, learner: "Learner") -> None:
         """After validation; the epoch's row is `learner.rows[-1]`.  May raise StopTraining."""
 
-    def after_fit(self, learner: Any) -> None:
+    def after_fit(self, learner: "Learner") -> None:
         """After the last epoch, also if a callback stopped training."""
 
-    def after_interrupt(self, learner: Any) -> None:
+    def after_interrupt(self, learner: "Learner") -> None:
         """After Ctrl-C, in place of `after_fit`: the fit may yet be resumed."""
 
     def state_arrays(self) -> Params:
@@ -60,7 +64,7 @@ class EarlyStopping(Callback):
         self.min_delta = require_number("min_delta", min_delta)
         self.best, self.waited = np.inf, 0
 
-    def after_epoch(self, learner: Any) -> None:
+    def after_epoch(self, learner: "Learner") -> None:
         """Count epochs without improvement; raise StopTraining after `patience` of them."""
         loss = learner.rows[-1].valid_loss
         if loss < self.best - self.min_delta:
@@ -87,13 +91,13 @@ class BestModel(Callback):
         self.best = np.inf
         self.params: Params = {}
 
-    def after_epoch(self, learner: Any) -> None:
+    def after_epoch(self, learner: "Learner") -> None:
         """Copy the parameters if this epoch is the best so far."""
         if learner.rows[-1].valid_loss < self.best:
             self.best = learner.rows[-1].valid_loss
             self.params = {name: table.copy() for name, table in learner.model.params.items()}
 
-    def after_fit(self, learner: Any) -> None:
+    def after_fit(self, learner: "Learner") -> None:
         """Write the best epoch's parameters into the model's tables."""
         for name, table in self.params.items():
             learner.model.params[name][...] = table
@@ -129,19 +133,19 @@ class SaveEvery(Callback):
         require_writable("path", path)
         self.path, self.every = Path(path), require_count("every", every)
 
-    def before_fit(self, learner: Any) -> None:
+    def before_fit(self, learner: "Learner") -> None:
         """Raise UsageError if the model or the optimiser is of a kind that cannot be saved."""
         require_savable(learner)
 
-    def after_step(self, learner: Any) -> None:
+    def after_step(self, learner: "Learner") -> None:
         """Save if it is time."""
-        if learner.fit_state.step % self.every == 0:
+        if fit_state_of(learner).step % self.every == 0:
             learner.save(self.path)
 
-    def after_fit(self, learner: Any) -> None:
+    def after_fit(self, learner: "Learner") -> None:
         """Save what there is."""
         learner.save(self.path)
 
-    def after_interrupt(self, learner: Any) -> None:
+    def after_interrupt(self, learner: "Learner") -> None:
         """Save what there is."""
         learner.save(self.path)

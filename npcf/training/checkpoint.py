@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -11,8 +11,7 @@ from npcf.data import CollabDataLoaders, Vocabulary
 from npcf.data.frames import plain_names
 from npcf.errors import DataError, UsageError, require_number
 from npcf.models import PairModel
-from npcf.training import container
-from npcf.training.container import LARGEST, Arrays
+from npcf.training import safetensors_io
 from npcf.training.entries import (
     entry,
     judge_model,
@@ -21,6 +20,10 @@ from npcf.training.entries import (
     require_keys,
     require_only,
 )
+from npcf.training.safetensors_io import LARGEST, Arrays
+
+if TYPE_CHECKING:
+    from npcf.training.learner import Learner
 
 VERSION = 1
 MODELS = (
@@ -44,7 +47,7 @@ class Saved(NamedTuple):
     path: Any = None  # the file
 
 
-def describe(learner: Any) -> tuple[dict[str, Any], Arrays]:
+def describe(learner: "Learner") -> tuple[dict[str, Any], Arrays]:
     """Return (text, arrays) of everything a learner needs to go on where it stands."""
     model, dls = learner.model, learner.dls
     text = {
@@ -74,7 +77,7 @@ def describe(learner: Any) -> tuple[dict[str, Any], Arrays]:
     return text, arrays
 
 
-def require_savable(learner: Any) -> None:
+def require_savable(learner: "Learner") -> None:
     """Raise UsageError unless the learner's model and optimiser are of kinds that can be saved."""
     _model_as_json(learner.model)
     if learner.opt is not None:
@@ -87,7 +90,7 @@ def load(path: str | Path, largest: int = LARGEST) -> Saved:
     Raises DataError if it is missing, damaged, too large, or of a later version, or if its entries
     do not belong together, whatever its checksum says.
     """
-    text, arrays = container.read(path, largest)
+    text, arrays = safetensors_io.read(path, largest)
     if text.get("format") != "npcf checkpoint" or text.get("version") != VERSION:
         found = f"{text.get('format')} version {text.get('version')}"
         raise DataError(
@@ -134,7 +137,7 @@ def restore_optimizer(text: dict[str, Any], arrays: Arrays, params: Any) -> Any:
         if isinstance(getattr(opt, name), bool):
             require_flag(name, value)
         setattr(opt, name, tuple(value) if isinstance(value, list) else value)
-    opt._judge_settings()
+    opt.check_settings()
     opt.load_state_arrays(arrays)
     for name, array in arrays.items():
         if name.startswith("v/") and not array.min(initial=0) >= 0:  # NaN is not, either

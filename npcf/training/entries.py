@@ -12,7 +12,7 @@ import numpy as np
 
 from npcf.errors import DataError, NpcfError, require_count, require_number, require_pair
 from npcf.models.dot_product_bias import PARAM_NAMES
-from npcf.training.container import Arrays
+from npcf.training.safetensors_io import Arrays
 
 WRONG = (ArithmeticError, AttributeError, LookupError, NpcfError, TypeError, ValueError)
 

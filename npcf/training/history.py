@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from npcf import _notebook
-from npcf.training.stopwatch import duration, epoch_time
+from npcf.training.monitor import duration, epoch_time
 
 log = logging.getLogger("npcf")  # warnings reach standard error even where nobody set up logging
 

@@ -9,27 +9,26 @@ import numpy as np
 import pandas as pd
 
 from npcf import _notebook, ops
-from npcf._types import FloatArray, Params
+from npcf._types import FloatArray
 from npcf.data import CollabDataLoaders
-from npcf.data.batches import require_batch
 from npcf.data.loaders import require_loaders
 from npcf.errors import require_choice, require_count, spell_checked
 from npcf.models import PairModel
 from npcf.models.pair_model import require_model, split_pairs
-from npcf.optim import constant, fastai_adam, flat_cosine, one_cycle_fastai
-from npcf.training import checkpoint, container
-from npcf.training.arguments import require_options
+from npcf.optim import Optimizer, constant, fastai_adam, flat_cosine, one_cycle_fastai
+from npcf.training import checkpoint, safetensors_io
+from npcf.training.backend import Backend, Execution, operations
 from npcf.training.callbacks import Callback
-from npcf.training.execution import Backend, Execution, operations
 from npcf.training.fit_state import FitState
 from npcf.training.history import EpochRow, EpochTable, history_frame, steps_frame
 from npcf.training.loop import run
-from npcf.training.losses import MSELossFlat, diverged
+from npcf.training.losses import MSELossFlat, rmse
 from npcf.training.lr_find import LRFind, lr_find
-from npcf.training.metrics import rmse
-from npcf.training.rating_range import OUTSIDE, require_in_range
+from npcf.training.ranking import RankingMetric
 from npcf.training.restoring import restore
-from npcf.training.validation_ranking import RankingMetric
+from npcf.training.steps import gradients as _gradients
+from npcf.training.steps import step as _step
+from npcf.training.validate import OUTSIDE, require_in_range, require_options
 
 EVALUATION_CHUNK = 8192  # ratings predicted at a time, so that memory does not grow with the data
 MOST_STEPS = 2**31 - 1  # of one fit: the rate of each step is worked out beforehand
@@ -43,7 +42,7 @@ class Learner:
     `loss_func` is a loss of `npcf.training`, the mean squared error if None.
     `opt_func(params, lr)` makes the optimiser, once; it lives on through later fits, as in fastai.
     `backend`: "numpy", the reference; "numba", the default, compiled, whole steps at a time where
-    `npcf.training.execution` finds a form for them, and `execution` says so; or a module of
+    `npcf.training.backend` finds a form for them, and `execution` says so; or a module of
     operations in the place of `npcf.ops`.  `deferred`: whether rows outside the batch may wait for
     their update; None lets table and batch sizes decide.  `fast` licenses fused steps to reorder
     sums.
@@ -85,7 +84,7 @@ class Learner:
         self.loss_func, self.metrics = loss_func or MSELossFlat(), metrics or {}
         self.callbacks, self.progress, self.on_epoch = list(callbacks), progress, on_epoch
         self.lr_mult = lr_mult or {}
-        self.opt: Any = None
+        self.opt: Optimizer | None = None
         self.fit_state: FitState | None = None
         self.interrupted = False
         self.rows: list[EpochRow] = []
@@ -188,27 +187,8 @@ class Learner:
         ]
         return np.concatenate([part.reshape(-1) for part in parts])
 
-    def step(self, batch: Any) -> float:
-        """Take one optimiser step on `batch`; return its loss before the step."""
-        loss, grads, touched = self.gradients(batch, self.opt)
-        self.opt.step(grads, touched)
-        return loss
-
-    def gradients(self, batch: Any, opt: Any) -> tuple[float, Params, dict[str, Any]]:
-        """Return the loss on `batch`, the gradient of each parameter, and the rows that it names.
-
-        Raises DivergenceError, which names the rate of `opt`, if the loss is not finite.
-        """
-        batch = require_batch(batch)
-        pairs, backend = np.stack([batch.users, batch.items], axis=1), self.operations
-        pred, cache = self.model.forward(pairs, backend=backend)
-        loss, loss_cache = self.loss_func.forward(pred, batch.rating, backend=backend)
-        if not np.isfinite(loss):
-            raise diverged(loss, opt.lr)
-        d_pred = self.loss_func.backward(1.0, loss_cache, backend=backend)
-        grads = self.model.backward(d_pred, cache)
-        touched = {n: batch.users if n.startswith("user") else batch.items for n in grads}
-        return float(loss), grads, touched
+    step = _step
+    gradients = _gradients
 
     def save(self, path: str | Path) -> None:
         """Write model, vocabularies, optimiser and where the fit stands to `path`, in one move.
@@ -216,7 +196,7 @@ class Learner:
         A link is followed, mode and owner of an old file are kept, and nothing but a regular file
         is replaced.  Raises SettingError or WriteError; then an old file is as it was.
         """
-        container.write(path, *checkpoint.describe(self))
+        safetensors_io.write(path, *checkpoint.describe(self))
 
     def resume(self, path: str | Path) -> pd.DataFrame:
         """Go on with the fit saved in `path`, over the same ratings; return the history.

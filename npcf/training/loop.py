@@ -2,37 +2,37 @@
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from npcf import _notebook
 from npcf._atomic import assign, in_one_go
 from npcf._types import Params
-from npcf.errors import ShapeError, UsageError
+from npcf.errors import ShapeError
+from npcf.training.backend import Execution, choice, choose, own_step
 from npcf.training.callbacks import Callback, StopTraining
-from npcf.training.execution import choice, choose
 from npcf.training.fit_state import FitState
 from npcf.training.history import FOOTNOTE, EpochRow, EpochTable, header, log
-from npcf.training.interrupt import Interrupt, deferred_interrupt
-from npcf.training.losses import diverged
-from npcf.training.metrics import rmse
-from npcf.training.progress import progress_bar
-from npcf.training.steps import fused, one_by_one
-from npcf.training.stopwatch import Elapsed, Stopwatch
+from npcf.training.losses import diverged, rmse
+from npcf.training.monitor import Elapsed, Interrupt, Stopwatch, deferred_interrupt, progress_bar
+from npcf.training.steps import fit_state_of, many, one_by_one, optimizer_of
+
+if TYPE_CHECKING:
+    from npcf.training.learner import Learner
 
 
 class Chosen(NamedTuple):
     """What takes the steps, and why."""
 
-    what: tuple[Any, ...]  # `execution.choice`
-    words: str
+    what: tuple[Any, ...]  # `backend.choice`
+    execution: Execution
     hold: Any  # this thread takes the steps as long as it is kept: `Fused.hold`
 
 
-def run(learner: Any) -> None:
+def run(learner: "Learner") -> None:
     """Train from where `learner.fit_state` stands to its end, or until stopped."""
-    state, report = learner.fit_state, _reporter(learner)
+    state, report = fit_state_of(learner), _reporter(learner)
     learner.interrupted = False
     _call(learner, "before_fit")
     chosen = _choose(learner)
@@ -50,22 +50,22 @@ def run(learner: Any) -> None:
     _call(learner, "after_interrupt" if learner.interrupted else "after_fit")
 
 
-def _choose(learner: Any, before: Chosen | None = None) -> Chosen:
+def _choose(learner: "Learner", before: Chosen | None = None) -> Chosen:
     """Choose what takes the steps, anew if something that decides it has changed."""
-    if learner.opt is None:
-        raise UsageError("opt", "is None in the middle of a fit", "Set it to None between fits.")
+    optimizer_of(learner)  # there is one
     what = choice(learner)
     if before is not None and before.what == what:
         return before
-    learner.execution = choose(learner)
-    if before is None or str(learner.execution) != before.words:
-        log.info("steps: %s", learner.execution)
-    fused = learner.execution.fused
-    # attaching has put other mappings over the same tables
-    return Chosen(choice(learner), str(learner.execution), None if fused is None else fused.hold())
+    execution = learner.execution = choose(learner)
+    if before is None or str(execution) != str(before.execution):
+        log.info("steps: %s", execution)
+    hold = None if execution.fused is None else execution.fused.hold()
+    return Chosen(choice(learner), execution, hold)  # attaching has put mappings over the tables
 
 
-def _finish_epoch(learner: Any, state: FitState, interrupt: Interrupt, chosen: Chosen) -> Chosen:
+def _finish_epoch(
+    learner: "Learner", state: FitState, interrupt: Interrupt, chosen: Chosen
+) -> Chosen:
     """Take the steps that this epoch still lacks, or until Ctrl-C."""
     train, n_batches = learner.dls.train, state.steps_per_epoch
     if len(train) != n_batches:
@@ -79,9 +79,12 @@ def _finish_epoch(learner: Any, state: FitState, interrupt: Interrupt, chosen: C
     with progress_bar(n_batches, f"epoch {state.epoch}", learner.progress) as reached:
         while state.batch < n_batches and not interrupt.asked:
             chosen = _choose(learner, chosen)
-            take = one_by_one if learner.execution.fused is None else fused
             n_steps = min(n_batches - state.batch, _steps_to_hook(learner.callbacks, state.step))
-            take(learner, epoch, n_steps, lambda: interrupt.asked, reached)
+            args = epoch, n_steps, lambda: interrupt.asked, reached
+            if chosen.execution.fused is None:
+                one_by_one(learner, *args, own_step(learner))
+            else:
+                many(learner, chosen.execution.fused, *args)
             _call(learner, "after_step")
     return chosen
 
@@ -100,7 +103,7 @@ def _steps_to_hook(callbacks: Sequence[Any], step: int) -> int:
     return min((every - step % every for every in listening), default=sys.maxsize)
 
 
-def _row(learner: Any, state: FitState, elapsed: Elapsed) -> EpochRow:
+def _row(learner: "Learner", state: FitState, elapsed: Elapsed) -> EpochRow:
     """Validate, and return the epoch's row; raise DivergenceError if the last step has ruined it.
 
     Steps look at the loss before them, and nobody looks at what the last one has done.
@@ -126,7 +129,7 @@ def _finite(tables: Params) -> bool:
     return bool(np.isfinite(ends).all())
 
 
-def _next_epoch(learner: Any, state: FitState, row: EpochRow) -> None:
+def _next_epoch(learner: "Learner", state: FitState, row: EpochRow) -> None:
     """Turn to the next epoch, this one's row being written: both in one go, or neither."""
     rng_state = dict(learner.dls.train.rng.bit_generator.state)
     in_one_go(
@@ -136,7 +139,7 @@ def _next_epoch(learner: Any, state: FitState, row: EpochRow) -> None:
     )
 
 
-def _after_epoch(learner: Any, state: FitState) -> None:
+def _after_epoch(learner: "Learner", state: FitState) -> None:
     """Ask the callbacks whether somebody has had enough."""
     try:
         _call(learner, "after_epoch")
@@ -145,7 +148,7 @@ def _after_epoch(learner: Any, state: FitState) -> None:
         state.stopped = True
 
 
-def _note_interrupt(learner: Any, state: FitState) -> None:
+def _note_interrupt(learner: "Learner", state: FitState) -> None:
     learner.interrupted = True
     log.warning(
         "interrupted after step %d of %d: the model holds the weights of that step",
@@ -154,12 +157,12 @@ def _note_interrupt(learner: Any, state: FitState) -> None:
     )
 
 
-def _call(learner: Any, hook: str) -> None:
+def _call(learner: "Learner", hook: str) -> None:
     for callback in learner.callbacks:
         getattr(callback, hook, lambda learner: None)(learner)
 
 
-def _reporter(learner: Any) -> Callable[[EpochRow], None]:
+def _reporter(learner: "Learner") -> Callable[[EpochRow], None]:
     """Return what shows a row: in a notebook a table that grows, on a terminal its lines."""
     if learner.on_epoch is not None:
         report: Callable[[EpochRow], None] = learner.on_epoch

@@ -1,11 +1,13 @@
-"""Losses as the Learner takes them: a pair of forward and backward with the sources' shapes."""
+"""Losses as the Learner takes them, and metrics: how far predictions are from ratings."""
 
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from npcf import ops
 from npcf._types import FloatArray
-from npcf.errors import DivergenceError
+from npcf.errors import DivergenceError, EmptyBatchError, require_real, require_same_shape
 
 
 class FlatCache(NamedTuple):
@@ -39,3 +41,22 @@ class MSELossFlat:
 def diverged(loss: Any, lr: Any) -> DivergenceError:
     """Return the error to raise at a loss that is not finite."""
     return DivergenceError("loss", f"is {loss} at lr {lr}", "Lower lr, or look at the ratings.")
+
+
+def _errors(pred: FloatArray, rating: FloatArray) -> FloatArray:
+    pred, rating = require_real("pred", pred), require_real("rating", rating)
+    require_same_shape(pred=pred, rating=rating)
+    if pred.size == 0:
+        raise EmptyBatchError("pred", "an empty set has no mean error", "Give at least one rating.")
+    error: FloatArray = pred.astype(np.float64) - rating
+    return error
+
+
+def rmse(pred: FloatArray, rating: FloatArray) -> float:
+    """Return the root of the mean squared error, sqrt(mean((pred - rating)**2)), in float64."""
+    return float(np.sqrt(np.mean(_errors(pred, rating) ** 2)))
+
+
+def mae(pred: FloatArray, rating: FloatArray) -> float:
+    """Return the mean absolute error, mean(|pred - rating|), in float64."""
+    return float(np.mean(np.abs(_errors(pred, rating))))

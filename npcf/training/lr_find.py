@@ -1,6 +1,6 @@
 """Which learning rate?  One pass with a rate that grows at every step, and where the loss fell."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,10 @@ from npcf import _notebook
 from npcf.errors import DivergenceError, require_count
 from npcf.optim import exponential_range
 from npcf.training.history import SmoothedLoss
+from npcf.training.steps import optimizer_of
+
+if TYPE_CHECKING:
+    from npcf.training.learner import Learner
 
 DIVERGED = 4.0  # times the lowest loss so far: no larger rate will do better
 
@@ -34,7 +38,7 @@ class LRFind(NamedTuple):
 
 
 def lr_find(
-    learner: Any, start_lr: float = 1e-7, end_lr: float = 10.0, num_it: int = 100
+    learner: "Learner", start_lr: float = 1e-7, end_lr: float = 10.0, num_it: int = 100
 ) -> LRFind:
     """Try `num_it` rates from `start_lr` to `end_lr`, spaced evenly in their logarithm.
 
@@ -62,7 +66,7 @@ def lr_find(
     return LRFind(lrs, losses, float(lrs[_valley(losses)]))
 
 
-def _try_rates(learner: Any, lrs: NDArray[Any]) -> NDArray[Any]:
+def _try_rates(learner: "Learner", lrs: NDArray[Any]) -> NDArray[Any]:
     """Return the smoothed losses, one a rate, until divergence."""
     smoother, losses, batches = SmoothedLoss(), [], iter(learner.dls.train)
     for lr in lrs:
@@ -70,7 +74,7 @@ def _try_rates(learner: Any, lrs: NDArray[Any]) -> NDArray[Any]:
         if batch is None:  # an epoch is over
             batches = iter(learner.dls.train)
             batch = next(batches)
-        learner.opt.lr = float(lr)
+        optimizer_of(learner).lr = float(lr)
         try:
             smoother.add(learner.step(batch))
         except DivergenceError:

@@ -4,7 +4,7 @@
     trainer.fit(ratings, n_epochs=20, valid=held_out, threads=2)
     trainer.model, trainer.history
 
-The rule is `npcf.kernels.per_rating.reference`'s: one rating, one step, only its rows move.
+The rule is `npcf.kernels.blocked_sgd.reference`'s: one rating, one step, only its rows move.
 `presets` (`per_rating_settings`) has settings by name.
 """
 
@@ -27,7 +27,7 @@ from npcf.errors import (
     require_count,
 )
 from npcf.models import PairModel
-from npcf.training.interrupt import deferred_interrupt
+from npcf.training.monitor import Stopwatch, deferred_interrupt
 from npcf.training.per_rating_fit import Fit, PerRatingEpoch, given_of
 from npcf.training.per_rating_settings import (
     Settings,
@@ -37,8 +37,7 @@ from npcf.training.per_rating_settings import (
     logit_of,
     presets,
 )
-from npcf.training.rating_range import require_in_range
-from npcf.training.stopwatch import Stopwatch
+from npcf.training.validate import require_in_range
 
 
 class RatingArrays(NamedTuple):
@@ -166,12 +165,12 @@ class PerRatingSGD:
 
     @property
     def rule(self) -> Any:
-        """The `npcf.kernels.per_rating.Rule` of the last epoch."""
+        """The `npcf.kernels.blocked_sgd.Rule` of the last epoch."""
         return self._fitted.rule
 
     @property
     def fitted(self) -> Any:
-        """The `npcf.kernels.per_rating.Trainer` in use."""
+        """The `npcf.kernels.blocked_sgd.Trainer` in use."""
         return self._fitted.trainer
 
     @property
@@ -182,7 +181,7 @@ class PerRatingSGD:
 
     def _started(self, ratings: Any, n_epochs: int) -> Fit:
         """Return a fit with fresh tables, and the ratings put in order."""
-        from npcf.kernels.per_rating import Rule, Trainer
+        from npcf.kernels.blocked_sgd import Rule, Trainer
 
         s, ratings = self.settings, _columns(ratings)
         # only cross-entropy has no meaning for ratings that lie outside the range

@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npcf.errors import DivergenceError
-from npcf.training.interrupt import Interrupt
-from npcf.training.progress import progress_bar
+from npcf.training.monitor import Interrupt, progress_bar
 
 
 class PerRatingEpoch(NamedTuple):
@@ -25,8 +24,8 @@ class PerRatingEpoch(NamedTuple):
 class Fit:
     """A fit as it stands: after each of its epochs one row more."""
 
-    trainer: Any  # npcf.kernels.per_rating.Trainer
-    rule: Any  # npcf.kernels.per_rating.Rule
+    trainer: Any  # npcf.kernels.blocked_sgd.Trainer
+    rule: Any  # npcf.kernels.blocked_sgd.Rule
     n_epochs: int
     rows: list[PerRatingEpoch] = field(default_factory=list)
 
@@ -73,7 +72,7 @@ def given_of(
     high: float = np.inf,
 ) -> Any:  # fmt: skip
     """Return ratings as compiled loops take them; `prefix` says in errors whose they are."""
-    from npcf.kernels.per_rating.given import Given
+    from npcf.kernels.blocked_sgd.given import Given
 
     columns = ratings.users, ratings.items, ratings.rating
     return Given(*columns, n_users, n_items, low, high, prefix)

@@ -1,6 +1,6 @@
 """Putting a checkpoint back into a learner, after making sure that it belongs there."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,8 +12,11 @@ from npcf.training.entries import entry, judge_fit, require_keys
 from npcf.training.fit_state import FitState
 from npcf.training.history import EpochRow
 
+if TYPE_CHECKING:
+    from npcf.training.learner import Learner
 
-def restore(learner: Any, saved: Saved) -> None:
+
+def restore(learner: "Learner", saved: Saved) -> None:
     """Put model, optimiser, schedule, generator, history and callbacks back; or raise DataError.
 
     A learner that refuses a file is as it was before.
@@ -51,12 +54,12 @@ def _row(text: Any) -> EpochRow:
     return EpochRow(**text | {"metrics": {name: float(x) for name, x in text["metrics"].items()}})
 
 
-def _judge_generator(learner: Any, state: Any) -> None:
+def _judge_generator(learner: "Learner", state: Any) -> None:
     """Raise unless the generator of the batches can be put into that state."""
     type(learner.dls.train.rng.bit_generator)().state = state
 
 
-def _restore_callbacks(learner: Any, saved: Saved) -> None:
+def _restore_callbacks(learner: "Learner", saved: Saved) -> None:
     """Give all callbacks what they remember; or raise, and leave all of them as they were."""
     tables, before = saved.model.params, [dict(vars(callback)) for callback in learner.callbacks]
     try:
@@ -77,7 +80,7 @@ def _restore_callbacks(learner: Any, saved: Saved) -> None:
         raise
 
 
-def _judge(learner: Any, saved: Saved) -> None:
+def _judge(learner: "Learner", saved: Saved) -> None:
     """Raise DataError unless the run can go on with this learner's ratings and callbacks."""
     if "fit" not in saved.text or "opt" not in saved.text:
         raise DataError("path", "was saved outside a fit", "There is nothing to resume.")

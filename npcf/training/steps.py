@@ -1,4 +1,4 @@
-"""Steps of an epoch under the schedule, taken one by one or many in one compiled call.
+"""One step, and steps of an epoch under the schedule, one by one or many in one compiled call.
 
 Both ways leave the same behind: tables and optimiser after the last step, each step's loss before
 it and the count of steps in `FitState`.  All of a step's changes are made in one go, so that this
@@ -7,61 +7,121 @@ holds as well for whoever interrupts, with a signal or an exception, at any mome
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from npcf._atomic import in_one_go
+from npcf._tables import TABLE
+from npcf._types import Params
 from npcf.data import Epoch
-from npcf.training.execution import own_step
+from npcf.data.batches import require_batch
+from npcf.errors import UsageError
+from npcf.optim import Optimizer
 from npcf.training.fit_state import FitState
+from npcf.training.losses import diverged
 
-Heard = Callable[[], bool]  # whether somebody has asked to stop
+if TYPE_CHECKING:
+    from npcf.fused import Fused
+    from npcf.training.learner import Learner
+
+Cancelled = Callable[[], bool]  # whether somebody has asked to stop
 Reached = Callable[[int], Any]  # told how many steps of the epoch have been taken
 
 
-def one_by_one(learner: Any, epoch: Epoch, n_steps: int, heard: Heard, reached: Reached) -> None:
-    """Take `n_steps` steps, fewer if `heard()` becomes true."""
-    state: FitState = learner.fit_state
-    take = _by_their_own if own_step(learner) else _by_ours
+def gradients(
+    learner: "Learner", batch: Any, opt: Optimizer
+) -> tuple[float, Params, dict[str, Any]]:
+    """Return the loss on `batch`, the gradient of each parameter, and the rows that it names.
+
+    Raises DivergenceError, which names the rate of `opt`, if the loss is not finite.
+    """
+    batch = require_batch(batch)
+    pairs, backend = np.stack([batch.users, batch.items], axis=1), learner.operations
+    pred, cache = learner.model.forward(pairs, backend=backend)
+    loss, loss_cache = learner.loss_func.forward(pred, batch.rating, backend=backend)
+    if not np.isfinite(loss):
+        raise diverged(loss, opt.lr)
+    d_pred = learner.loss_func.backward(1.0, loss_cache, backend=backend)
+    grads = learner.model.backward(d_pred, cache)
+    rows = {"user": batch.users, "item": batch.items}
+    return float(loss), grads, {name: rows[TABLE[name].side] for name in grads}
+
+
+def step(learner: "Learner", batch: Any) -> float:
+    """Take one optimiser step on `batch`; return its loss before the step."""
+    opt = optimizer_of(learner)
+    loss, grads, touched = learner.gradients(batch, opt)
+    opt.step(grads, touched)
+    return loss
+
+
+def optimizer_of(learner: "Learner") -> Optimizer:
+    """Return the learner's optimiser, or raise where there is none."""
+    if learner.opt is None:
+        raise UsageError("opt", "is None in the middle of a fit", "Set it to None between fits.")
+    return learner.opt
+
+
+def one_by_one(
+    learner: "Learner",
+    epoch: Epoch,
+    n_steps: int,
+    cancelled: Cancelled,
+    reached: Reached,
+    own: bool,
+) -> None:
+    """Take `n_steps` steps, fewer if `cancelled()` becomes true; `own`: by the learner's `step`."""
+    state = fit_state_of(learner)
     for _ in range(n_steps):
-        take(learner, state, epoch.batch(state.batch))
+        (_by_their_own if own else _by_ours)(learner, state, epoch.batch(state.batch))
         reached(state.batch)
-        if heard():
+        if cancelled():
             return
 
 
-def _by_ours(learner: Any, state: FitState, batch: Any) -> None:
-    """Work out a step by a copy of the optimiser at its rate; then make all changes at once."""
-    opt = copy.copy(learner.opt)  # the same tables and states
+def fit_state_of(learner: "Learner") -> FitState:
+    """Return where the learner's fit stands."""
+    assert learner.fit_state is not None
+    return learner.fit_state
+
+
+def _by_ours(learner: "Learner", state: FitState, batch: Any) -> None:
+    """Compute a step with a copy of the optimiser at its rate; then make all changes at once."""
+    opt = copy.copy(optimizer_of(learner))  # the same tables and states
     _set_rates(opt, learner, state)
     loss, grads, touched = learner.gradients(batch, opt)
     changes = opt.changes(grads, touched)
-    in_one_go(*changes, *learner.opt.take_settings(opt), *state.counted(loss))
+    in_one_go(*changes, *optimizer_of(learner).take_settings(opt), *state.counted(loss))
 
 
-def _by_their_own(learner: Any, state: FitState, batch: Any) -> None:
+def _by_their_own(learner: "Learner", state: FitState, batch: Any) -> None:
     """Call `learner.step`, whatever it does; its changes are its own, and counted after it."""
-    _set_rates(learner.opt, learner, state)
+    _set_rates(optimizer_of(learner), learner, state)
     loss = learner.step(batch)
     in_one_go(*state.counted(loss))
 
 
-def _set_rates(opt: Any, learner: Any, state: FitState) -> None:
+def _set_rates(opt: Optimizer, learner: "Learner", state: FitState) -> None:
     opt.lr = layered(learner.lr_mult, float(state.lr[state.step]))
     if state.mom is not None:
         opt.momentum = float(state.mom[state.step])
 
 
-def fused(learner: Any, epoch: Epoch, n_steps: int, heard: Heard, reached: Reached) -> None:
-    """Take `n_steps` fused steps, fewer if `heard()` becomes true after a slice of them."""
-    state: FitState = learner.fit_state
+def many(
+    learner: "Learner", fused: "Fused", epoch: Epoch, n_steps: int, cancelled: Cancelled,
+    reached: Reached,
+) -> None:  # fmt: skip
+    """Take `n_steps` fused steps, fewer if `cancelled()` becomes true after a slice of them."""
+    state = fit_state_of(learner)
     first, here = state.batch, slice(state.step, state.step + n_steps)
     ratings = slice(epoch.starts[first], epoch.starts[first + n_steps])
 
     def between(taken: int) -> bool:
         reached(first + taken)
-        return heard()
+        return cancelled()
 
-    learner.execution.fused.run(
+    fused.run(
         epoch.users[ratings],
         epoch.items[ratings],
         epoch.rating[ratings],

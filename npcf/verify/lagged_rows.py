@@ -18,7 +18,7 @@ Adam, decoupled decay.  With m_s, v_s as the last gradient left them,
 
     w <- D w - m_s sum_h c_h / (sqrt(v_s) x_h + eps)       moved = |m_s| sum_h c_h / (...)
 
-is computed from Chebyshev's series in TERMS powers (`npcf.kernels.fused.moment_tables`).  All
+is computed from Chebyshev's series in TERMS powers (`npcf.kernels.fused.adam_lag`).  All
 terms of the sum over h have one sign, and in absolute value the powers sum to at most twice it.
 
   * The series ends: 2 q**TERMS / (1 - q) exp(WIDTH / 4) of moved.
@@ -48,8 +48,8 @@ from typing import Any
 import numpy as np
 
 from npcf._types import FloatArray
-from npcf.kernels.fused.arrears import GONE
-from npcf.kernels.fused.moment_tables import SHORTEST, TERMS, WIDTH
+from npcf.kernels.fused.adam_lag import SHORTEST, TERMS, WIDTH
+from npcf.kernels.fused.lagged_updates import GONE
 from npcf.verify.bounded import Bounded
 from npcf.verify.formulas import Formulas
 from npcf.verify.precision import DOUBLE, quiet

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from npcf import kernels, models, optim
-from npcf.kernels.fused import trainer_for
+from npcf.fused import trainer_for
 from npcf.verify.bounded_run import BoundedRun, arrays_of, settings_of
 from tests.abuse.damage import NAMES, NUMBERS, TABLES, damaged
 from tests.abuse.ledger import attempt, outcome, same_bits, start

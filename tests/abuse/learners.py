@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 import npcf
 from npcf import kernels
 from npcf.analysis import Predictor
-from npcf.training import Callback, container
+from npcf.training import Callback, safetensors_io
 from tests.abuse.damage import NAMES, NUMBERS, TABLES, damaged
 from tests.abuse.ledger import attempt, same_bits, start
 
@@ -177,7 +177,7 @@ class Learners(RuleBasedStateMachine):
         folder = Path(tempfile.mkdtemp())
         try:
             path = self.saved(folder / "run")
-            text, arrays = container.read(path)
+            text, arrays = safetensors_io.read(path)
             text["callbacks"] = []
             names = sorted(n for n in arrays if not n.startswith("callback"))
             for k in (at, also):
@@ -191,7 +191,7 @@ class Learners(RuleBasedStateMachine):
                         arrays.pop(one, None)
                     elif isinstance(new, np.ndarray) and new.dtype.kind in "fiub":
                         arrays[one] = np.ascontiguousarray(new)
-            container.write(path, text, arrays)
+            safetensors_io.write(path, text, arrays)
             self.pair = [self.learner(self.deferred), self.learner(False, backend=kernels)]
             self.fit(
                 "Learner.resume", f"array {at} and {also} {how}, gone: {gone}, twins: {columns}",
@@ -207,7 +207,7 @@ class Learners(RuleBasedStateMachine):
         folder = Path(tempfile.mkdtemp())
         try:
             path = self.saved(folder / "run")
-            text, arrays = container.read(path)
+            text, arrays = safetensors_io.read(path)
             text["callbacks"] = []
             name = sorted(text)[key % len(text)]
             if isinstance(text[name], dict) and text[name]:
@@ -216,7 +216,7 @@ class Learners(RuleBasedStateMachine):
                 name = f"{name}.{within}"
             else:
                 text[name] = _plain(number)
-            container.write(path, text, arrays)
+            safetensors_io.write(path, text, arrays)
             self.pair = [self.learner(self.deferred), self.learner(False, backend=kernels)]
             what = f"{name} = {number!r}"
             self.fit("Learner.resume, text", what, lambda learner: learner.resume(path))

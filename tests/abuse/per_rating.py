@@ -4,14 +4,14 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from npcf.kernels.per_rating import blocks
+from npcf.kernels.blocked_sgd import tiles
 from npcf.training import PerRatingSGD, RatingArrays
 from tests.abuse.damage import NAMES, NUMBERS, damaged
 from tests.abuse.ledger import attempt, same_bits, start
 
 USERS, ITEMS, N, K = 40, 30, 600, 3
 COLUMNS = ("users", "items", "rating")
-PARTS = blocks.PARTS
+PARTS = tiles.PARTS
 
 
 class Changing(np.memmap):
@@ -39,12 +39,12 @@ class PerRating(RuleBasedStateMachine):
     )  # fmt: skip
     def begin(self, seed, threads, parts):
         start()
-        blocks.PARTS = ((0, parts),)
+        tiles.PARTS = ((0, parts),)
         self.rng, self.threads = np.random.default_rng(seed), threads
         self.renew()
 
     def teardown(self):
-        blocks.PARTS = PARTS
+        tiles.PARTS = PARTS
 
     def ratings(self, n=N):
         ids = (self.rng.integers(0, size, n).astype(np.int32) for size in (USERS, ITEMS))

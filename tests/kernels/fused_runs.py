@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from npcf import kernels, models, optim
-from npcf.kernels.fused import trainer_for
+from npcf.fused import trainer_for
 from npcf.verify import assert_same_bits
 from npcf.verify.strategies import adam_settings, problems, sgd_settings
 

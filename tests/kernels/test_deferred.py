@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from npcf import kernels, optim
 from npcf.errors import SettingError
-from npcf.kernels.fused import LiveTables, trainer_for
-from npcf.kernels.fused.step_products import append, empty_tree, product, times
+from npcf.fused import LiveTables, trainer_for
+from npcf.kernels.fused.sgd_lag import append, empty_tree, product, times
 from npcf.verify.bounded_run import BoundedRun, arrays_of, settings_of
 from npcf.verify.strategies import adam_settings, dtypes, sgd_settings
 from tests.kernels.fused_runs import FusedRun
@@ -235,13 +235,13 @@ def test_coupled_adam_has_no_deferred_form():
         lambda live: [live[name] for name in live][2],
     ],
 )
-def test_every_way_to_read_a_live_mapping_refreshes_it(read):
+def test_every_way_to_read_a_live_mapping_flushes_first(read):
     tables = {k: np.zeros(1) for k in ("user_factors", "item_factors", "user_bias", "item_bias")}
 
-    def refresh():
+    def flush():
         tables["user_bias"][0] = 1
 
-    assert read(LiveTables(tables, refresh))[0] == 1
+    assert read(LiveTables(tables, flush, lambda tables: None))[0] == 1
 
 
 def test_an_attached_model_never_shows_a_stale_row():

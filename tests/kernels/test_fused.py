@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from npcf import ops, optim
 from npcf.errors import DivergenceError, EmptyBatchError, IdRangeError, SettingError, ShapeError
-from npcf.kernels.fused import adam, sgd, trainer_for
+from npcf.fused import trainer_for
+from npcf.kernels.fused import adam, sgd
 from npcf.verify import (
     Bounded,
     Formulas,

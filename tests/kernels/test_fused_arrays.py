@@ -16,7 +16,7 @@ import pytest
 from npcf import kernels, models, optim
 from npcf.data import CollabDataLoaders, Ratings, planted
 from npcf.errors import DTypeError, IdRangeError, NpcfError, SettingError, ShapeError, UsageError
-from npcf.kernels.fused import trainer, trainer_for
+from npcf.fused import trainer, trainer_for
 from npcf.training import Callback, Learner
 from npcf.verify import assert_same_bits
 
@@ -450,7 +450,7 @@ def used(rule):
     fused.run(*arguments())
     kept = [weakref.ref(held(opt.params, name)) for name in NAMES]
     kept += [weakref.ref(array) for array in getattr(opt, "m", {}).values()]
-    return [*kept, weakref.ref(opt), weakref.ref(fused), weakref.ref(fused.call)]
+    return [*kept, weakref.ref(opt), weakref.ref(fused), weakref.ref(fused.loops)]
 
 
 def fitted(**options):

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npcf import kernels, optim
-from npcf.kernels.fused import call, room, trainer, trainer_for
-from npcf.kernels.fused.call import Pace
+from npcf.fused import loops, run, trainer, trainer_for, workspace
+from npcf.fused.run import Pace
 from npcf.verify import assert_same_bits
 
 
@@ -23,7 +23,7 @@ def test_a_slice_lasts_as_long_as_it_should(cost, guess, compiling, changes):
     Whoever listens is called at least every 0.2 seconds, and before long not much more often.
     """
     pace, lasted = Pace(), []
-    pace.expect(cost * guess / call.NUMBER_SECONDS)
+    pace.expect(cost * guess / run.NUMBER_SECONDS)
     for i, change in enumerate(changes):
         steps = pace.steps(trainer.SLICE)
         seconds = steps * cost * change
@@ -47,14 +47,14 @@ def test_a_run_hears_of_every_slice(monkeypatch):
     """With steps of 4 ms by the clock: 25 to a slice, once the pace is known."""
     opt, arguments = training()
     fused = trainer_for(opt)
-    monkeypatch.setattr(call, "NUMBER_SECONDS", 1e-3)
-    monkeypatch.setattr(call.time, "perf_counter", lambda: next(seconds))
+    monkeypatch.setattr(run, "NUMBER_SECONDS", 1e-3)
+    monkeypatch.setattr(loops.time, "perf_counter", lambda: next(seconds))
     taken = [0]
 
     def clock():
         while True:
             yield 0.0
-            yield 0.004 * fused.call.pace.steps(trainer.SLICE)
+            yield 0.004 * fused.loops.pace.steps(trainer.SLICE)
 
     seconds = clock()
     fused.run(*arguments, between=lambda n: taken.append(n) and False)
@@ -69,13 +69,13 @@ def test_slices_of_a_real_run_follow_the_measured_pace(monkeypatch):
     monkeypatch.setattr(trainer, "SLICE", 0.003)
     opt, arguments = training(3000)
     fused, taken, paces = trainer_for(opt), [0], []
-    steps = fused.call.pace.steps
+    steps = fused.loops.pace.steps
 
     def asked(slice_seconds):
-        paces.append(fused.call.pace.seconds)
+        paces.append(fused.loops.pace.seconds)
         return steps(slice_seconds)
 
-    fused.call.pace.steps = asked
+    fused.loops.pace.steps = asked
     fused.run(*arguments, between=lambda n: taken.append(n) and False)
     slices = np.diff(taken)
     assert taken[-1] == 3000 and len(slices) > 1
@@ -88,7 +88,7 @@ def test_a_flush_in_slices_is_a_flush(numbers, monkeypatch):
     """However few rows are brought up to date in one call."""
     results = []
     for slice_numbers in (2**30, numbers):
-        monkeypatch.setattr(room, "FLUSH_SLICE", slice_numbers)
+        monkeypatch.setattr(workspace, "FLUSH_SLICE", slice_numbers)
         opt, arguments = training(20, 100)
         trainer_for(opt, deferred=True).run(*arguments)
         results.append(dict(opt.params.items()))  # which flushes
@@ -102,10 +102,10 @@ def test_an_interrupted_flush_goes_on_where_it_was(monkeypatch):
     want, _ = training(20, 100)
     trainer_for(want, deferred=True).run(*arguments)
     want = dict(want.params.items())  # which flushes
-    monkeypatch.setattr(room, "FLUSH_SLICE", 40)
+    monkeypatch.setattr(workspace, "FLUSH_SLICE", 40)
     fused = trainer_for(opt, deferred=True)
     fused.run(*arguments)
-    calls, loop = [], fused.call._call
+    calls, loop = [], fused.loops._call
 
     def interrupted(*given):
         calls.append(given)
@@ -113,7 +113,7 @@ def test_an_interrupted_flush_goes_on_where_it_was(monkeypatch):
             raise KeyboardInterrupt
         return loop(*given)
 
-    fused.call._call = interrupted
+    fused.loops._call = interrupted
     with pytest.raises(KeyboardInterrupt):
         fused.flush()
     assert fused.pending == 20
@@ -133,16 +133,16 @@ def part(arguments, first, last):
 def test_marks_are_cleared_before_their_numbers_run_out(monkeypatch):
     """And before rows begin to wait: the same marks then say since when."""
     results = []
-    for most in (call.MOST_MARKED, 5):
-        monkeypatch.setattr(call, "MOST_MARKED", most)
+    for most in (loops.MOST_MARKED, 5):
+        monkeypatch.setattr(loops, "MOST_MARKED", most)
         opt, arguments = training(24, 30)
         fused = trainer_for(opt, deferred=False)
         for first in range(0, 20, 4):
             fused.run(*part(arguments, first, first + 4))
-            assert fused.call.marked <= most
+            assert fused.loops.marked <= most
         fused.deferred = True
         fused.run(*part(arguments, 20, 24))
-        assert (fused.call.marked, fused.pending) == (0, 4)
+        assert (fused.loops.marked, fused.pending) == (0, 4)
         results.append(dict(opt.params.items()))
     for name, table in results[0].items():
         assert_same_bits(results[1][name], table, name)
@@ -153,7 +153,7 @@ def test_a_history_that_is_full_ends_and_another_begins(monkeypatch):
     results = []
     for longest in (7, 1000):
         opt, arguments = training(20, 100)
-        monkeypatch.setattr(type(trainer_for(opt).form), "longest", longest)
+        monkeypatch.setattr(type(trainer_for(opt).rule), "longest", longest)
         fused = trainer_for(opt, deferred=True)
         for first, last in ((0, 20),) if longest == 7 else ((0, 7), (7, 14), (14, 20)):
             fused.run(*part(arguments, first, last))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npcf.kernels._jit import jit
-from npcf.kernels.fused.lanes import rowwise, where_set
+from npcf.kernels.rowwise import rowwise, where_set
 from npcf.verify import assert_same_bits
 from npcf.verify.strategies import dtypes
 

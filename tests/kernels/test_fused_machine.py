@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from npcf import kernels, models, optim
-from npcf.kernels.fused import trainer_for
+from npcf.fused import trainer_for
 from npcf.verify.bounded_run import BoundedRun, arrays_of, settings_of, shares_used
 
 ROWS, LONGEST = 24, 6  # steps of a window

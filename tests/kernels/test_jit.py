@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from npcf import kernels
-from npcf.kernels import _jit, _kept
+from npcf.kernels import _disk_cache, _jit
 
 compiling = pytest.mark.skipif(not kernels.compiles(), reason="NUMBA_DISABLE_JIT is set")
 
@@ -55,7 +55,7 @@ def room(tmp_path):
     """Return a function that runs a process in a copy of the room; (result, compiled, warnings)."""
     folder, place = tmp_path / "room", tmp_path / "kept"
     folder.mkdir()
-    for name in ("_jit.py", "_kept.py"):
+    for name in ("_jit.py", "_disk_cache.py"):
         source = (Path(_jit.__file__).parent / name).read_text()
         (folder / name).write_text(source.replace("npcf.kernels.", "room."))
     (folder / "callee.py").write_text(CALLEE)
@@ -197,18 +197,18 @@ def test_where_the_disk_fails_there_is_one_warning(monkeypatch, caplog):
     class Dispatcher:
         py_func = staticmethod(fail)
 
-    monkeypatch.setattr(_kept, "WARNED", [])
-    monkeypatch.setattr(_kept, "_get_ready", lambda context: None)
+    monkeypatch.setattr(_disk_cache, "WARNED", [])
+    monkeypatch.setattr(_disk_cache, "_get_ready", lambda context: None)
     for name in ("_load_overload", "save_overload", "flush"):
-        monkeypatch.setattr(_kept.FunctionCache, name, fail)
+        monkeypatch.setattr(_disk_cache.FunctionCache, name, fail)
     with caplog.at_level(logging.WARNING, logger="npcf"):
-        _kept.keep(Dispatcher)
+        _disk_cache.keep(Dispatcher)
         assert Dispatcher._cache.load_overload((), None) is None
         Dispatcher._cache.save_overload((), None)
     assert [record.getMessage() for record in caplog.records] == [
         "npcf.kernels: compiled code is not kept on disk: no space left"
     ]
-    assert _kept.WARNED == 4 * ["no space left"]
+    assert _disk_cache.WARNED == 4 * ["no space left"]
 
 
 def test_where_there_is_no_disk_there_is_one_warning(monkeypatch, caplog):
@@ -218,11 +218,11 @@ def test_where_there_is_no_disk_there_is_one_warning(monkeypatch, caplog):
     class Dispatcher:
         py_func = staticmethod(fail)
 
-    monkeypatch.setattr(_kept, "WARNED", [])
-    monkeypatch.setattr(_kept.FunctionCache, "__init__", fail)
+    monkeypatch.setattr(_disk_cache, "WARNED", [])
+    monkeypatch.setattr(_disk_cache.FunctionCache, "__init__", fail)
     with caplog.at_level(logging.WARNING, logger="npcf"):
         for _ in range(2):
-            _kept.keep(Dispatcher)
+            _disk_cache.keep(Dispatcher)
     assert not hasattr(Dispatcher, "_cache")
     assert len(caplog.records) == 1
     assert "no locator available" in caplog.text
@@ -237,13 +237,13 @@ def test_without_what_npcf_knows_of_numba_numba_gets_ready_itself(monkeypatch):
             refreshed.append(self)
 
     monkeypatch.delattr("numba.core.runtime.rtsys")
-    _kept._get_ready(Context())
+    _disk_cache._get_ready(Context())
     assert len(refreshed) == 1
 
 
 def test_files_say_what_they_hold(tmp_path):
     def file(stamp="stamp"):
-        return _kept.Checked(str(tmp_path), "name", stamp)
+        return _disk_cache.Checked(str(tmp_path), "name", stamp)
 
     assert file().load("key") is None
     file().save("key", [1, 2, 3])

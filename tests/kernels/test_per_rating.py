@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from npcf import models, ops, optim
 from npcf.errors import DataError, DTypeError, EmptyBatchError, IdRangeError, ShapeError
-from npcf.kernels.per_rating import Rule, Trainer, blocks, per_rating_epoch, per_rating_step
-from npcf.kernels.per_rating.given import Given
-from npcf.kernels.per_rating.row_step import LANE
-from npcf.kernels.per_rating.shuffle import shuffle
-from npcf.kernels.per_rating.sweep import sweep
+from npcf.kernels.blocked_sgd import Rule, Trainer, per_rating_epoch, per_rating_step, tiles
+from npcf.kernels.blocked_sgd.given import Given
+from npcf.kernels.blocked_sgd.row_step import LANE
+from npcf.kernels.blocked_sgd.sgd_loop import sweep
+from npcf.kernels.blocked_sgd.shuffle import shuffle
 from npcf.verify import PRECISION, Bounded, assert_same_bits, assert_within, bounds
 
 NAMES = ("user_factors", "item_factors", "user_bias", "item_bias")
@@ -173,8 +173,8 @@ def test_compiled_epochs_are_the_rule_s_in_the_order_of_the_epoch(seed, kind, k,
     given_, params = ratings_of(n, *sizes, rng), tables(*sizes, k, rng)
     rule, bounded = rule_for(params, rng, kind), BoundedTables(params, np.float32)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "PARTS", ((0, parts),))
-        patch.setattr(blocks, "CACHED", 64)
+        patch.setattr(tiles, "PARTS", ((0, parts),))
+        patch.setattr(tiles, "CACHED", 64)
         trainer = trainer_of(given_, params, seed % 1000)
     for number in range(2):
         total, order = trainer.epoch(number, rule), in_order(trainer, number)
@@ -210,7 +210,7 @@ def in_order(trainer, number):
 
 @pytest.mark.parametrize("parts", [1, 4, 8])
 def test_every_epoch_visits_every_rating_once_in_another_order(parts, monkeypatch):
-    monkeypatch.setattr(blocks, "PARTS", ((0, parts),))
+    monkeypatch.setattr(tiles, "PARTS", ((0, parts),))
     rng = np.random.default_rng(1)
     given_ = ratings_of(5000, 90, 70, rng)
     trainer = trainer_of(given_, tables(90, 70, 4, rng), 3)
@@ -225,7 +225,7 @@ def test_every_epoch_visits_every_rating_once_in_another_order(parts, monkeypatc
 
 @pytest.mark.parametrize("parts", [2, 4, 8])
 def test_blocks_of_a_stratum_share_no_row(parts, monkeypatch):
-    monkeypatch.setattr(blocks, "PARTS", ((0, parts),))
+    monkeypatch.setattr(tiles, "PARTS", ((0, parts),))
     rng = np.random.default_rng(2)
     trainer = trainer_of(ratings_of(4000, 50, 30, rng), tables(50, 30, 4, rng))
     columns, seen = trainer.ratings[:2], 0
@@ -243,8 +243,8 @@ def test_blocks_of_a_stratum_share_no_row(parts, monkeypatch):
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_any_number_of_threads_gives_the_same_bits(kind, monkeypatch):
-    monkeypatch.setattr(blocks, "PARTS", ((0, 8),))
-    monkeypatch.setattr(blocks, "CACHED", 2**10)
+    monkeypatch.setattr(tiles, "PARTS", ((0, 8),))
+    monkeypatch.setattr(tiles, "CACHED", 2**10)
     rng = np.random.default_rng(3)
     given_, params = ratings_of(20_000, 300, 200, rng), tables(300, 200, 20, rng)
     rule, results = rule_for(params, rng, kind, lr=0.01), []
@@ -293,7 +293,7 @@ def test_mapped_files_give_the_same_bits(tmp_path):
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_stopped_between_two_ratings_the_tables_are_whole(threads, monkeypatch):
-    monkeypatch.setattr(blocks, "PARTS", ((0, 4),))
+    monkeypatch.setattr(tiles, "PARTS", ((0, 4),))
     rng = np.random.default_rng(6)
     given_, params = ratings_of(8000, 60, 50, rng), tables(60, 50, 8, rng)
     trainer, rule, heard = trainer_of(given_, params), rule_for(params, rng, lr=0.01), []
@@ -321,7 +321,7 @@ def test_shuffling_is_a_permutation_and_every_one_comes_up():
 
 
 def test_bad_ratings_are_refused_naming_the_first(monkeypatch):
-    monkeypatch.setattr("npcf.kernels.per_rating.given.CHUNK", 4)
+    monkeypatch.setattr("npcf.kernels.blocked_sgd.given.CHUNK", 4)
     good = dict(users=[0, 1, 2, 0, 1, 2], items=[0, 0, 1, 1, 0, 1], rating=[1.0, 2, 3, 4, 5, 1])
     cases = [
         ("users", 5, 3, IdRangeError, r"users\[5\]: id 3 is outside \[0, 3\)"),
@@ -341,7 +341,7 @@ def test_bad_ratings_are_refused_naming_the_first(monkeypatch):
         ({n: column[:0] for n, column in arrays.items()}, EmptyBatchError),
     ):
         with pytest.raises(error):
-            Given(**arrays | change, n_users=3, n_items=2).judge_shapes()
+            Given(**arrays | change, n_users=3, n_items=2).check_shapes()
     for change in (dict(users=arrays["rating"]), dict(rating=arrays["users"])):
         with pytest.raises(DTypeError):
             list(Given(**arrays | change, n_users=3, n_items=2).chunks())

@@ -14,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npcf.errors import DataError, EmptyBatchError, IdRangeError, NpcfError, ShapeError
-from npcf.kernels.per_rating import Rule, Trainer, blocks, epoch
-from npcf.kernels.per_rating.given import Given
-from npcf.kernels.per_rating.stored import stored
+from npcf.kernels.blocked_sgd import Rule, Trainer
+from npcf.kernels.blocked_sgd import tiles as tile_module
+from npcf.kernels.blocked_sgd import trainer as trainer_module
+from npcf.kernels.blocked_sgd.given import Given
+from npcf.kernels.blocked_sgd.stored import stored
 from npcf.verify import assert_same_bits
 
 NAMES = ("user_factors", "item_factors", "user_bias", "item_bias")
@@ -75,8 +77,8 @@ def test_ratings_that_change_between_two_readings_are_refused_or_whole(seed, par
         columns.append(readings)
     changing = first._replace(users=Changing(*columns[0]), items=Changing(*columns[1]))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "PARTS", ((0, parts),))
-        patch.setattr(blocks, "CACHED", 64)
+        patch.setattr(tile_module, "PARTS", ((0, parts),))
+        patch.setattr(tile_module, "CACHED", 64)
         same = all((a == b).all() and (b == c).all() for a, b, c in columns)
         try:
             kept, cut, counts = stored(changing, 64, 0)
@@ -294,8 +296,8 @@ def test_pairs_are_judged_wherever_they_come_from():
 
 def test_an_epoch_is_not_changed_by_what_is_swapped_while_it_runs(monkeypatch):
     """`between` replaces everything that a trainer holds: the epoch goes on with what it had."""
-    monkeypatch.setattr(epoch, "SLICE", 1)
-    monkeypatch.setattr(blocks, "PARTS", ((0, 4),))
+    monkeypatch.setattr(trainer_module, "SLICE", 1)
+    monkeypatch.setattr(tile_module, "PARTS", ((0, 4),))
     results = []
     for swaps in (False, True):
         trainer, calls = Trainer(ratings_of(n=6000), K, 1), count()
@@ -306,7 +308,7 @@ def test_an_epoch_is_not_changed_by_what_is_swapped_while_it_runs(monkeypatch):
         def between(done, trainer=trainer, calls=calls, swaps=swaps):
             if swaps and next(calls) == 2:
                 for name in ("ratings", "sides", "blocks", "groups", "lanes", "gate", "seed"):
-                    setattr(trainer, name, None)
+                    setattr(trainer_module, name, None)
 
         results.append(trainer.epoch(0, rule_of(), 1, between))
         vars(trainer).update({k: v for k, v in mine.items() if k not in ("_taken", "_busy")})

@@ -10,9 +10,10 @@ from threading import Event
 import numpy as np
 import pytest
 
-from npcf.kernels.per_rating import Rule, Trainer, blocks, epoch, pool, reference
-from npcf.kernels.per_rating.given import Given
-from npcf.kernels.per_rating.sweep import SEGMENT, sweep
+from npcf.kernels.blocked_sgd import Rule, Trainer, pool, reference, tiles, trainer
+from npcf.kernels.blocked_sgd.given import Given
+from npcf.kernels.blocked_sgd.sgd_loop import sweep
+from npcf.kernels.blocked_sgd.tiles import SEGMENT
 
 PATIENCE = 5  # seconds in all that loops wait for what never happens
 SEGMENTS = 12
@@ -34,14 +35,14 @@ def loops_wait_until(monkeypatch):
                 time.sleep(1e-3)
             return sweep(*arguments)
 
-        monkeypatch.setattr(epoch, "sweep", waiting)
+        monkeypatch.setattr(trainer, "sweep", waiting)
 
-    monkeypatch.setattr(epoch, "SLICE", 1)
+    monkeypatch.setattr(trainer, "SLICE", 1)
     return arrange
 
 
 def trainer_of(parts, monkeypatch):
-    monkeypatch.setattr(blocks, "PARTS", ((0, parts),))
+    monkeypatch.setattr(tiles, "PARTS", ((0, parts),))
     rng, n = np.random.default_rng(0), SEGMENTS * SEGMENT
     users, items = (rng.integers(0, 40, n).astype(np.int32) for _ in range(2))
     return Trainer(Given(users, items, rng.integers(1, 6, n).astype(np.float32), 40, 40), 3)

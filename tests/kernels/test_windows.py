@@ -5,14 +5,11 @@ import pytest
 from hypothesis import given, settings
 
 from npcf import kernels, models, optim
-from npcf.kernels.fused import adam_form, sgd_form, trainer
-from npcf.kernels.fused.adam import ADAM_NUMBERS
-from npcf.kernels.fused.adam_form import AdamForm
+from npcf.fused import adam_rule, loops, sgd_rule, trainer
+from npcf.fused.adam_rule import AdamRule
+from npcf.fused.rule import StepSettings
+from npcf.fused.sgd_rule import SGDRule
 from npcf.kernels.fused.batch import STEP
-from npcf.kernels.fused.form import Run
-from npcf.kernels.fused.room import Room
-from npcf.kernels.fused.sgd import SGD_NUMBERS
-from npcf.kernels.fused.sgd_form import SGDForm
 from npcf.verify.bounded_run import BoundedRun, arrays_of
 from tests.kernels.fused_runs import fused_runs
 from tests.kernels.windows import RULES, along, judged, one_cycle
@@ -89,88 +86,89 @@ def test_rows_that_come_back_after_long_lie_within_their_bound(rule, dtype):
             assert (table.tolerance[often:] < abs(table.value).max()).all(), name
 
 
-# ---- bugs in the third step of every call, put into the numbers that compiled loops are given ----
+# ---- bugs in the third step of every call, put into what compiled loops are given ----
 
 THIRD = 2
 
 
-def in_numbers(form, columns, mistake):
-    """Return what plants `mistake(table, column)` in the numbers of a step."""
-    order = ADAM_NUMBERS if form is AdamForm else SGD_NUMBERS
-    right = form.numbers
+def in_fields(rule, fields, mistake):
+    """Return what plants `mistake(series)` in fields of the records of steps."""
+    right = rule.columns
 
     def spoilt(self, name, run):
-        table = right(self, name, run).copy()
-        for column in columns.split():
-            mistake(table, order.index(column))
-        return table
+        columns = right(self, name, run)
+        for field in fields.split():
+            columns[field] = mistake(np.broadcast_to(columns[field], run.n_steps).copy())
+        return columns
 
-    return lambda patch: patch.setattr(form, "numbers", spoilt)
+    return lambda patch: patch.setattr(rule, "columns", spoilt)
 
 
 def in_series(mistake):
     """Return what plants `mistake(rates, beta1, v_scale)` in the sums that lagging rows need."""
-    right = adam_form.extend
+    right = adam_rule.extend
 
     def spoilt(spans, moments, shrink, which, *series):
         series, history = [x.copy() for x in series[:3]], series[3]
         mistake(*series)
         right(spans, moments, shrink, which, *series, history)
 
-    return lambda patch: patch.setattr(adam_form, "extend", spoilt)
+    return lambda patch: patch.setattr(adam_rule, "extend", spoilt)
 
 
 def in_spans(mistake):
     """Return what plants `mistake(spans)` in the tables that lagging rows look numbers up in."""
-    right = adam_form.empty_spans
+    right = adam_rule.empty_spans
     return lambda patch: patch.setattr(
-        adam_form, "empty_spans", lambda *arguments: mistake(right(*arguments))
+        adam_rule, "empty_spans", lambda *arguments: mistake(right(*arguments))
     )
 
 
 def in_matrices(mistake):
     """Return what plants `mistake(matrices)` in what SGD without a gradient does at each step."""
-    right = sgd_form._matrices
+    right = sgd_rule._matrices
     return lambda patch: patch.setattr(
-        sgd_form, "_matrices", lambda numbers: mistake(right(numbers))
+        sgd_rule, "_matrices", lambda numbers: mistake(right(numbers))
     )
 
 
 def in_decay(patch):
     """Nothing decays in the step."""
-    right = Run.shrinking
+    right = StepSettings.shrinking
 
     def spoilt(self, name):
         kept = right(self, name).copy()
         kept[THIRD] = 1.0
         return kept
 
-    patch.setattr(Run, "shrinking", spoilt)
+    patch.setattr(StepSettings, "shrinking", spoilt)
 
 
 def in_one_row(patch):
-    """Row 17 makes up for a step less than it has missed."""
-    right = Room.slices
+    """Of what row 17 has skipped, a step is not applied."""
+    right = loops.flushes
 
-    def spoilt(self):
-        for side in self.sides():
+    def spoilt(sides):
+        for side in sides:
             side.marks[17, STEP] += 1
-        return right(self)
+        return right(sides)
 
-    patch.setattr(Room, "slices", spoilt)
-
-
-def before(table, column=...):
-    table[THIRD, column] = table[THIRD - 1, column]
-    return table
+    patch.setattr(loops, "flushes", spoilt)
 
 
-def single(table, column):
-    table[THIRD, column] = np.float32(table[THIRD, column])
+def before(series):
+    series[THIRD] = series[THIRD - 1]
+    return series
 
 
-def whole(table, column):
-    table[THIRD, column] = 1.0
+def single(series):
+    series[THIRD] = np.float32(series[THIRD])
+    return series
+
+
+def whole(series):
+    series[THIRD] = 1.0
+    return series
 
 
 def a_step_behind(spans):
@@ -199,20 +197,20 @@ def correction_before(rates, beta1, v_scale):
 
 BUGS = {
     "beta1 is that of the step before": (
-        "adam", False, in_numbers(AdamForm, "beta1 take1", before)),
+        "adam", False, in_fields(AdamRule, "beta1 take1", before)),
     "the rate is that of the step before": (
-        "adam", False, in_numbers(AdamForm, "step_size", before)),
+        "adam", False, in_fields(AdamRule, "step_size", before)),
     "v is corrected as in the step before": (
-        "adam of torch", False, in_numbers(AdamForm, "v_scale", before)),
-    "beta2 in single precision": ("adam", False, in_numbers(AdamForm, "beta2", single)),
+        "adam of torch", False, in_fields(AdamRule, "v_scale", before)),
+    "beta2 in single precision": ("adam", False, in_fields(AdamRule, "beta2", single)),
     "1 - beta2 in single precision": (
-        "coupled adam", False, in_numbers(AdamForm, "take2", single)),
+        "coupled adam", False, in_fields(AdamRule, "take2", single)),
     "a rate in single precision": (
-        "coupled adam", False, in_numbers(AdamForm, "step_size", single)),
+        "coupled adam", False, in_fields(AdamRule, "step_size", single)),
     "a step without decay": ("adam", False, in_decay),
     "lagging: a step without decay": ("adam", True, in_decay),
     "lagging: beta1 of averages is that of the step before": (
-        "adam", True, in_numbers(AdamForm, "beta1 take1", before)),
+        "adam", True, in_fields(AdamRule, "beta1 take1", before)),
     "lagging: a step's rate is forgotten": ("adam", True, in_series(no_rate)),
     "lagging: beta1 is that of the step before": ("adam", True, in_series(beta1_before)),
     "lagging: v is corrected as in the step before": (
@@ -221,10 +219,10 @@ BUGS = {
     "lagging: eight terms of twelve": ("adam", True, in_spans(eight_terms)),
     "lagging: one row forgets a step": ("adam", True, in_one_row),
     "SGD: momentum is that of the step before": (
-        "momentum", False, in_numbers(SGDForm, "buffer_keep", before)),
-    "SGD: no dampening": ("momentum", False, in_numbers(SGDForm, "buffer_take", whole)),
+        "momentum", False, in_fields(SGDRule, "buffer_keep", before)),
+    "SGD: no dampening": ("momentum", False, in_fields(SGDRule, "buffer_take", whole)),
     "SGD: a rate in single precision": (
-        "touched", False, in_numbers(SGDForm, "lr", single)),
+        "touched", False, in_fields(SGDRule, "lr", single)),
     "SGD, lagging: a step without decay": ("sgd", True, in_decay),
     "SGD, lagging: a step is taken twice, another not": (
         "decoupled", True, in_matrices(before)),

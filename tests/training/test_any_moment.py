@@ -17,7 +17,7 @@ import pytest
 
 from npcf import kernels, models, optim
 from npcf.data import CollabDataLoaders, planted
-from npcf.kernels.fused import call, trainer
+from npcf.fused import loops, trainer
 from npcf.training import Callback, Learner
 from npcf.training import steps as training_steps
 from npcf.verify import assert_same_bits
@@ -203,9 +203,9 @@ def test_an_interrupted_run_is_one_that_a_callback_has_stopped(execution, sort, 
 def counted_afterwards(*changes):
     """What a compiled call has done is counted in Python, some time later."""
     loop, *arguments = changes[0]
-    *before, counts, version, late = arguments
-    apart = call.Counts(*(array.copy() for array in counts))
-    none = loop(*before, apart, version, late)
+    *before, counts, version, flush = arguments
+    apart = loops.Counts(*(array.copy() for array in counts))
+    none = loop(*before, apart, version, flush)
     time.sleep(1e-3)
     for array, new in zip(counts, apart, strict=True):
         array[...] = new
@@ -226,7 +226,7 @@ def one_by_one(*changes):
 def test_a_run_that_counts_afterwards_is_caught(execution, short_slices, monkeypatch):
     """Planted: what the steps of a call have moved is counted after it, as it was once."""
     seconds(execution)
-    monkeypatch.setattr(call, "in_one_go", counted_afterwards)
+    monkeypatch.setattr(loops, "in_one_go", counted_afterwards)
     monkeypatch.setattr(training_steps, "in_one_go", one_by_one)
     rng, start = np.random.default_rng(0), time.perf_counter()
     fit(learner(execution))

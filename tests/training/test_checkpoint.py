@@ -14,7 +14,7 @@ from npcf import kernels, models, ops, optim
 from npcf.data import CollabDataLoaders, Ratings, planted
 from npcf.errors import DataError, NpcfError, SettingError, UsageError
 from npcf.training import BestModel, Callback, EarlyStopping, Learner, SaveEvery, load
-from npcf.training.container import read, write
+from npcf.training.safetensors_io import read, write
 from npcf.verify import assert_same_bits
 
 RATINGS = planted(30, 20, 250, seed=2).ratings  # 200 to train on: 4 epochs of 50 batches of 4
@@ -252,7 +252,7 @@ KILLED = """
 import os, random, signal, sys, time
 from pathlib import Path
 import numpy as np
-from npcf.training.container import read, write
+from npcf.training.safetensors_io import read, write
 
 path, random.seed = Path(sys.argv[1]) / "checkpoint", random.seed(0)
 write(path, {"version": 0}, {"weights": np.zeros(50_000)})

@@ -8,7 +8,7 @@ import pytest
 from npcf import kernels, models, ops, optim
 from npcf.data import CollabDataLoaders, planted
 from npcf.errors import DivergenceError, SettingError
-from npcf.kernels.fused import trainer
+from npcf.fused import trainer
 from npcf.training import Callback, Learner, MSELossFlat, SmoothedLoss
 from npcf.verify import Bounded, assert_same_bits
 from npcf.verify.bounded_run import BoundedRun, arrays_of, shares_used
@@ -164,8 +164,8 @@ def test_no_bit_depends_on_how_a_run_is_cut_into_slices(name, monkeypatch):
 @pytest.mark.parametrize("longest", [3, 17])
 def test_a_history_ends_at_the_same_step_however_it_is_cut(name, longest, monkeypatch):
     fits = []
-    for form in (trainer.AdamForm, trainer.SGDForm):
-        monkeypatch.setattr(form, "longest", longest)
+    for rule in (trainer.AdamRule, trainer.SGDRule):
+        monkeypatch.setattr(rule, "longest", longest)
     for seconds in (1e-9, 1e9):
         monkeypatch.setattr(trainer, "SLICE", seconds)
         fits.append(learner(name, deferred=True))

@@ -14,7 +14,7 @@ from npcf import models, optim
 from npcf.data import CollabDataLoaders, planted
 from npcf.errors import DataError, NpcfError
 from npcf.training import BestModel, Callback, EarlyStopping, Learner, load
-from npcf.training.container import read, write
+from npcf.training.safetensors_io import read, write
 from npcf.verify import assert_same_bits
 
 RATINGS = planted(30, 20, 250, seed=2).ratings

@@ -12,7 +12,7 @@ from npcf.cli import main
 from npcf.data import planted, split_indices
 from npcf.errors import DivergenceError, IdRangeError, SettingError, ShapeError, UsageError
 from npcf.kernels import compiles
-from npcf.kernels.per_rating import blocks
+from npcf.kernels.blocked_sgd import tiles
 from npcf.models import PARAM_NAMES
 from npcf.training import PerRatingSGD, RatingArrays, presets, rmse
 from npcf.training.per_rating_settings import PRESET_EPOCHS
@@ -63,7 +63,7 @@ def test_it_learns_towards_the_planted_truth(settings):
 
 
 def test_seed_decides_and_threads_do_not(monkeypatch):
-    monkeypatch.setattr(blocks, "PARTS", ((0, 4),))
+    monkeypatch.setattr(tiles, "PARTS", ((0, 4),))
     first, second, other = trained(2, 1, seed=5), trained(2, 4, seed=5), trained(2, 1, seed=6)
     for name, table in first.model.params.items():
         assert_same_bits(second.model.params[name], table, name)

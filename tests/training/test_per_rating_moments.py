@@ -21,10 +21,10 @@ from hypothesis import settings
 
 from npcf.errors import DivergenceError, NpcfError, UsageError
 from npcf.kernels import compiles
-from npcf.kernels.per_rating import blocks, epoch
-from npcf.kernels.per_rating.order import segments_of, strata_of
-from npcf.kernels.per_rating.sweep import SEGMENT, sweep
-from npcf.kernels.per_rating.tables import numbers_of
+from npcf.kernels.blocked_sgd import tiles, trainer
+from npcf.kernels.blocked_sgd.sgd_loop import sweep
+from npcf.kernels.blocked_sgd.tables import numbers_of
+from npcf.kernels.blocked_sgd.tiles import SEGMENT, segments_of, strata_of
 from npcf.training import PerRatingSGD, RatingArrays
 from npcf.verify import assert_same_bits
 
@@ -96,8 +96,8 @@ SORTS = {
 
 @pytest.fixture
 def small_slices(monkeypatch):
-    monkeypatch.setattr(epoch, "SLICE", 1)
-    monkeypatch.setattr(blocks, "PARTS", ((0, 4),))
+    monkeypatch.setattr(trainer, "SLICE", 1)
+    monkeypatch.setattr(tiles, "PARTS", ((0, 4),))
     kept = {number: signal.getsignal(number) for number in (signal.SIGALRM, signal.SIGTERM)}
     yield
     for number, handler in kept.items():
@@ -181,7 +181,7 @@ def again(number, counts):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_model_read_from_another_thread_is_of_a_whole_number_of_ratings(threads, monkeypatch):
     """And reading changes nothing: every rating adds the same to a user's bias and to an item's."""
-    monkeypatch.setattr(blocks, "PARTS", ((0, 4),))
+    monkeypatch.setattr(tiles, "PARTS", ((0, 4),))
     n, users, items = 400_000, 20_000, 7_000
     rng = np.random.default_rng(1)
     ids = (rng.integers(0, size, n).astype(np.int32) for size in (users, items))
@@ -213,7 +213,7 @@ def test_a_model_read_from_another_thread_is_of_a_whole_number_of_ratings(thread
 
 
 def test_pools_end_and_nothing_waits_for_a_reader_that_died(monkeypatch):
-    monkeypatch.setattr(blocks, "PARTS", ((0, 4),))
+    monkeypatch.setattr(tiles, "PARTS", ((0, 4),))
     trainer = PerRatingSGD(n_factors=8)
     fit(trainer, 2)
     trainer.fitted.gate.readers.add(-1)  # a thread that an exception ended before it said goodbye
@@ -278,7 +278,7 @@ def test_a_validation_error_that_is_not_finite_is_a_divergence():
 @pytest.mark.parametrize("threads", [1, 2])
 def test_tables_go_when_their_last_user_goes(threads, monkeypatch):
     """Without the collector of cycles; also after a fit that was refused, or cut short."""
-    monkeypatch.setattr(blocks, "PARTS", ((0, 4),))
+    monkeypatch.setattr(tiles, "PARTS", ((0, 4),))
 
     def stop(row):
         raise TimeUp

@@ -1,32 +1,28 @@
-"""Fused training steps: model, loss and optimiser in one pass over a mini-batch, many in one call.
+"""Fused training steps, compiled: model, loss and optimiser in one pass over a mini-batch.
 
-Read in this order; each module says what it does before how.
-
-    lanes            a formula for one number, compiled for a row, several numbers at a time
     batch            one mini-batch, forward and backward: gradients of the rows that it names
-    sgd, adam        what a step does to one row, and the loop over steps
-    step_products    what many steps without a gradient do to a row: SGD
-    moment_tables    the same for Adam with decoupled decay, as tables;
-    arrears          and as a loop over the rows that have waited
-    prefetch         the next batch's rows on their way while this one is computed
-    form             what an optimiser must be able to say about itself to be run like this:
-    sgd_form, adam_form   the numbers of each step, from rates, momenta and settings
-    judge            everything that comes in, judged once
-    room             the memory that batches need beside the tables; which rows wait
-    call             slices of a run, each one call of a loop; flushes
-    live             mappings that bring rows up to date before they are read
-    trainer          `trainer_for`, and `Fused`: which rows move when, where a history ends
+    sgd, adam        the update of one row, and the loop over steps
+    sgd_lag          what many steps without a gradient do to a row under SGD
+    adam_lag         the same for Adam with decoupled decay, as tables;
+    lagged_updates   and the loop that applies it to rows that have skipped updates
+    counts           what the loops count while they run
 
-*All rows* and *touched rows* (`npcf.optim.optimizer`) stay two meanings of one step.  Deferring
-is another way to compute the first: a row outside the batch is left alone until it is needed, and
-then makes up in one go for the steps that it has missed.  A step then costs what its batch costs,
-and not what the tables cost.
+`npcf.fused` calls them and says which rows move when.
+
+*All rows* and *touched rows* (`npcf.optim.optimizer`) are two meanings of one step.  Lagged
+(just-in-time) updates are another way to compute the first: a row outside the batch is left alone
+until it is needed, and the updates that it has skipped are then applied at once.  A step costs what
+its batch costs, and not what the tables cost.
 
 Strictly compiled, with every row moved at once, a run has the bits of `npcf.kernels`' operations
-followed by the optimiser's own step.  Deferred, it agrees with that within rounding.
+followed by the optimiser's own step.  With lagged rows it agrees with that within rounding.
 """
 
-from npcf.kernels.fused.live import LiveTables
-from npcf.kernels.fused.trainer import Fused, trainer_for
+from typing import TYPE_CHECKING
 
-__all__ = ["Fused", "LiveTables", "trainer_for"]
+from npcf.suggestions import suggesting
+
+MOVED = {name: f"npcf.fused.{name}" for name in ("Fused", "LiveTables", "trainer_for")}
+
+if not TYPE_CHECKING:
+    __getattr__ = suggesting(__name__, (), MOVED)

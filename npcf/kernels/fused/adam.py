@@ -1,6 +1,6 @@
 """Fused steps of `npcf.optim.Adam`: gradient and update of many mini-batches in one call.
 
-A step has eight numbers for each parameter (`ADAM_NUMBERS`), and does, in the order in which the
+A step has one record of `ADAM_STEP` for each parameter, and does, in the order in which the
 reference multiplies and adds,
 
     g <- g + coupled * w          w <- keep * w
@@ -11,48 +11,36 @@ with keep = 1 - lr weight_decay and coupled = 0 for decoupled decay, keep = 1 an
 coupled = weight_decay for L2; step_size = lr / (1 - beta1**t), v_scale = 1 / (1 - beta2**t).
 
 Every row moves at every step, for its m is not zero when its gradient is: DENSE does so, at a cost
-that grows with the table.  DEFERRED updates m and v of the rows of the batch; w of a row makes up
-for all steps that it owes when it is next needed (`npcf.kernels.fused.moment_tables`).
+that grows with the table.  LAGGED updates m and v of the rows of the batch; w of a row gets all
+updates that it has skipped when it is next needed (`npcf.kernels.fused.lagged_updates`).
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from npcf.kernels._jit import jit_both, stage
-from npcf.kernels.fused.arrears import make_up_rows
-from npcf.kernels.fused.batch import (
-    add_gradients,
-    batch_of,
-    copy_table,
-    list_rows,
-    mark_rows,
-    number_rows,
-    slot_of,
-)
-from npcf.kernels.fused.counts import DIVERGED, MADE, MARKED, PENDING, VERSION, count
-from npcf.kernels.fused.lanes import rowwise, where_set
-from npcf.kernels.fused.prefetch import ask_for_marks
-from npcf.kernels.fused.sgd import DEFERRED
+from npcf.kernels._jit import part, stage
+from npcf.kernels.fused.batch import ask_for_marks, copy_table, slot_of
+from npcf.kernels.fused.lagged_updates import catch_up
+from npcf.kernels.fused.steps import LAGGED, steps_of
+from npcf.kernels.rowwise import rowwise, where_set
 
-ADAM_NUMBERS = (
-    "keep", "coupled", "step_size", "beta1", "take1", "beta2", "take2", "v_scale"
-)  # fmt: skip
+ADAM_STEP = ("keep", "coupled", "step_size", "beta1", "take1", "beta2", "take2", "v_scale")
 
 
 class AdamTable(NamedTuple):
-    """One parameter as (N, K), its averages, and its numbers for each step."""
+    """One parameter as (N, K), its averages, and what each step does with it."""
 
     w: Any  # (N, K)
     m: Any  # (N, K)
     v: Any  # (N, K)
     gradient: Any  # (B + 1, K), of the distinct rows of the batch
-    numbers: Any  # (n_steps, 8) in the order of ADAM_NUMBERS
+    steps: Any  # (n_steps,) records of ADAM_STEP
     eps: Any
     per_eps: float  # 1 / eps
     shrink: Any  # (history + 1,) float64: what decay has left of a row since the history began
     regrow: Any  # (history + 1,) float64: 1 / shrink
-    moments: Any  # (history + 1, TERMS) float64: `moment_tables`
+    moments: Any  # (history + 1, TERMS) float64: `adam_lag`
     alike: bool  # whether these three are those of the factors of the same side
 
 
@@ -72,83 +60,36 @@ def average_row(m, v, g, beta1, take1, beta2, take2):
 
 @stage
 def move_rows(table, side, n_rows, s, now, mode):
-    """Take step `s`: DENSE with all rows; DEFERRED with the averages of the batch's rows only."""
-    x = table.numbers[s]
-    if mode == DEFERRED:
+    """Take step `s`: DENSE with all rows; LAGGED with the averages of the batch's rows only."""
+    x = table.steps[s]
+    averages = x["beta1"], x["take1"], x["beta2"], x["take2"]
+    if mode == LAGGED:
         for n in range(n_rows):
             row = side.rows[n]
-            average_row((table.m[row], table.v[row], table.gradient[n]), (x[3], x[4], x[5], x[6]))
+            average_row((table.m[row], table.v[row], table.gradient[n]), averages)
         return
-    numbers = x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], table.eps
+    numbers = x["keep"], x["coupled"], x["step_size"], *averages, x["v_scale"], table.eps
     for row in range(table.w.shape[0]):
         g = table.gradient[slot_of(side, row, now)]
         step_row((table.w[row], table.m[row], table.v[row], g), numbers)
 
 
+@part
+def caught_up(step):
+    """Return the mark of a row whose updates up to `step` are applied: `adam_lag`."""
+    return -step
+
+
 @stage
-def copy_tables(tables, originals):
+def copy_tables(new, old):
     """Copy both tables of a side, with their averages."""
     for k in range(2):
-        copy_table(tables[k].w, originals[k].w)
-        copy_table(tables[k].m, originals[k].m)
-        copy_table(tables[k].v, originals[k].v)
+        copy_table(new[k].w, old[k].w)
+        copy_table(new[k].m, old[k].m)
+        copy_table(new[k].v, old[k].v)
 
 
-@stage
-def make_up_late(tables, spans, side, late, now, copies):
-    """Bring the rows first .. last - 1 of a side up to step `now`; copies leave the marks alone."""
-    for first in range(late[0], late[1], side.rows.size):
-        n_rows = list_rows(side, first, min(first + side.rows.size, late[1]))
-        make_up_rows(tables, spans, side, n_rows, now)
-        if not copies:
-            mark_rows(side, n_rows, -now)
-
-
-@jit_both
-def adam_steps(
-    losses, ratings, head, sides, user_tables, item_tables, originals, spans, mode, counts,
-    version, late,
-):  # fmt: skip
-    """Take a step for each batch and count it; return whether none was taken.
-
-    A loss that is not finite ends it before its step; another version of the history, before all.
-    First of all the rows in `late` are brought up to the last step, in the tables, or in copies of
-    the originals.
-    """
-    if counts.history[VERSION] != version:
-        return True
-    counts.run[MADE] = 1
-    users, items = sides
-    pending = counts.history[PENDING]
-    before, taken = pending + counts.history[MARKED], 0
-    if late.copies:
-        copy_tables(user_tables, originals[0])
-        copy_tables(item_tables, originals[1])
-    if pending:
-        make_up_late(user_tables, spans, users, late.users, pending, late.copies)
-        make_up_late(item_tables, spans, items, late.items, pending, late.copies)
-    if losses.size == 0:
-        return True
-    for s in range(losses.size):
-        batch, now = batch_of(ratings, s), before + s + 1
-        if s + 1 < losses.size:
-            ahead = batch_of(ratings, s + 1)
-            ask_for_marks(users, ahead.users)
-            ask_for_marks(items, ahead.items)
-        n_users = number_rows(users, batch.users, now)
-        n_items = number_rows(items, batch.items, now)
-        if mode == DEFERRED:
-            make_up_rows(user_tables, spans, users, n_users, now - 1)
-            make_up_rows(item_tables, spans, items, n_items, now - 1)
-        losses[s] = add_gradients(users, items, batch, head)
-        if not np.isfinite(losses[s]):
-            mark_rows(users, n_users, 1 - now)
-            mark_rows(items, n_items, 1 - now)
-            counts.run[DIVERGED] = 1
-            break
-        for table in user_tables:
-            move_rows(table, users, n_users, s, now, mode)
-        for table in item_tables:
-            move_rows(table, items, n_items, s, now, mode)
-        taken += 1
-    return count(counts, taken, mode == DEFERRED)
+adam_steps = steps_of(
+    "adam", move_rows=move_rows, catch_up=catch_up, caught_up=caught_up, copy_tables=copy_tables,
+    ask_ahead=ask_for_marks,
+)  # fmt: skip

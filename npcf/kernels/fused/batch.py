@@ -12,8 +12,8 @@ The sum is complete before any parameter moves: a row named twice takes one step
 that is not the present step's says that the row is absent, so nothing has to be wiped between
 steps; `since` keeps the mark that was replaced, for rows whose update was deferred.
 
-Operations and their order are those of `npcf.kernels.twins`, so that strictly compiled this has
-the twins' bits, and up to the sigmoid those of the reference.
+Operations and their order are those of `npcf.kernels.ops`, so that strictly compiled this has
+the operations' bits, and up to the sigmoid those of the reference.
 """
 
 from typing import Any, NamedTuple
@@ -21,15 +21,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npcf.kernels._jit import part, stage
-from npcf.kernels.fused.lanes import rowwise
 from npcf.kernels.pairwise import dot
+from npcf.kernels.rowwise import rowwise
+from npcf.kernels.simd import LINE, ask_for
 
 STEP, SLOT = 0, 1  # the columns of `marks`
+FITS = 2**18  # bytes of marks that need not be prefetched
 
 Array = Any  # a NumPy array; Numba infers the rest
 
 
-class Side(NamedTuple):
+class TablePair(NamedTuple):
     """Users or items: their two tables, and room for what one batch needs of them."""
 
     factors: Array  # (N, K)
@@ -42,7 +44,7 @@ class Side(NamedTuple):
     d_bias: Array  # (B + 1, 1)
 
 
-class Ratings(NamedTuple):
+class BatchArrays(NamedTuple):
     """Consecutive mini-batches: batch s is starts[s] : starts[s + 1]."""
 
     users: Array  # (n,) judged row numbers
@@ -52,7 +54,7 @@ class Ratings(NamedTuple):
     d_logit: Array  # (largest batch,) room for one
 
 
-class Head(NamedTuple):
+class OutputTransform(NamedTuple):
     """What follows the dot product: pred = low + height sigmoid(logit + mean), or the logit."""
 
     squash: bool
@@ -120,7 +122,7 @@ def add_products(d_p, d_q, p, q, d_logit):
 
 
 @stage
-def add_gradients(users, items, batch, head):
+def add_gradients(users, items, batch, transform):
     """Sum the gradients of the mean squared error of `batch` into both sides; return the loss.
 
     Forward for all ratings, then the loss, then backward: the ratings of a line do not wait for
@@ -130,8 +132,8 @@ def add_gradients(users, items, batch, head):
     for b in range(batch.rating.size):
         user, item = batch.users[b], batch.items[b]
         affinity = dot(users.factors[user], items.factors[item])
-        d_logit[b] = affinity + users.bias[user, 0] + items.bias[item, 0] + head.mean
-    loss = differentiate(d_logit, batch.rating, head)
+        d_logit[b] = affinity + users.bias[user, 0] + items.bias[item, 0] + transform.mean
+    loss = differentiate(d_logit, batch.rating, transform)
     for b in range(batch.rating.size):
         user, item = batch.users[b], batch.items[b]
         user_slot, item_slot = users.slots[b], items.slots[b]
@@ -143,21 +145,21 @@ def add_gradients(users, items, batch, head):
 
 
 @part
-def differentiate(logit, rating, head):
+def differentiate(logit, rating, transform):
     """Replace each logit by dL/d logit; return L, the mean squared error."""
     number = rating.dtype.type
     one, total, size = number(1), number(0), number(rating.size)
     scale = number(2) / size
     for b in range(rating.size):
         pred = logit[b]
-        if head.squash:
+        if transform.squash:
             s = sigmoid(pred, one)
-            pred = s * head.height + head.low
+            pred = s * transform.height + transform.low
         error = pred - rating[b]
         total += error * error
         logit[b] = scale * error
-        if head.squash:
-            logit[b] = logit[b] * head.height * (one - s) * s
+        if transform.squash:
+            logit[b] = logit[b] * transform.height * (one - s) * s
     return total / size
 
 
@@ -166,4 +168,23 @@ def batch_of(ratings, s):
     """Return mini-batch `s`, as views."""
     here = slice(ratings.starts[s], ratings.starts[s + 1])
     columns = ratings.users[here], ratings.items[here], ratings.rating[here]
-    return Ratings(*columns, ratings.starts, ratings.d_logit[: here.stop - here.start])
+    return BatchArrays(*columns, ratings.starts, ratings.d_logit[: here.stop - here.start])
+
+
+@stage
+def ask_for_marks(side, ids):
+    """Ask for the marks and biases of a batch's rows, unless all of them fit into a cache."""
+    if side.marks.nbytes < FITS:
+        return
+    for b in range(ids.size):
+        ask_for(side.marks, ids[b], 0)
+        ask_for(side.bias, ids[b], 0)
+
+
+@stage
+def ask_for_factors(side, ids):
+    """Ask for their factors."""
+    step = LINE // side.factors.itemsize
+    for b in range(ids.size):
+        for column in range(0, side.factors.shape[1], step):
+            ask_for(side.factors, ids[b], column)

@@ -1,7 +1,7 @@
 """Fused steps of `npcf.optim.SGD`: gradient and update of many mini-batches in one call.
 
-A step has seven numbers for each parameter (`SGD_NUMBERS`), which turn the rule's branches into
-factors.  In the order in which the reference multiplies and adds:
+The rule's branches become factors, one record of `SGD_STEP` for each step and parameter.  In the
+order in which the reference multiplies and adds:
 
     g   <- g + coupled * w
     buf <- buffer_keep * buf + buffer_take * g
@@ -9,45 +9,30 @@ factors.  In the order in which the reference multiplies and adds:
 
 so that, for example, decoupled decay is keep = 1 - lr weight_decay with coupled = 0, and momentum
 without nesterov is use_g = 0, use_buffer = 1.  Multiplying by 1 and adding 0 do not round.
-
-Which rows move is `mode`: DENSE, every row, absent ones with g = 0; TOUCHED, the rows of the batch;
-DEFERRED, the rows of the batch after each has made up for the steps that it has missed
-(`npcf.kernels.fused.step_products`).
+Updates that a row has skipped: `npcf.kernels.fused.sgd_lag`.
 """
 
 from typing import Any, NamedTuple
 
-import numpy as np
+from npcf.kernels._jit import part, stage
+from npcf.kernels.fused.batch import ask_for_factors, ask_for_marks, copy_table, slot_of
+from npcf.kernels.fused.sgd_lag import product
+from npcf.kernels.fused.steps import DENSE, steps_of
+from npcf.kernels.rowwise import rowwise, where_set
 
-from npcf.kernels._jit import jit_both, stage
-from npcf.kernels.fused.batch import (
-    add_gradients,
-    batch_of,
-    copy_table,
-    list_rows,
-    mark_rows,
-    number_rows,
-    slot_of,
-)
-from npcf.kernels.fused.counts import DIVERGED, MADE, MARKED, PENDING, VERSION, count
-from npcf.kernels.fused.lanes import rowwise, where_set
-from npcf.kernels.fused.prefetch import ask_for_factors, ask_for_marks
-from npcf.kernels.fused.step_products import product
-
-DENSE, TOUCHED, DEFERRED = 0, 1, 2
-SGD_NUMBERS = ("keep", "coupled", "lr", "buffer_keep", "buffer_take", "use_g", "use_buffer")
+SGD_STEP = ("keep", "coupled", "lr", "buffer_keep", "buffer_take", "use_g", "use_buffer")
 
 
 class SGDTable(NamedTuple):
-    """One parameter as (N, K), its buffer, and its numbers for each step."""
+    """One parameter as (N, K), its buffer, and what each step does with it."""
 
     w: Any  # (N, K)
     buffer: Any  # (N, K), or (0, K) if there is no momentum
     gradient: Any  # (B + 1, K), of the distinct rows of the batch
-    numbers: Any  # (n_steps, 7) in the order of SGD_NUMBERS
+    steps: Any  # (n_steps,) records of SGD_STEP
     shrink: Any  # (history + 1,) float64: what decay has left of a row that was never touched
     regrow: Any  # (history + 1,) float64: 1 / shrink
-    tree: Any  # (levels, history, 4) float64: `step_products`
+    tree: Any  # (levels, history, 4) float64: `sgd_lag`
 
 
 @rowwise
@@ -67,16 +52,16 @@ def step_row_with_momentum(w, buf, g, coupled, keep, lr, buffer_keep, buffer_tak
 @stage
 def move_rows(table, side, n_rows, s, now, mode):
     """Take step `s` with those rows of one table that it moves."""
-    numbers = table.numbers[s]
-    keep, coupled, lr = numbers[0], numbers[1], numbers[2]
-    momentum = numbers[3], numbers[4], numbers[5], numbers[6]
+    x = table.steps[s]
+    factors = x["coupled"], x["keep"], x["lr"]
+    momentum = x["buffer_keep"], x["buffer_take"], x["use_g"], x["use_buffer"]
     for n in range(table.w.shape[0] if mode == DENSE else n_rows):
         row, slot = (n, slot_of(side, n, now)) if mode == DENSE else (side.rows[n], n)
         w, g = table.w[row], table.gradient[slot]
         if table.buffer.shape[0]:
-            step_row_with_momentum((w, table.buffer[row], g), (coupled, keep, lr, *momentum))
+            step_row_with_momentum((w, table.buffer[row], g), (*factors, *momentum))
         else:
-            step_row((w, g), (coupled, keep, lr))
+            step_row((w, g), factors)
 
 
 @rowwise
@@ -92,82 +77,39 @@ def times(w, left):
 
 
 @stage
-def make_up_rows(table, side, n_rows, now):
-    """Bring `n_rows` rows, which `side` lists, up to step `now` in one table."""
-    for n in range(n_rows):
-        row, since = side.rows[n], side.since[n]
-        if since < now and table.buffer.shape[0]:
-            times_matrix((table.w[row], table.buffer[row]), product(table.tree, since, now))
-        elif since < now:
-            times((table.w[row],), (table.shrink[now] * table.regrow[since],))
+def catch_up(tables, shared, side, n_rows, now):
+    """Apply the updates up to step `now` that the rows which `side` lists have skipped."""
+    for table in tables:
+        for n in range(n_rows):
+            row, since = side.rows[n], side.since[n]
+            if since < now and table.buffer.shape[0]:
+                times_matrix((table.w[row], table.buffer[row]), product(table.tree, since, now))
+            elif since < now:
+                times((table.w[row],), (table.shrink[now] * table.regrow[since],))
+
+
+@part
+def caught_up(step):
+    """Return the mark of a row whose updates up to `step` are applied."""
+    return step
 
 
 @stage
-def copy_tables(tables, originals):
+def copy_tables(new, old):
     """Copy both tables of a side, with their buffers."""
     for k in range(2):
-        copy_table(tables[k].w, originals[k].w)
-        copy_table(tables[k].buffer, originals[k].buffer)
+        copy_table(new[k].w, old[k].w)
+        copy_table(new[k].buffer, old[k].buffer)
 
 
-@stage
-def make_up_late(tables, side, late, now, copies):
-    """Bring the rows first .. last - 1 of a side up to step `now`; copies leave the marks alone."""
-    for first in range(late[0], late[1], side.rows.size):
-        n_rows = list_rows(side, first, min(first + side.rows.size, late[1]))
-        for table in tables:
-            make_up_rows(table, side, n_rows, now)
-        if not copies:
-            mark_rows(side, n_rows, now)
+@part
+def ask_ahead(side, ids):
+    """Ask for the memory of the next batch."""
+    ask_for_marks(side, ids)
+    ask_for_factors(side, ids)
 
 
-@jit_both
-def sgd_steps(
-    losses, ratings, head, sides, user_tables, item_tables, originals, mode, counts, version, late
-):
-    """Take a step for each batch and count it; return whether none was taken.
-
-    A loss that is not finite ends it before its step; another version of the history, before all.
-    First of all the rows in `late` are brought up to the last step, in the tables, or in copies of
-    the originals.
-    """
-    if counts.history[VERSION] != version:
-        return True
-    counts.run[MADE] = 1
-    users, items = sides
-    pending = counts.history[PENDING]
-    before, taken = pending + counts.history[MARKED], 0
-    if late.copies:
-        copy_tables(user_tables, originals[0])
-        copy_tables(item_tables, originals[1])
-    if pending:
-        make_up_late(user_tables, users, late.users, pending, late.copies)
-        make_up_late(item_tables, items, late.items, pending, late.copies)
-    if losses.size == 0:
-        return True
-    for s in range(losses.size):
-        batch, now = batch_of(ratings, s), before + s + 1
-        if s + 1 < losses.size:
-            ahead = batch_of(ratings, s + 1)
-            for side, ids in ((users, ahead.users), (items, ahead.items)):
-                ask_for_marks(side, ids)
-                ask_for_factors(side, ids)
-        n_users = number_rows(users, batch.users, now)
-        n_items = number_rows(items, batch.items, now)
-        if mode == DEFERRED:
-            for table in user_tables:
-                make_up_rows(table, users, n_users, now - 1)
-            for table in item_tables:
-                make_up_rows(table, items, n_items, now - 1)
-        losses[s] = add_gradients(users, items, batch, head)
-        if not np.isfinite(losses[s]):
-            mark_rows(users, n_users, now - 1)
-            mark_rows(items, n_items, now - 1)
-            counts.run[DIVERGED] = 1
-            break
-        for table in user_tables:
-            move_rows(table, users, n_users, s, now, mode)
-        for table in item_tables:
-            move_rows(table, items, n_items, s, now, mode)
-        taken += 1
-    return count(counts, taken, mode == DEFERRED)
+sgd_steps = steps_of(
+    "sgd", move_rows=move_rows, catch_up=catch_up, caught_up=caught_up, copy_tables=copy_tables,
+    ask_ahead=ask_ahead,
+)  # fmt: skip

@@ -14,7 +14,7 @@ from npcf import optim
 from npcf.data import Batches, Ratings, Vocabulary
 from npcf.models import dot_product_bias_backward, dot_product_bias_forward
 from npcf.optim import SGD, Adam
-from npcf.training import container
+from npcf.training import safetensors_io
 
 SCHEDULES = (
     "linear", "exponential", "cosine", "cosine_restarts", "step_decay", "one_cycle_fastai",
@@ -72,12 +72,12 @@ def train(
 
 
 def save(params: Arrays, state: Arrays | None) -> bytes:
-    """Return the bytes of the file that `npcf.training.container` writes."""
+    """Return the bytes of the file that `npcf.training.safetensors_io` writes."""
     arrays = {f"model/{name}": table for name, table in params.items()}
     arrays |= {f"opt/{name}": array for name, array in (state or {}).items()}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run"
-        container.write(path, {"started": state is not None}, arrays)
+        safetensors_io.write(path, {"started": state is not None}, arrays)
         return path.read_bytes()
 
 
@@ -86,7 +86,7 @@ def load(data: bytes) -> tuple[Arrays, Arrays | None]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run"
         path.write_bytes(data)
-        text, arrays = container.read(path)
+        text, arrays = safetensors_io.read(path)
     params = {name[6:]: a for name, a in arrays.items() if name.startswith("model/")}
     state = {name[4:]: a for name, a in arrays.items() if name.startswith("opt/")}
     return params, state if text["started"] else None
