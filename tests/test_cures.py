@@ -217,7 +217,7 @@ ELSEWHERE = {
     ("files.py", "SettingError: 'Choose another folder.'"),
     ("files.py", "SettingError: cure"),
     ("files.py", "WriteError: cure"),
-    ("fused/trainer.py", "UsageError: 'Attach models of npcf.models.'"),
+    ("fused/live.py", "UsageError: 'Attach models of npcf.models.'"),
     ("training/checkpoint.py", "DataError: f'Save it by an npcf of version {VERSION} files.'"),
     ("training/safetensors_io.py", "DataError: 'Name a file that may be read.'"),
     ("training/safetensors_io.py", "DataError: 'Use another copy.'"),

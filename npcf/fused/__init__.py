@@ -3,13 +3,13 @@
 `trainer_for(optimizer, y_range)` returns the trainer; the loops that it calls are
 `npcf.kernels.fused`.  Read in this order:
 
-    trainer      `trainer_for` and `Fused`: which rows move when, and slices of a run
+    trainer      `trainer_for` and `Fused`: a run, slice by slice
     rule         what an optimiser must say about itself to be run like this:
-    sgd_rule, adam_rule   the numbers of each step, from rates, momenta and settings
+    sgd_rule, adam_rule   the records of each step, from rates, momenta and settings
+    run          the schedule of a run, how far it is, how long a step takes
     validate     every argument of a run, checked once
-    arrays       the optimiser's arrays, checked and held while they are in use
-    workspace    memory that batches need beside the tables
-    call         one call of a loop; flushes
+    workspace    the optimiser's arrays while they are in use, and memory that batches need
+    loops        calls of the compiled loops; flushes
     live         mappings that apply skipped updates before they are read
 """
 

@@ -4,10 +4,12 @@ The Learner cannot see to that alone: signal handlers and other threads read a m
 moment, and must find those of a whole step.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from npcf._types import FloatArray, Params
+from npcf.errors import UsageError
+from npcf.fused.loops import Loops
 
 
 class LiveTables(Params):
@@ -74,3 +76,22 @@ class LiveTables(Params):
     def __reduce__(self) -> Any:
         """Make copies and pickles plain dicts."""
         return dict, (list(self.items()),)
+
+
+def attach(
+    holders: Iterable[tuple[Any, str]], loops: Loops, wrapped: list[tuple[Params, LiveTables]]
+) -> None:
+    """Put live mappings in the place of each holder's dict; what was one mapping stays one.
+
+    `wrapped` has the mappings that were replaced before.
+    """
+    live = {id(tables): made for tables, made in wrapped}
+    for holder, name in holders:
+        tables = getattr(holder, name, None)
+        if not isinstance(tables, dict):
+            raise UsageError(name, "is not a dict of arrays", "Attach models of npcf.models.")
+        if getattr(tables, "flush", None) != loops.flush:
+            if id(tables) not in live:
+                live[id(tables)] = LiveTables(tables, loops.flush, loops.copies)
+                wrapped.append((tables, live[id(tables)]))
+            setattr(holder, name, live[id(tables)])

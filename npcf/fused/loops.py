@@ -108,7 +108,9 @@ class Loops:
             sum((len(table) if mode == DENSE else job.batch) * table.shape[1] for table in tables)
         )
 
-    def steps(self, job: Job, stop: int, mode: int, changes: list[Change]) -> None:
+    def steps(
+        self, job: Job, ratings: BatchArrays, stop: int, mode: int, changes: list[Change]
+    ) -> None:
         """Take the steps up to `stop` in one call, and make `changes` if any was taken.
 
         Takes none if rows were brought up to date, or steps taken, while it was being prepared.
@@ -122,7 +124,7 @@ class Loops:
         records = rule.records(run)
         if mode == LAGGED:
             rule.extend(run, self.pending)
-        ratings = job.ratings._replace(starts=job.ratings.starts[first : stop + 1])
+        ratings = ratings._replace(starts=ratings.starts[first : stop + 1])
         counts = Counts(self.history, rule.counter, job.counter, job.count)
         sides, losses = self._sides(job.batch), job.losses[first:stop]
         start = time.perf_counter()
@@ -135,7 +137,7 @@ class Loops:
         while self.pending:
             version = int(self.history[VERSION])
             for part in flushes(self._sides()):
-                self._call_for(part, _nobody_s(self.history), version)
+                self._call_for(part, _no_steps(self.history), version)
             self._clear_marks(version)  # unless steps have been taken meanwhile
 
     def copies(self, tables: Params) -> Params | None:
@@ -153,7 +155,7 @@ class Loops:
             for state, held in sources.items()
         }
         users, items = (len(side.factors) for side in self._sides())
-        counts, everything = _nobody_s(self.history), Flush(True, (0, users), (0, items))
+        counts, everything = _no_steps(self.history), Flush(True, (0, users), (0, items))
         while not counts.run[MADE]:
             self._call_for(everything, counts, int(self.history[VERSION]), views_of(new))
         found = {
@@ -218,6 +220,6 @@ def _by_side(tables: list[Any]) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
     )
 
 
-def _nobody_s(history: Any) -> Counts:
+def _no_steps(history: Any) -> Counts:
     """Return the counts of a call that takes no step."""
     return Counts(history, zeros(), zeros(), zeros(3))

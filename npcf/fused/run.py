@@ -1,7 +1,7 @@
 """One call of `Fused.run`: what it was given, how far it is, and how long a step takes."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from npcf._atomic import Change
 from npcf._types import FloatArray
-from npcf.errors import require_ids
 from npcf.fused.rule import StepSettings
-from npcf.kernels.fused.batch import BatchArrays
 from npcf.kernels.fused.counts import DIVERGED, STEPS, zeros
 from npcf.optim import SGD, Adam
 
@@ -47,19 +45,17 @@ class RunSchedule(NamedTuple):
 
 
 class Job:
-    """Batches and schedule of a run, checked, and how far it is."""
+    """Schedule of a run, checked, and how far it is."""
 
     def __init__(
         self,
-        ratings: BatchArrays,
         schedule: RunSchedule,
+        batch: int,  # the size of the largest
         losses: FloatArray,  # (n_steps,) float64
         counter: NDArray[np.int64],
     ):
-        self.ratings, self.schedule, self.counter = ratings, schedule, counter
-        self.losses = losses
+        self.schedule, self.batch, self.losses, self.counter = schedule, batch, losses, counter
         self.count = zeros(3)  # `Counts.run`
-        self.batch = int(np.diff(ratings.starts).max(initial=0))  # the size of the largest
 
     @property
     def taken(self) -> int:
@@ -70,11 +66,6 @@ class Job:
     def diverged(self) -> bool:
         """Whether the next step's loss is not finite."""
         return bool(self.count[DIVERGED])
-
-    def check_ids(self, sizes: Sequence[int]) -> None:
-        """Raise if an id is outside its table, now that there are others."""
-        for name, size in zip(("users", "items"), sizes, strict=True):
-            require_ids(name, getattr(self.ratings, name), size)
 
     def stretches(self) -> Iterator[tuple[int, int]]:
         """Cut where one has to choose anew: momentum turns from zero, or to it."""

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from npcf._atomic import in_one_go
 from npcf._types import FloatArray, Params, YRange
-from npcf.errors import DivergenceError, DTypeError, UsageError, require_count
+from npcf.errors import DivergenceError, UsageError, require_count, require_ids
 from npcf.fused.adam_rule import AdamRule
-from npcf.fused.live import LiveTables
+from npcf.fused.live import LiveTables, attach
 from npcf.fused.loops import Loops, Runner
 from npcf.fused.rule import FusedRule, StepSettings
 from npcf.fused.run import Job
@@ -24,13 +24,16 @@ from npcf.fused.validate import (
     check_arrays,
     check_counter,
     check_losses,
+    check_new_arrays,
     check_ratings,
     check_schedule,
     check_transform,
     obstacle,
 )
 from npcf.fused.workspace import HeldArrays, states_of
+from npcf.kernels.fused.batch import BatchArrays
 from npcf.kernels.fused.steps import DENSE, LAGGED, TOUCHED
+from npcf.models import PairModel
 from npcf.optim import SGD, Adam, Optimizer
 
 RULES: dict[type[Optimizer], Any] = {SGD: SGDRule, Adam: AdamRule}
@@ -55,26 +58,18 @@ def trainer_for(
 ) -> "Fused | None":
     """Return the fused steps of DotProductBias, its mean squared error and `optimizer`, or None.
 
+    Raises ShapeError where tables do not belong together, or a state is not shaped as its table.
+
     Parameters
     ----------
-    optimizer
-        Exactly an `npcf.optim.SGD` or `npcf.optim.Adam`, over the four tables of
-        `npcf.models.DotProductBias`: biases (n,) or (n, 1), each a contiguous array of one dtype.
-    y_range, mean
-        Of the model: pred = low + (high - low) sigmoid(p . q + b + c + mean), or without sigmoid.
-    deferred
-        Whether rows outside the batch lag, their updates being applied when they are needed.  None:
-        where the tables are large beside the batches.
-    fast
-        Allow reassociation and FMA contraction; otherwise every operation is the reference's, in
-        its order.
-    batch_size
-        Of later runs; the largest batch of a run counts if that is larger.
-
-    Raises
-    ------
-    ShapeError
-        Where tables do not belong together, or a state is not shaped as its table.
+    optimizer : exactly an `npcf.optim.SGD` or `npcf.optim.Adam`, over the four tables of
+        `npcf.models.DotProductBias`: biases (n,) or (n, 1), each a contiguous array of one dtype
+    y_range, mean : of the model, low + (high - low) sigmoid(p . q + b + c + mean)
+    deferred : whether rows outside the batch lag, their updates being applied when they are needed;
+        None: where the tables are large beside the batches
+    fast : allow reassociation and FMA contraction; otherwise every operation is the reference's, in
+        its order
+    batch_size : of later runs; the largest batch of a run counts if that is larger
     """
     rule = RULES.get(type(optimizer))
     if rule is None or obstacle(optimizer):
@@ -85,9 +80,8 @@ def trainer_for(
 class Fused:
     """Training steps of one optimiser, compiled; `trainer_for` makes it.
 
-    `deferring` says what the last run did with rows outside its batches: True, they lag; False,
-    they were moved at once, or do not move.  `pending` is the number of steps for which rows may
-    lag; `flush` applies the updates that they have skipped.  The optimiser's `params` and states
+    `deferring`: whether rows outside the batches of the last run lag.  `pending`: for how many
+    steps; `flush` applies the updates that they have skipped.  The optimiser's `params` and states
     become `LiveTables`, which flush before they are read; `attach` does so for a model's.
 
     Whatever interrupts a run, a signal handler that raises or an exception sent by another thread,
@@ -141,32 +135,19 @@ class Fused:
 
         Everything is checked before any parameter moves, and copied where somebody could change it
         meanwhile.  Afterwards the optimiser has the last step's rate and momentum, as after as many
-        of its own steps.
+        of its own steps.  Raises DivergenceError at the first loss that is not finite, the
+        parameters being those before that step.
 
         Parameters
         ----------
-        users, items, rating
-            (n,): batch s is starts[s] : starts[s + 1] of each.
-        starts
-            (n_steps + 1,), increasing.
-        lrs
-            (n_steps,), or a mapping of parameter names, or "default", to that.
-        moms
-            (n_steps,), or None, which leaves the optimiser's momentum.
-        losses
-            (n_steps,), filled: with each step if it is float64, otherwise after each slice.
-        between
-            Called after every slice of about a tenth of a second with the number of steps taken;
-            if it returns true, no further ones are.
-        counter
-            (1,) int64, increased by the steps in the instant in which they are taken.
-
-        Raises
-        ------
-        DivergenceError
-            At the first loss that is not finite, the parameters being those before that step.
-        NpcfError
-            Of the argument that is wrong.
+        users, items, rating : (n,), batch s being starts[s] : starts[s + 1] of each
+        starts : (n_steps + 1,), increasing
+        lrs : (n_steps,), or a mapping of parameter names, or "default", to that
+        moms : (n_steps,), or None, which leaves the optimiser's momentum
+        losses : (n_steps,), filled: with each step if it is float64, otherwise after each slice
+        between : called after every slice of about a tenth of a second with the number of steps
+            taken; if it returns true, no further ones are
+        counter : (1,) int64, increased by the steps in the instant in which they are taken
         """
         self._wrapped.clear()
         runner = self.hold()  # as long as this name lives
@@ -181,9 +162,10 @@ class Fused:
         if given is None:
             given = noted if self.rule.dtype == np.float64 else noted.astype(self.rule.dtype)
         here = given if given.dtype == np.float64 else noted
-        job = Job(ratings, schedule, here, check_counter("counter", counter))
+        batch = ratings.d_logit.size  # the largest
+        job = Job(schedule, batch, here, check_counter("counter", counter))
         try:
-            self._run(job, between)
+            self._run(job, ratings, between)
         finally:
             if given is not here:
                 given[: job.taken] = here[: job.taken]
@@ -201,34 +183,16 @@ class Fused:
         """
         return self.loops.enter()
 
-    def attach(self, *models: Any) -> None:
+    def attach(self, *models: PairModel) -> None:
         """Let the optimiser's mappings, and `params` of each model, flush before they are read."""
-        live = {id(tables): made for tables, made in self._wrapped}  # one mapping stays one
         holders = [(self.optimizer, name) for name in states_of(self.optimizer)]
-        for holder, name in [*holders, *((model, "params") for model in models)]:
-            tables = getattr(holder, name, None)
-            if not isinstance(tables, dict):
-                raise UsageError(name, "is not a dict of arrays", "Attach models of npcf.models.")
-            if getattr(tables, "flush", None) != self.loops.flush:
-                if id(tables) not in live:
-                    live[id(tables)] = LiveTables(tables, self.loops.flush, self.loops.copies)
-                    self._wrapped.append((tables, live[id(tables)]))
-                setattr(holder, name, live[id(tables)])
+        attach([*holders, *((model, "params") for model in models)], self.loops, self._wrapped)
 
     def refresh_bindings(self) -> None:
         """Take up arrays and mappings that the optimiser was given since the last run."""
         if not self.rule.arrays.are_those_of(self.optimizer):
             self.flush()  # rows lag in the arrays of before
-            problem = obstacle(self.optimizer)
-            if problem:
-                raise UsageError(*problem)
-            check_arrays(self.optimizer)
-            arrays = HeldArrays(self.optimizer)
-            dtype = next(iter(arrays.views["params"].values())).dtype
-            if dtype != self.rule.dtype:
-                was = f"has dtype {dtype}, and had {self.rule.dtype} when the trainer was made"
-                raise DTypeError("params", was, "Make another one: trainer_for(optimizer).")
-            self.loops.bind(arrays)
+            self.loops.bind(check_new_arrays(self.optimizer, self.rule.dtype))
         self.attach()
 
     def describe(self) -> str:
@@ -240,7 +204,7 @@ class Fused:
         way = "fast" if self.loops.fast else "strict"
         return f"{kind}, {self.rule.dtype}, {way}; {absent}"
 
-    def _run(self, job: Job, between: Between | None) -> None:
+    def _run(self, job: Job, ratings: BatchArrays, between: Between | None) -> None:
         """Take the steps of `job`, one stretch after another."""
         stretches = list(job.stretches())
         steps = job.schedule.steps
@@ -248,21 +212,24 @@ class Fused:
         for (_, last), mode in zip(stretches, modes, strict=True):
             self.loops.expect(job, mode)
             while job.taken < last:
-                told_to_stop = self._slice(job, last, mode, between)
+                told_to_stop = self._slice(job, ratings, last, mode, between)
                 if told_to_stop:
                     return
 
-    def _slice(self, job: Job, last: int, mode: int, between: Between | None) -> bool:
+    def _slice(
+        self, job: Job, ratings: BatchArrays, last: int, mode: int, between: Between | None
+    ) -> bool:
         """Take steps for a tenth of a second, none beyond `last`; return whether told to stop."""
         first = job.taken
         if not self.rule.arrays.are_those_of(self.optimizer):
             self.refresh_bindings()
-            job.check_ids(self.rule.n_rows)
+            for name, size in zip(("users", "items"), self.rule.n_rows, strict=True):
+                require_ids(name, getattr(ratings, name), size)  # there are other tables now
         stop = min(last, first + self.loops.pace.steps(SLICE))
         stop = first + self.loops.begin(mode, job.schedule.steps.part(slice(first, stop)))
         self.deferring = mode == LAGGED
         changes = job.schedule.changes(self.optimizer, stop - 1)
-        self.loops.steps(job, stop, mode, changes)
+        self.loops.steps(job, ratings, stop, mode, changes)
         if job.diverged:
             if job.taken > first:
                 in_one_go(*job.schedule.changes(self.optimizer, job.taken - 1))

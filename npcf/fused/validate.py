@@ -24,7 +24,7 @@ from npcf.errors import (
 )
 from npcf.fused.rule import FusedRule, StepSettings
 from npcf.fused.run import RunSchedule
-from npcf.fused.workspace import states_of
+from npcf.fused.workspace import HeldArrays, states_of
 from npcf.kernels.fused.batch import BatchArrays, OutputTransform
 from npcf.kernels.fused.counts import zeros
 from npcf.optim import SGD, Adam, Optimizer
@@ -151,6 +151,20 @@ def check_arrays(optimizer: Optimizer) -> None:
     for name in optimizer.COUNTS:
         count = optimizer.counts.get(name)
         check_counter(f"opt.counts[{name!r}]", 0 if count is None else count)
+
+
+def check_new_arrays(optimizer: Optimizer, dtype: Any) -> HeldArrays:
+    """Return the arrays that an optimiser was given, or raise where compiled steps cannot go on."""
+    problem = obstacle(optimizer)
+    if problem:
+        raise UsageError(*problem)
+    check_arrays(optimizer)
+    arrays = HeldArrays(optimizer)
+    now = arrays.views["params"][NAMES[0]].dtype
+    if now != dtype:
+        was = f"has dtype {now}, and had {dtype} when the trainer was made"
+        raise DTypeError("params", was, "Make another one: trainer_for(optimizer).")
+    return arrays
 
 
 def obstacle(optimizer: Optimizer) -> Obstacle | None:

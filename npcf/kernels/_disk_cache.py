@@ -1,16 +1,15 @@
-"""Compiled code on disk: made once, never stale, and never in the way.
+"""On-disk cache of compiled kernels; invalidated when any kernel file changes.
 
 Numba keeps what it has compiled beside the source or in $NUMBA_CACHE_DIR.  Three things are added.
 
-*Never stale*: Numba looks at the file of the compiled function only, and would go on using what
-called an older version of a function in another file.  Here everything is forgotten when any file
-of `npcf.kernels` changes, or the setting NUMBA_BOUNDSCHECK.
+Invalidation: Numba looks at the file of the compiled function only, and would go on using code that
+calls an older version of a function in another file.  Here a change of any file of `npcf.kernels`,
+or of NUMBA_BOUNDSCHECK, invalidates everything.
 
-*Never in the way*: where nothing may be written, or what is there is damaged, each process compiles
-for itself; one warning says so.  Files carry checksums, for machine code with a wrong bit in it
-would end the process.
+Robustness: where the cache cannot be written, or is damaged, each process compiles for itself and
+logs one warning.  Files carry checksums: machine code with a wrong bit would crash the process.
 
-*Fast to start*: see `_get_ready`.
+Start-up time: see `_get_ready`.
 """
 
 import logging
@@ -26,7 +25,7 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 log = logging.getLogger("npcf")
 
-WARNED: list[str] = []  # what went wrong on disk in this process
+WARNED: list[str] = []  # problems with the cache in this process
 
 
 def keep(dispatcher: Any) -> None:
@@ -38,7 +37,7 @@ def keep(dispatcher: Any) -> None:
 
 
 class DiskCache(FunctionCache):
-    """What was compiled of one function, on disk; whatever goes wrong there, compiling goes on."""
+    """Cache of one function's compiled signatures; errors of the cache never stop compilation."""
 
     def __init__(self, function: Any):
         super().__init__(function)
@@ -68,7 +67,7 @@ class DiskCache(FunctionCache):
 
 
 class Checked(IndexDataCacheFile):
-    """Files that say what they hold, with a checksum.
+    """Cache files with a checksum, which name the signature that they hold.
 
     Two processes that write at once may both take the same file: then the index is one's, and the
     file the other's.

@@ -1,12 +1,11 @@
-"""The decorators of this room, so that compiler options are chosen once.
+"""Decorators for compiled functions: compiler options are chosen here, once.
 
 `jit`, strict: no fastmath, which licenses reordered sums and assumes NaN and inf away.
 `error_model="numpy"` divides as NumPy does; the Python model's zero check would also block
 vectorisation.
 
-`jit_both` compiles one loop twice: strictly, and fast, with licence to fuse a multiplication with
-an addition ("contract"), to reorder sums ("reassoc") and to take -0 for 0 ("nsz"), and none to
-assume that NaN or inf never happen.
+`jit_both` compiles one loop twice: strictly, and fast, which allows FMA contraction ("contract"),
+reassociation ("reassoc") and -0 for 0 ("nsz"), but never assumes that NaN or inf do not occur.
 
 `part` marks a function that loops call: it is compiled anew into each of them, with its options,
 so that one text serves both.

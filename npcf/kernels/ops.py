@@ -1,9 +1,9 @@
-"""Compiled twins of `npcf.ops`: same names, same arguments, same results, loops spelled out.
+"""Compiled `npcf.ops`: same names, same arguments, same results, loops spelled out.
 
-Each twin judges its input with the reference's own checks, allocates, and hands plain contiguous
-arrays to a `_..._into` loop that only fills.  No compiled code ever sees an id that was not judged:
-it would read foreign memory.  Ids are copied before, and a cache is judged again when it comes
-back, for both are in other hands than ours (`npcf.ops.caches`).
+Each function validates its input with the reference's own checks, allocates, and passes contiguous
+arrays to a `_..._into` loop that only fills them.  Compiled code never sees an unchecked id, which
+would read foreign memory: ids are copied first, and a cache is checked again when it comes back,
+since callers can change both (`npcf.ops.caches`).
 
 Equal to the reference to the bit: lookup, scatter, row dot of up to 128 factors, bias, both
 backwards of dot and MSE, the sigmoid's backward given the same s.  Within the derived bound: longer
@@ -98,7 +98,7 @@ def embedding_forward(
     padding_idx: int | None = None,
     scale_grad_by_freq: bool = False,
 ) -> tuple[FloatArray, EmbeddingCache]:
-    """Twin of `npcf.ops.embedding_forward`."""
+    """Compiled `npcf.ops.embedding_forward`."""
     weight, ids, padding_idx = judge_lookup(weight, ids, padding_idx)
     n_rows, n_factors = weight.shape
     out = np.empty((ids.size, n_factors), weight.dtype)
@@ -108,7 +108,7 @@ def embedding_forward(
 
 
 def embedding_backward(d_out: FloatArray, cache: EmbeddingCache) -> FloatArray:
-    """Twin of `npcf.ops.embedding_backward`."""
+    """Compiled `npcf.ops.embedding_backward`."""
     d_out, cache, d_weight = judge_lookup_gradient(d_out, cache)
     d_rows = _flat("d_out", d_out).reshape(cache.ids.size, d_weight.shape[1])
     _scatter_add_into(d_weight, contiguous(cache.ids).ravel(), d_rows)
@@ -118,7 +118,7 @@ def embedding_backward(d_out: FloatArray, cache: EmbeddingCache) -> FloatArray:
 
 
 def row_dot_forward(left: FloatArray, right: FloatArray) -> tuple[FloatArray, RowDotCache]:
-    """Twin of `npcf.ops.row_dot_forward`."""
+    """Compiled `npcf.ops.row_dot_forward`."""
     left, right = judge_rows(left, right)
     out = np.empty(len(left), left.dtype)
     _row_dot_into(out, contiguous(left), contiguous(right))
@@ -126,7 +126,7 @@ def row_dot_forward(left: FloatArray, right: FloatArray) -> tuple[FloatArray, Ro
 
 
 def row_dot_backward(d_out: FloatArray, cache: RowDotCache) -> tuple[FloatArray, FloatArray]:
-    """Twin of `npcf.ops.row_dot_backward`."""
+    """Compiled `npcf.ops.row_dot_backward`."""
     d_out, (left, right) = judge_dot_gradient(d_out, cache)
     left, right, d_out = contiguous(left), contiguous(right), _flat("d_out", d_out)
     d_left, d_right = np.empty_like(left), np.empty_like(right)
@@ -138,7 +138,7 @@ def row_dot_backward(d_out: FloatArray, cache: RowDotCache) -> tuple[FloatArray,
 def bias_forward(
     dot: FloatArray, user_bias: FloatArray, item_bias: FloatArray, users: Any, items: Any
 ) -> tuple[FloatArray, BiasCache]:
-    """Twin of `npcf.ops.bias_forward`."""
+    """Compiled `npcf.ops.bias_forward`."""
     judged = judge_bias(dot, user_bias, item_bias, users, items)
     out = np.empty_like(judged.dot)
     _add_biases_into(out, *map(contiguous, judged))
@@ -147,7 +147,7 @@ def bias_forward(
 
 
 def bias_backward(d_out: FloatArray, cache: BiasCache) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Twin of `npcf.ops.bias_backward`."""
+    """Compiled `npcf.ops.bias_backward`."""
     d_out, cache, d_user_bias, d_item_bias = judge_bias_gradient(d_out, cache)
     d_rows = _flat("d_out", d_out)[:, None]  # a bias is a table of one column
     _scatter_add_into(d_user_bias[:, None], contiguous(cache.users), d_rows)
@@ -158,7 +158,7 @@ def bias_backward(d_out: FloatArray, cache: BiasCache) -> tuple[FloatArray, Floa
 def sigmoid_range_forward(
     x: FloatArray, low: float, high: float
 ) -> tuple[FloatArray, SigmoidRangeCache]:
-    """Twin of `npcf.ops.sigmoid_range_forward`."""
+    """Compiled `npcf.ops.sigmoid_range_forward`."""
     x, low, high = judge_range(x, low, high)
     s = np.empty(x.shape, x.dtype)
     with np.errstate(over="ignore"):  # for the loops as plain Python; compiled code never warns
@@ -167,7 +167,7 @@ def sigmoid_range_forward(
 
 
 def sigmoid_range_backward(d_out: FloatArray, cache: SigmoidRangeCache) -> FloatArray:
-    """Twin of `npcf.ops.sigmoid_range_backward`."""
+    """Compiled `npcf.ops.sigmoid_range_backward`."""
     d_out, (s, height) = judge_range_gradient(d_out, cache)
     d_x, number = np.empty(s.shape, s.dtype), s.dtype.type
     flat = d_x.reshape(-1), _flat("d_out", d_out), _flat("cache.s", s)
@@ -176,7 +176,7 @@ def sigmoid_range_backward(d_out: FloatArray, cache: SigmoidRangeCache) -> Float
 
 
 def mse_forward(pred: FloatArray, rating: Any) -> tuple[Any, MSECache]:
-    """Twin of `npcf.ops.mse_forward`."""
+    """Compiled `npcf.ops.mse_forward`."""
     pred, rating = judge_loss(pred, rating)
     error = pred - rating
     total = np.zeros(1, error.dtype)
@@ -185,7 +185,7 @@ def mse_forward(pred: FloatArray, rating: Any) -> tuple[Any, MSECache]:
 
 
 def mse_backward(d_loss: Any, cache: MSECache) -> FloatArray:
-    """Twin of `npcf.ops.mse_backward`."""
+    """Compiled `npcf.ops.mse_backward`."""
     error, d_loss = judge_loss_gradient(d_loss, cache)
     d_pred, scale = np.empty(error.shape, error.dtype), error.dtype.type(2 / error.size)
     _mse_gradient_into(d_pred.reshape(-1), _flat("cache.error", error), scale, d_loss)

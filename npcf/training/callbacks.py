@@ -1,4 +1,4 @@
-"""Things that happen between steps and epochs: four hooks, and the few callbacks most people want.
+"""Callbacks: hooks between steps and epochs, early stopping, best model, periodic saving.
 
 A callback is any object with some of the methods of `Callback`.  What it must remember across an
 interruption it gives out as arrays (`state_arrays`), which checkpoints carry.
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 class Callback:
     """The hooks of a training run; each does nothing unless overridden.
 
-    `every`: `after_step` is called after each step whose number is a multiple of it, at least;
-    callbacks that listen more often make it called more often.  Between two calls steps may run
-    compiled, many at once; 1 means that none do.
+    `after_step` runs at least after every `every`-th step; `every = 1` disables fused runs of many
+    steps.
     """
 
     every = 1

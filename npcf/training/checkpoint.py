@@ -13,9 +13,9 @@ from npcf.errors import DataError, UsageError, require_number
 from npcf.models import PairModel
 from npcf.training import safetensors_io
 from npcf.training.entries import (
+    check_model,
+    check_tables,
     entry,
-    judge_model,
-    judge_tables,
     require_flag,
     require_keys,
     require_only,
@@ -175,9 +175,9 @@ def _model_as_json(model: PairModel) -> dict[str, Any]:
 
 
 def _restore_model(path: Any, text: Any, params: Arrays) -> PairModel:
-    judge_tables(path, params)
+    check_tables(path, params)
     with entry(path, "model"):
-        judge_model(text)
+        check_model(text)
         cls = {cls.__name__: cls for cls in MODELS}[text["class"]]
         model = cls.__new__(cls)
         y_range = None if text["y_range"] is None else tuple(text["y_range"])

@@ -1,4 +1,4 @@
-"""The entries of a checkpoint, judged one by one: a file with a right checksum may hold anything.
+"""Validation of checkpoint entries: a file with a valid checksum may still hold anything.
 
 Whoever writes a file can compute its checksum as well.  Nothing that is read from one reaches
 compiled code, or a learner, before its shape, dtype and range are known to belong together.
@@ -48,7 +48,7 @@ def require_only(path: Any, arrays: Arrays, sections: Iterable[str]) -> None:
                 raise ValueError("belongs to nothing that was saved")
 
 
-def judge_tables(path: Any, tables: Arrays) -> None:
+def check_tables(path: Any, tables: Arrays) -> None:
     """Raise unless these are the tables of a model: one dtype, and shapes that belong together."""
     with entry(path, "model"):
         require_keys(tables, PARAM_NAMES[:2], PARAM_NAMES[2:])
@@ -71,7 +71,7 @@ def judge_tables(path: Any, tables: Arrays) -> None:
                 raise ValueError(f"shape {bias.shape} is not ({n},) or ({n}, 1)")
 
 
-def judge_model(text: Any) -> None:
+def check_model(text: Any) -> None:
     """Raise unless `text` says what a model is."""
     require_keys(text, ("class", "y_range", "column", "mean"))
     if text["y_range"] is not None:
@@ -92,7 +92,7 @@ def require_flag(name: str, value: Any) -> bool:
     return value
 
 
-def judge_fit(text: Any, arrays: Arrays, batches: int) -> None:
+def check_fit(text: Any, arrays: Arrays, batches: int) -> None:
     """Raise unless this is where a fit over so many batches an epoch can stand."""
     require_keys(text, ("n_epoch", "epoch", "batch", "smoothed", "rng_state"))
     require_keys(arrays, ("lr", "losses"), ("mom",))

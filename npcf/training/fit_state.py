@@ -59,7 +59,7 @@ class FitState:
 
     @property
     def done(self) -> bool:
-        """Whether every epoch is over, or somebody has had enough."""
+        """Whether every epoch is over, or the fit was stopped."""
         return self.stopped or self.epoch >= self.n_epoch
 
     @property

@@ -39,21 +39,28 @@ Metric = Callable[[FloatArray, FloatArray], float] | RankingMetric
 class Learner:
     """A model, its ratings and its optimiser.
 
-    `loss_func` is a loss of `npcf.training`, the mean squared error if None.
-    `opt_func(params, lr)` makes the optimiser, once; it lives on through later fits, as in fastai.
-    `backend`: "numpy", the reference; "numba", the default, compiled, whole steps at a time where
-    `npcf.training.backend` finds a form for them, and `execution` says so; or a module of
-    operations in the place of `npcf.ops`.  `deferred`: whether rows outside the batch may wait for
-    their update; None lets table and batch sizes decide.  `fast` licenses fused steps to reorder
-    sums.
-    `outside`: what happens where training ratings lie outside the model's `y_range`, which no epoch
-    can mend: "raise" a DataError before the first step, "warn", or "allow" it.
-    `lr_mult` multiplies the schedule for single parameters: {"user_bias": 2, "default": 1}.
-    `metrics` by name become columns of the history: functions of (pred, rating) on the validation
-    set, or objects with `measure(learner)`.  `callbacks` are called in their order.
-    `progress` and `on_epoch` say what is shown: None means a bar on a terminal, and a table there
-    or in a notebook; `on_epoch` is called with each EpochRow.  All randomness comes from the
-    generators of `dls` and of the model: the same seeds give the same bits.
+    All randomness comes from the generators of `dls` and of the model: the same seeds give the same
+    bits.
+
+    Parameters
+    ----------
+    dls : training batches and validation ratings
+    model : of `npcf.models`, its tables updated in place
+    loss_func : a loss of `npcf.training`; None is the mean squared error
+    opt_func : function of (params, lr) that makes the optimiser, once; later fits go on with it
+    lr_mult : factors of the schedule by parameter, such as {"user_bias": 2, "default": 1}
+    metrics : by name, columns of the history: functions of (pred, rating) on the validation set,
+        or objects with `measure(learner)`
+    callbacks : called in their order (`npcf.training.Callback`)
+    backend : "numpy", the reference; "numba", the default, compiled, in fused steps where there are
+        any (`npcf.training.backend`; `execution` says so); or a module in the place of `npcf.ops`
+    deferred : whether rows outside the batch may lag, their updates being applied when they are
+        needed; None decides by the sizes of tables and batches
+    fast : allow reassociation and FMA contraction in fused steps
+    outside : what to do about training ratings outside the model's `y_range`: "raise" a DataError
+        before the first step, "warn", or "allow"
+    progress : whether to show a progress bar; None shows one on a terminal
+    on_epoch : called with each EpochRow; None prints a table on a terminal or in a notebook
     """
 
     @spell_checked

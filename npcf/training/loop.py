@@ -16,9 +16,11 @@ from npcf.training.fit_state import FitState
 from npcf.training.history import FOOTNOTE, EpochRow, EpochTable, header, log
 from npcf.training.losses import diverged, rmse
 from npcf.training.monitor import Elapsed, Interrupt, Stopwatch, deferred_interrupt, progress_bar
-from npcf.training.steps import fit_state_of, many, one_by_one, optimizer_of
+from npcf.training.steps import Cancelled, Reached, fit_state_of, layered, one_by_one, optimizer_of
 
 if TYPE_CHECKING:
+    from npcf.data import Epoch
+    from npcf.fused import Fused
     from npcf.training.learner import Learner
 
 
@@ -89,10 +91,36 @@ def _finish_epoch(
     return chosen
 
 
+def many(
+    learner: "Learner", fused: "Fused", epoch: "Epoch", n_steps: int, cancelled: Cancelled,
+    reached: Reached,
+) -> None:  # fmt: skip
+    """Take `n_steps` fused steps, fewer if `cancelled()` becomes true after a slice of them."""
+    state = fit_state_of(learner)
+    first, here = state.batch, slice(state.step, state.step + n_steps)
+    ratings = slice(epoch.starts[first], epoch.starts[first + n_steps])
+
+    def between(taken: int) -> bool:
+        reached(first + taken)
+        return cancelled()
+
+    fused.run(
+        epoch.users[ratings],
+        epoch.items[ratings],
+        epoch.rating[ratings],
+        epoch.starts[first : first + n_steps + 1] - ratings.start,
+        layered(learner.lr_mult, state.lr[here]),
+        None if state.mom is None else state.mom[here],
+        losses=state.next_losses(n_steps),
+        between=between,
+        counter=state.counter,
+    )
+
+
 def _steps_to_hook(callbacks: Sequence[Any], step: int) -> int:
     """Return how many steps may be taken before a callback wants to hear of one.
 
-    A callback that has `after_step` says by `every` after which steps it listens: 1, all of them.
+    A callback's `after_step` runs at least every `every` steps; 1 means after each.
     """
     listening = [
         getattr(callback, "every", 1)
@@ -106,7 +134,7 @@ def _steps_to_hook(callbacks: Sequence[Any], step: int) -> int:
 def _row(learner: "Learner", state: FitState, elapsed: Elapsed) -> EpochRow:
     """Validate, and return the epoch's row; raise DivergenceError if the last step has ruined it.
 
-    Steps look at the loss before them, and nobody looks at what the last one has done.
+    A step checks the loss before it, so the effect of the last one is checked here.
     """
     pred, rating = learner.predict(learner.dls.valid.pairs), learner.dls.valid.rating
     error, lr = rmse(pred, rating), float(state.lr[state.step - 1])
@@ -140,7 +168,7 @@ def _next_epoch(learner: "Learner", state: FitState, row: EpochRow) -> None:
 
 
 def _after_epoch(learner: "Learner", state: FitState) -> None:
-    """Ask the callbacks whether somebody has had enough."""
+    """Call `after_epoch`; a StopTraining ends the fit."""
     try:
         _call(learner, "after_epoch")
     except StopTraining as reason:

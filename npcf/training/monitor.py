@@ -1,4 +1,4 @@
-"""Around a fit: a progress bar where somebody watches, the time it takes, and Ctrl-C."""
+"""Progress bar, elapsed time and Ctrl-C handling of a fit."""
 
 import signal
 import sys
@@ -86,7 +86,7 @@ def _compile_seconds() -> float:
 
 
 class Interrupt:
-    """Whether somebody has pressed Ctrl-C since training began."""
+    """Whether Ctrl-C was pressed since training began."""
 
     def __init__(self) -> None:
         self.asked = False

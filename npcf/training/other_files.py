@@ -1,4 +1,4 @@
-"""A model file of somebody else's, known by its content, and how it becomes one of npcf's.
+"""Recognises model files of other libraries by content, and says how to convert them.
 
 Nothing is unpickled: the names that a pickle would import are read from its opcodes.
 """

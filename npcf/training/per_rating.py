@@ -31,9 +31,9 @@ from npcf.training.monitor import Stopwatch, deferred_interrupt
 from npcf.training.per_rating_fit import Fit, PerRatingEpoch, given_of
 from npcf.training.per_rating_settings import (
     Settings,
+    check_settings,
     decays_of,
     fresh_tables,
-    judged,
     logit_of,
     presets,
 )
@@ -79,7 +79,7 @@ class PerRatingSGD:
             if name not in names:
                 refuse_option(name, names)
         base = presets[preset] if preset else Settings()
-        self.settings = judged(Settings(**asdict(base) | settings))
+        self.settings = check_settings(Settings(**asdict(base) | settings))
         self._fit: Fit | None = None
 
     @property
@@ -130,7 +130,7 @@ class PerRatingSGD:
             if hasattr(valid, "require_rows_of") and hasattr(ratings, "user_vocab"):
                 valid.require_rows_of(ratings)
             for _ in given_of(valid, "valid.", ratings.n_users, ratings.n_items).chunks():
-                pass  # judged
+                pass  # checks them
         if on_epoch is not None and not callable(on_epoch):
             raise UsageError("on_epoch", "cannot be called", "Pass a function of one row.")
         ratings = _columns(ratings)

@@ -1,4 +1,4 @@
-"""Settings of per-rating SGD: by name, judged, and what follows from them for each row."""
+"""Settings of per-rating SGD: presets, validation, and the numbers of each row."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ presets = {
 PRESET_EPOCHS = {"ml-100k": 45}
 
 
-def judged(s: Settings) -> Settings:
+def check_settings(s: Settings) -> Settings:
     """Return the settings, or raise SettingError at the first that cannot be."""
     require_count("n_factors", s.n_factors)
     require_count("seed", s.seed, 0, np.inf)

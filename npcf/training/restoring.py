@@ -8,7 +8,7 @@ from npcf._atomic import assign, in_one_go
 from npcf.errors import DataError, require_count, require_number
 from npcf.optim.optimizer import per_parameter
 from npcf.training.checkpoint import Saved, fingerprint, restore_optimizer, section
-from npcf.training.entries import entry, judge_fit, require_keys
+from npcf.training.entries import check_fit, entry, require_keys
 from npcf.training.fit_state import FitState
 from npcf.training.history import EpochRow
 
@@ -21,13 +21,13 @@ def restore(learner: "Learner", saved: Saved) -> None:
 
     A learner that refuses a file is as it was before.
     """
-    _judge(learner, saved)
+    _check(learner, saved)
     text, path, params = saved.text, saved.path, saved.model.params
     with entry(path, "opt"):
         opt = restore_optimizer(text["opt"], section(saved.arrays, "opt"), params)
     with entry(path, "fit"):
-        judge_fit(text["fit"], section(saved.arrays, "fit"), len(learner.dls.train))
-        _judge_generator(learner, text["fit"]["rng_state"])
+        check_fit(text["fit"], section(saved.arrays, "fit"), len(learner.dls.train))
+        _check_generator(learner, text["fit"]["rng_state"])
         state = FitState.restore(text["fit"], section(saved.arrays, "fit"))
     with entry(path, "rows"):
         rows = [_row(row) for row in text["rows"]]
@@ -54,7 +54,7 @@ def _row(text: Any) -> EpochRow:
     return EpochRow(**text | {"metrics": {name: float(x) for name, x in text["metrics"].items()}})
 
 
-def _judge_generator(learner: "Learner", state: Any) -> None:
+def _check_generator(learner: "Learner", state: Any) -> None:
     """Raise unless the generator of the batches can be put into that state."""
     type(learner.dls.train.rng.bit_generator)().state = state
 
@@ -80,7 +80,7 @@ def _restore_callbacks(learner: "Learner", saved: Saved) -> None:
         raise
 
 
-def _judge(learner: "Learner", saved: Saved) -> None:
+def _check(learner: "Learner", saved: Saved) -> None:
     """Raise DataError unless the run can go on with this learner's ratings and callbacks."""
     if "fit" not in saved.text or "opt" not in saved.text:
         raise DataError("path", "was saved outside a fit", "There is nothing to resume.")

@@ -1,8 +1,9 @@
-"""One step, and steps of an epoch under the schedule, one by one or many in one compiled call.
+"""One step, and steps of an epoch under the schedule, one by one.
 
-Both ways leave the same behind: tables and optimiser after the last step, each step's loss before
-it and the count of steps in `FitState`.  All of a step's changes are made in one go, so that this
-holds as well for whoever interrupts, with a signal or an exception, at any moment.
+They leave the same behind as many in one compiled call (`loop.many`): tables and optimiser after
+the last step, each step's loss before it and the count of steps in `FitState`.  All of a step's
+changes are made in one go, so that this holds as well for whoever interrupts, with a signal or an
+exception, at any moment.
 """
 
 import copy
@@ -22,10 +23,9 @@ from npcf.training.fit_state import FitState
 from npcf.training.losses import diverged
 
 if TYPE_CHECKING:
-    from npcf.fused import Fused
     from npcf.training.learner import Learner
 
-Cancelled = Callable[[], bool]  # whether somebody has asked to stop
+Cancelled = Callable[[], bool]  # whether the fit is to stop
 Reached = Callable[[int], Any]  # told how many steps of the epoch have been taken
 
 
@@ -106,32 +106,6 @@ def _set_rates(opt: Optimizer, learner: "Learner", state: FitState) -> None:
     opt.lr = layered(learner.lr_mult, float(state.lr[state.step]))
     if state.mom is not None:
         opt.momentum = float(state.mom[state.step])
-
-
-def many(
-    learner: "Learner", fused: "Fused", epoch: Epoch, n_steps: int, cancelled: Cancelled,
-    reached: Reached,
-) -> None:  # fmt: skip
-    """Take `n_steps` fused steps, fewer if `cancelled()` becomes true after a slice of them."""
-    state = fit_state_of(learner)
-    first, here = state.batch, slice(state.step, state.step + n_steps)
-    ratings = slice(epoch.starts[first], epoch.starts[first + n_steps])
-
-    def between(taken: int) -> bool:
-        reached(first + taken)
-        return cancelled()
-
-    fused.run(
-        epoch.users[ratings],
-        epoch.items[ratings],
-        epoch.rating[ratings],
-        epoch.starts[first : first + n_steps + 1] - ratings.start,
-        layered(learner.lr_mult, state.lr[here]),
-        None if state.mom is None else state.mom[here],
-        losses=state.next_losses(n_steps),
-        between=between,
-        counter=state.counter,
-    )
 
 
 def layered(lr_mult: dict[str, float], lr: Any) -> Any:

@@ -308,7 +308,7 @@ def test_an_epoch_is_not_changed_by_what_is_swapped_while_it_runs(monkeypatch):
         def between(done, trainer=trainer, calls=calls, swaps=swaps):
             if swaps and next(calls) == 2:
                 for name in ("ratings", "sides", "blocks", "groups", "lanes", "gate", "seed"):
-                    setattr(trainer_module, name, None)
+                    setattr(trainer, name, None)
 
         results.append(trainer.epoch(0, rule_of(), 1, between))
         vars(trainer).update({k: v for k, v in mine.items() if k not in ("_taken", "_busy")})

@@ -3,12 +3,15 @@
 Read in this order; each module says what it does before how.
 
     reference   the rule: one rating, one step, in plain NumPy, any float dtype
-    row_step    the dot product and the update of two rows, sixteen numbers at a time
+    row_step    the dot product and the update of two rows, in vector instructions
     sgd_loop    the compiled loop over a stretch of ratings, and predictions
     shuffle     ratings reordered in place, by a generator that compiled loops can call
     tiles       which users and items are trained together: strata and tiles, rows relabelled
-    stored      the ratings, checked and put in the order of tiles, 12 bytes each
-    pool        jobs on one thread or several, results in order, and somebody who listens
+    given       the ratings as they come, checked chunk by chunk
+    stored      the same in the order of tiles, 12 bytes each
+    tables      tables as the loops take them, loading, predictions
+    validate    checks before each epoch and each prediction
+    pool        jobs on one thread or several, results in order, polling for cancellation
     trainer     one epoch over all tiles, on as many threads as are given
 
 Everything below `reference` computes the same rule in float32 within rounding.  What is new is the

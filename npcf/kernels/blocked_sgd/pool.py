@@ -18,15 +18,15 @@ from typing import Any, TypeVar
 
 from npcf.errors import SettingError
 
-WAIT = 0.1  # seconds between two looks at whether somebody wants to stop
+WAIT = 0.1  # seconds between two polls
 MOST = 256  # threads
 NAP, NAPS = 1e-3, 100  # seconds; how often a training thread gives way to readers before it goes on
 
 Read = TypeVar("Read")
 
-Listen = Callable[[], Any]
-Job = Callable[[Listen], Any]
-Run = Callable[[Sequence[Job], Listen], list[Any]]
+Poll = Callable[[], Any]
+Job = Callable[[Poll], Any]
+Run = Callable[[Sequence[Job], Poll], list[Any]]
 
 
 class Closed(Exception):  # noqa: N818 : not an error
@@ -35,19 +35,19 @@ class Closed(Exception):  # noqa: N818 : not an error
 
 @contextmanager
 def pool(threads: int) -> Iterator[Run]:
-    """Give `run(jobs, listen)`: the jobs' results in order; `listen()` is called at times.
+    """Give `run(jobs, poll)`: the jobs' results in order; `poll()` is called at times.
 
-    One thread listens itself, inside its jobs: to hand small jobs to another thread would cost up
-    to half of their time.  Several do not listen: who waits for them does.  After an exception,
-    such as Ctrl-C, jobs that have not begun never do, and others end where they listen; when the
+    With one thread the jobs call it themselves: to hand small jobs to another thread would cost up
+    to half of their time.  With several, the thread that waits for them does.  After an exception,
+    such as Ctrl-C, jobs that have not begun never do, and others end where they poll; when the
     exception arrives outside, no thread is at work any more.
     """
     if threads == 1:
-        yield lambda jobs, listen: [job(listen) for job in jobs]
+        yield lambda jobs, poll: [job(poll) for job in jobs]
         return
     workers = Workers()
     try:
-        yield lambda jobs, listen: workers.run(jobs, listen, min(threads, MOST))
+        yield lambda jobs, poll: workers.run(jobs, poll, min(threads, MOST))
     finally:
         workers.close()
 
@@ -67,7 +67,7 @@ class Workers:
         self.died: list[BaseException] = []
         self.started, self.closing = 0, False
 
-    def run(self, jobs: Sequence[Job], listen: Listen, threads: int) -> list[Any]:
+    def run(self, jobs: Sequence[Job], poll: Poll, threads: int) -> list[Any]:
         """Return the results of all jobs, or raise the first job's exception."""
         results: list[Any] = [None] * len(jobs)
         for task in enumerate(jobs):
@@ -79,7 +79,7 @@ class Workers:
             try:
                 left -= self.news.get(timeout=WAIT)
             except Empty:
-                listen()
+                poll()
             if self.died:
                 _raise(self.died)
         errors = [result.error for result in results if isinstance(result, Failed)]
@@ -126,7 +126,7 @@ class Workers:
             while not self.closing and (task := self.jobs.get()) is not None:
                 at, job, results = task
                 try:
-                    results[at] = job(self._listen)
+                    results[at] = job(self._poll)
                 except BaseException as error:
                     results[at] = Failed(error)
                 del task, job, results
@@ -138,7 +138,7 @@ class Workers:
             self.alive.discard(number)
             self.news.put(0)
 
-    def _listen(self) -> None:
+    def _poll(self) -> None:
         if self.closing:
             raise Closed
 

@@ -36,7 +36,7 @@ class Stored(NamedTuple):
 
     @property
     def is_fixed(self) -> bool:
-        """Whether nobody can have written to them."""
+        """Whether they are read-only."""
         return not any(array.flags.writeable for array in self)
 
 

@@ -17,7 +17,7 @@ from npcf.errors import (
     require_type,
 )
 from npcf.kernels.blocked_sgd.given import Given, changed, zeros
-from npcf.kernels.blocked_sgd.pool import Gate, Listen, pool
+from npcf.kernels.blocked_sgd.pool import Gate, Poll, pool
 from npcf.kernels.blocked_sgd.reference import LOSSES, Rule
 from npcf.kernels.blocked_sgd.row_step import LANE, padded
 from npcf.kernels.blocked_sgd.sgd_loop import (
@@ -169,7 +169,7 @@ class Tables:
         numbers, sides, lanes = numbers_of(rule), self.sides, self.lanes
         groups = tuple(self.groups.values())
 
-        def part(first: int, listen: Listen) -> None:
+        def part(first: int, poll: Poll) -> None:
             here = slice(first, first + PIECE)
             places = (g.place_of[ids] for g, ids in zip(groups, pair(here), strict=True))
             if predict_into(out[here], *places, *sides, numbers, lanes) >= 0:

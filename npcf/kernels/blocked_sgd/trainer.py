@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from npcf._types import FloatArray
 from npcf.errors import SettingError, UsageError, require_count, require_type
 from npcf.kernels.blocked_sgd.given import Given
-from npcf.kernels.blocked_sgd.pool import Gate, Listen, pool
+from npcf.kernels.blocked_sgd.pool import Gate, Poll, pool
 from npcf.kernels.blocked_sgd.reference import Rule
 from npcf.kernels.blocked_sgd.row_step import LANE
 from npcf.kernels.blocked_sgd.sgd_loop import Numbers, Side, sweep
@@ -141,8 +141,8 @@ class Trainer(Tables):
         """Return where the segments of a block begin and end (n, 2), in the order of an epoch."""
         return segments_of(self.ratings.starts, self.blocks, self.seed, number, b, c)
 
-    def _block(self, work: Work, b: int, c: int, listen: Listen) -> None:
-        """Train one block, in calls of about a hundredth of a second; `listen` after each."""
+    def _block(self, work: Work, b: int, c: int, poll: Poll) -> None:
+        """Train one block, in calls of about a hundredth of a second; `poll` after each."""
         number, done = work.taken.number, work.taken.blocks[b, c]
         segments = segments_of(work.ratings.starts, work.blocks, work.seed, number, b, c)
         step = max(1, SLICE // (SEGMENT * LANE * len(work.lanes)))
@@ -152,7 +152,7 @@ class Trainer(Tables):
             here = segments[n : n + step]
             with work.gate.changing(b), np.errstate(all="ignore"):  # for the loop as plain Python
                 sweep(done, work.ratings[:3], here, *work.sides, work.rule, work.lanes)
-            listen()
+            poll()
 
     def _none_of(self, number: int) -> Taken:
         parts = self.blocks.parts

@@ -103,7 +103,7 @@ def check_sides(sides: Any, lanes: Any, sizes: dict[str, int]) -> None:
 def check_ratings(ratings: Any, blocks: Any, sides: Any) -> Stored:
     """Return the ratings as arrays of our own; raise unless they lie in the tiles of `blocks`.
 
-    A trainer's own need not be checked: nobody can write to them.
+    A trainer's own are read-only and need no check.
     """
     require_type("ratings", ratings, Stored, CURE)
     require_type("blocks", blocks, Blocks, CURE)

@@ -47,7 +47,7 @@ class TablePair(NamedTuple):
 class BatchArrays(NamedTuple):
     """Consecutive mini-batches: batch s is starts[s] : starts[s + 1]."""
 
-    users: Array  # (n,) judged row numbers
+    users: Array  # (n,) row numbers, checked
     items: Array  # (n,)
     rating: Array  # (n,)
     starts: Array  # (n_steps + 1,)
