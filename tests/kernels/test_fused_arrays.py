@@ -430,7 +430,11 @@ def forget(learn):
         (lambda learn: grow_model(learn, dls(4000, 900)), ShapeError, r"opt\.m\['user_factors'\]"),
         (lambda learn: setattr(learn, "dls", dls(4000, 900)), IdRangeError, "users"),
         (lambda learn: setattr(learn, "dls", dls(bs=8)), ShapeError, "dls: has .* batches"),
-        (lambda learn: setattr(learn.dls.train, "bs", 8), ShapeError, "dls: has .* batches"),
+        (
+            lambda learn: setattr(learn.dls.train, "batch_size", 8),
+            ShapeError,
+            "dls: has .* batches",
+        ),
     ],
 )
 @pytest.mark.parametrize("backend", [None, "numpy"])

@@ -4,12 +4,11 @@ Stopped there by a callback, that is, which nothing interrupts: weights, states,
 the bit.  Signals and exceptions fall where they fall; how many are tried depends on the profile.
 """
 
-import ctypes
 import os
 import signal
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cache
 
 import numpy as np
@@ -21,12 +20,12 @@ from npcf.fused import loops, trainer
 from npcf.training import Callback, Learner
 from npcf.training import steps as training_steps
 from npcf.verify import assert_same_bits
+from tests.training.interrupting import SORTS, TimeUp, alarm, interrupt, raise_time_up
 
 TRIALS = {"dev": 2, "ci": 5}.get(os.environ.get("NPCF_PROFILE", "ci"), 200)
 RUNS = {"dev": 1, "ci": 3}.get(os.environ.get("NPCF_PROFILE", "ci"), 20)
 EPOCHS, BATCHES, LAST = 3, 50, 150
 RATINGS = planted(60, 40, 500, seed=3).ratings  # 400 to train on
-SORTS = ["SIGALRM", "SIGTERM", "Ctrl-C", "Ctrl-C twice", "exception in a thread"]
 EXECUTIONS = {
     "deferred": {"deferred": True},
     "dense": {"deferred": False},
@@ -39,10 +38,6 @@ EXECUTIONS = {
 }
 compiling = pytest.mark.skipif(not kernels.compiles(), reason="NUMBA_DISABLE_JIT is set")
 posix = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs signals")
-
-
-class TimeUp(Exception):  # noqa: N818  (what a limit on time raises)
-    pass
 
 
 class StopAt(Callback):
@@ -87,64 +82,6 @@ def seconds(execution):
     return time.perf_counter() - start
 
 
-@contextmanager
-def handling(number, handler):
-    before = signal.signal(number, handler)
-    try:
-        yield
-    finally:
-        signal.signal(number, before)
-
-
-def raise_time_up(*given):
-    raise TimeUp
-
-
-def interrupt(learn, sort, delay):
-    """Fit, and interrupt it after a delay, unless it has ended by then."""
-    if sort == "exception in a thread":
-        in_a_thread(learn, delay)
-    elif sort == "SIGALRM":
-        with handling(signal.SIGALRM, raise_time_up), suppress(TimeUp):
-            signal.setitimer(signal.ITIMER_REAL, delay)
-            fit(learn)
-            signal.setitimer(signal.ITIMER_REAL, 0)
-    else:
-        number = signal.SIGTERM if sort == "SIGTERM" else signal.SIGINT
-        times = 2 if sort == "Ctrl-C twice" else 1
-
-        def send():
-            time.sleep(delay)
-            for _ in range(times):
-                if not over.is_set():
-                    os.kill(os.getpid(), number)
-                    time.sleep(delay / 10)
-
-        over, sender = threading.Event(), threading.Thread(target=send)
-        handler = raise_time_up if sort == "SIGTERM" else signal.default_int_handler
-        with handling(number, handler), suppress(TimeUp, KeyboardInterrupt):
-            try:
-                sender.start()
-                fit(learn)
-            finally:
-                over.set()
-                sender.join()
-
-
-def in_a_thread(learn, delay):
-    def go():
-        with suppress(TimeUp), suppress(TimeUp):
-            fit(learn)
-
-    thread = threading.Thread(target=go)
-    thread.start()
-    time.sleep(delay)
-    send = ctypes.pythonapi.PyThreadState_SetAsyncExc
-    if thread.is_alive():
-        send(ctypes.c_ulong(thread.ident), ctypes.py_object(TimeUp))
-    thread.join()
-
-
 def differences(learn, execution):
     """Return in what `learn` differs from the run that was stopped after as many steps."""
     state, step = learn.fit_state, 0 if learn.fit_state is None else learn.fit_state.step
@@ -182,7 +119,7 @@ def short_slices(monkeypatch):
 
 def trial(execution, sort, rng):
     learn = learner(execution)
-    interrupt(learn, sort, rng.uniform(0, seconds(execution)))
+    interrupt(lambda: fit(learn), sort, rng.uniform(0, seconds(execution)))
     return learn, differences(learn, execution)
 
 
@@ -233,7 +170,7 @@ def test_a_run_that_counts_afterwards_is_caught(execution, short_slices, monkeyp
     lasts = time.perf_counter() - start
     for _ in range(50):
         learn = learner(execution)
-        interrupt(learn, "SIGALRM", rng.uniform(0, lasts))
+        interrupt(lambda learn=learn: fit(learn), "SIGALRM", rng.uniform(0, lasts))
         with monkeypatch.context() as sound:
             sound.undo()
             if differences(learn, execution):
@@ -263,10 +200,8 @@ def test_a_run_of_the_trainer_itself_is_interrupted_after_a_step(short_slices):
     for _ in range(TRIALS):
         opt, fused = made()
         counter, losses = np.zeros(1, np.int64), np.full(1000, np.nan)
-        with handling(signal.SIGALRM, raise_time_up), suppress(TimeUp):
-            signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-6, lasts))
+        with suppress(TimeUp), alarm(raise_time_up, rng.uniform(0, lasts)):
             fused.run(*ids, rating, starts, lrs, losses=losses, counter=counter)
-            signal.setitimer(signal.ITIMER_REAL, 0)
         n = opt.t
         assert n == counter[0] == fused.pending == np.isfinite(losses).sum()
         want, other = made()
@@ -346,10 +281,8 @@ def test_a_handler_that_saves_saves_a_whole_step(execution, short_slices, tmp_pa
             if learn.fit_state is not None and learn.opt is not None:
                 learn.save(path)
 
-        with handling(signal.SIGALRM, save):
-            signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-6, seconds(execution)))
+        with alarm(save, rng.uniform(0, seconds(execution))):
             fit(learn)
-            signal.setitimer(signal.ITIMER_REAL, 0)
         if not path.exists():
             continue
         again = learner(execution)

@@ -6,10 +6,7 @@ alone: the same bits.  A slice is one segment here, so that there are many momen
 """
 
 import _thread
-import ctypes
 import gc
-import os
-import signal
 import threading
 import time
 import weakref
@@ -27,6 +24,7 @@ from npcf.kernels.blocked_sgd.tables import numbers_of
 from npcf.kernels.blocked_sgd.tiles import SEGMENT, segments_of, strata_of
 from npcf.training import PerRatingSGD, RatingArrays
 from npcf.verify import assert_same_bits
+from tests.training.interrupting import SORTS, TimeUp, interrupt
 
 EPOCHS, N, USERS, ITEMS = 4, 16 * SEGMENT, 60, 40
 TIMES = min(200, settings.default.max_examples)  # of each sort
@@ -34,10 +32,6 @@ ELSEWHERE = _thread._count()  # threads that are not ours
 PATIENCE = 20  # seconds that nothing here may take
 
 pytestmark = pytest.mark.skipif(not compiles(), reason="a plain loop stops inside a rating")
-
-
-class TimeUp(Exception):  # noqa: N818 : what a time limit would be
-    """Somebody's time is up."""
 
 
 def ratings():
@@ -52,56 +46,10 @@ VALID = RATINGS._replace(
 )
 
 
-def raising(*_):
-    raise TimeUp
-
-
-def by_alarm(moment):
-    signal.signal(signal.SIGALRM, raising)
-    later(moment, lambda: signal.setitimer(signal.ITIMER_REAL, 1e-6))
-
-
-def by_terminate(moment):
-    signal.signal(signal.SIGTERM, raising)
-    later(moment, lambda: os.kill(os.getpid(), signal.SIGTERM))
-
-
-def by_ctrl_c(moment):
-    later(moment, lambda: os.kill(os.getpid(), signal.SIGINT))
-
-
-def by_another_thread(moment):
-    me = ctypes.c_ulong(threading.get_ident())
-    raises = ctypes.pythonapi.PyThreadState_SetAsyncExc
-    later(moment, lambda: raises(me, ctypes.py_object(TimeUp)))
-
-
-def later(moment, work):
-    def wait():
-        time.sleep(moment)
-        work()
-        SENT.set()
-
-    SENT.clear()
-    threading.Thread(target=wait, daemon=True).start()
-
-
-SENT = threading.Event()
-
-
-SORTS = {
-    "alarm": by_alarm, "terminate": by_terminate, "Ctrl-C": by_ctrl_c, "thread": by_another_thread
-}  # fmt: skip
-
-
 @pytest.fixture
 def small_slices(monkeypatch):
     monkeypatch.setattr(trainer, "SLICE", 1)
     monkeypatch.setattr(tiles, "PARTS", ((0, 4),))
-    kept = {number: signal.getsignal(number) for number in (signal.SIGALRM, signal.SIGTERM)}
-    yield
-    for number, handler in kept.items():
-        signal.signal(number, handler)
 
 
 def fit(trainer, threads):
@@ -118,24 +66,11 @@ def test_whatever_cuts_a_fit_short_leaves_a_whole_number_of_ratings(sort, thread
     whole = time.perf_counter() - start
     for _ in range(TIMES):
         trainer = PerRatingSGD(n_factors=8, final_lr=0.001)
-        try:
-            SORTS[sort](rng.uniform(0, 1.2 * whole))
-            fit(trainer, threads)
-            wait_for_it()
-        except (TimeUp, KeyboardInterrupt):
-            pass
+        interrupt(lambda trainer=trainer: fit(trainer, threads), sort, rng.uniform(0, 1.2 * whole))
         if trainer._fit is not None:
             seen.add(judged(trainer))
     assert_alone()
     assert len(seen) >= min(TIMES, 10) // 2, seen
-
-
-def wait_for_it():
-    """Let what is under way arrive, so that it does not in the next fit."""
-    while not SENT.is_set():
-        time.sleep(1e-4)
-    for _ in range(20):
-        time.sleep(1e-4)
 
 
 def assert_alone():
@@ -282,14 +217,6 @@ def test_tables_go_when_their_last_user_goes(threads, monkeypatch):
 
     def stop(row):
         raise TimeUp
-
-    def ends():
-        trainer = PerRatingSGD(n_factors=8)
-        yield weakref.ref(trainer), lambda: fit(trainer, threads)
-        yield (
-            weakref.ref(trainer),
-            lambda: trainer.fit(RATINGS, 2, threads=threads, progress=False, on_epoch=stop),
-        )
 
     gc.collect()
     gc.disable()
