@@ -52,6 +52,18 @@ def test_predict_adds_a_column_to_the_csv(work, capsys):
     assert rows[0]["userId"] == result["userId"][0]
 
 
+def test_json_keeps_ids_and_every_digit(tmp_path, capsys):
+    (tmp_path / "r.csv").write_text("user,item,rating\n" + "9007199254740993,007,1\n2,1,2\n" * 4)
+    assert main(["train", "--data", f"{tmp_path}/r.csv", "--epochs", "1", "--factors", "1",
+                 "--save", f"{tmp_path}/m"]) == 0  # fmt: skip
+    digits = "9.99999999999999999999"
+    lines = [f"9007199254740993,007,{digits},-0,{'1' * 5000}", "2.0,1,2.50,12,x"]
+    (tmp_path / "p.csv").write_text("\n".join(["user,item,a,b,c", *lines]))
+    rows = run_json(capsys, "predict", tmp_path / "m", tmp_path / "p.csv")
+    got = [[row[name] for name in ("user", "item", "a", "b", "c")] for row in rows]
+    assert got == [[9007199254740993, "007", digits, "-0", "1" * 5000], [2, "1", 2.5, 12, "x"]]
+
+
 def test_predict_reads_standard_input_and_writes_standard_output(work):
     command = [sys.executable, "-m", "npcf.cli", "predict", str(work / "model"), "-"]
     with open(work / "pairs.csv") as pairs:

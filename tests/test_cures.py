@@ -155,6 +155,7 @@ def set_out(folder):
         "predicted.csv": "user,item,prediction\n1,5,3\n",
         "o.toml": "[train]\nepochs = 1\n",
         "wrong.toml": "[train",
+        "twice.toml": "[train]\ny-range = [0, 6]\ny_range = [0, 5]\n",
         "unknown.toml": "[train]\nepohcs = 1\n",
         "text.toml": "[train]\nepochs = 'x'\n",
         "flat.toml": "train = 1\n",

@@ -111,6 +111,7 @@ HOSTILE = {
     "no choice": '[train]\nschedule = "cosine"\n',
     "no option": "[train]\nrate = 1\n",
     "nearly an option": "[train]\nepoch = 1\n",
+    "two spellings": "[train]\nsplit-seed = 1\nsplit_seed = 2\n",
     "help": "[train]\nhelp = true\n",
     "nested file": '[train]\nconfig = "c.toml"\n',
     "positional": '[predict]\nmodel = "m"\n',
@@ -321,6 +322,20 @@ def test_targets_are_judged_before_anything_is_read(option, path, words, work, c
     assert err.startswith(f"npcf: {option}: ")
     assert words in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", TARGETS)
+@pytest.mark.parametrize("number", [0, 1])
+def test_no_file_behind_a_standard_stream_is_replaced(number, option, work, capsys):
+    kept, path = os.dup(number), work / "u.csv"
+    with open(path, "r+b") as file:
+        os.dup2(file.fileno(), number)
+    try:
+        assert main(["train", "--data", "-", option, str(path)]) == 2
+    finally:
+        os.dup2(kept, number)
+        os.close(kept)
+    assert f"npcf: {option}: {path} is a file that this" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", TARGETS)

@@ -44,6 +44,9 @@ def values_of(parser: argparse.ArgumentParser, table: Any, where: str) -> dict[s
         if action is None:
             names = parser._option_string_actions.keys() - set(NOT_OPTIONS)
             raise _unknown(where, key, "option", (name.lstrip("-") for name in names))
+        if action.dest in values:
+            problem, cure = f"{where} names {key!r} twice", "Leave one of the two out."
+            raise SettingError("--config", problem, cure, value=key)
         values[action.dest] = _converted(action, value, f"{where} {key}")
     return values
 

@@ -4,6 +4,7 @@ import argparse
 import re
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 from npcf.commands.common import add_verb, load_predictor, print_json
@@ -11,7 +12,8 @@ from npcf.commands.reading import add_reading, reader_of, standard_input
 from npcf.commands.streams import write_utf8
 from npcf.errors import DataError, UnknownIdError
 
-NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?", re.ASCII)
+NUMBER = re.compile(r"0|-?([1-9][0-9]*)(\.[0-9]+)?|-?0\.[0-9]+", re.ASCII)
+LONGEST = 300  # characters of a number in JSON
 
 
 def add(verbs: Any) -> None:
@@ -35,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         write_utf8()
     for frame in _predicted(args, predictor):
         if args.json:
-            rows += _with_numbers(frame).to_dict("records")
+            rows += frame.to_dict("records")
         else:
             frame.to_csv(sys.stdout, index=False, header=first)
         first = False
@@ -66,14 +68,18 @@ def _predicted(args: argparse.Namespace, predictor: Any) -> Iterator[Any]:
                 error.argument, problem, cure, position=n + error.position, value=error.value
             ) from None
         n += len(frame)
+        frame = _as_json(frame, (users, items)) if args.json else frame
         yield frame.assign(prediction=prediction)
 
 
-def _with_numbers(frame: Any) -> Any:
-    """Return the frame with columns of plain numbers as numbers, for JSON."""
-    import pandas as pd
+def _as_json(frame: Any, ids: tuple[Any, Any]) -> Any:
+    """Return the frame with ids as the model has them, and other numbers where no digit is lost."""
+    columns = {name: frame[name].map(_number).astype(object) for name in frame.columns}
+    return frame.assign(**columns | {side.name: side.to_numpy() for side in ids})
 
-    for name in frame.columns[:-1]:
-        if frame[name].str.fullmatch(NUMBER).all():
-            frame[name] = pd.to_numeric(frame[name])
-    return frame
+
+def _number(text: str) -> Any:
+    if len(text) > LONGEST or not NUMBER.fullmatch(text):
+        return text
+    number = float(text) if "." in text else int(text)
+    return number if Decimal(repr(number)) == Decimal(text) else text

@@ -1,11 +1,14 @@
 """SIGTERM and SIGHUP do what Ctrl-C does: clean up, keep the model of the last whole step, go."""
 
+import math
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+AT_ONCE = 1.0  # seconds
 INTERRUPTED = 128 + signal.SIGINT  # the exit code of Ctrl-C, as shells have it
 
 
@@ -13,11 +16,15 @@ INTERRUPTED = 128 + signal.SIGINT  # the exit code of Ctrl-C, as shells have it
 def as_interrupts() -> Iterator[Callable[[], int]]:
     """Treat the signals that end a process as Ctrl-C; give a function that tells the exit code.
 
-    A signal that is ignored (nohup) or has a handler already is left as it is.
+    A signal that is ignored (nohup) or has a handler already is left as it is.  Those within a
+    second of the first are one with it: a process gets SIGTERM from its group and from a wrapper.
     """
-    caught = [int(signal.SIGINT)]
+    caught, times = [int(signal.SIGINT)], [-math.inf]
 
     def interrupt(number: int, frame: Any) -> None:
+        if time.monotonic() < times[-1] + AT_ONCE:
+            return
+        times.append(time.monotonic())
         caught.append(number)
         handler = signal.getsignal(signal.SIGINT)  # training defers it to the end of a step
         if not callable(handler):

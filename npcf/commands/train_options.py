@@ -112,11 +112,19 @@ def _judge_targets(args: argparse.Namespace) -> None:
         if path is None:
             continue
         target = require_writable(f"--{name}", path)
-        for other in (args.data, args.config, args.verb_config):
-            if other is not None and os.path.exists(other) and os.path.exists(target):
-                if os.path.samefile(other, target):
-                    problem = f"{path} is a file that this command reads"
-                    raise SettingError(f"--{name}", problem, "Choose another name.", value=path)
+        for other in (args.data, args.config, args.verb_config, 0, 1, 2):  # also the streams' files
+            if _is_same(other, target):
+                doing = "writes to" if other in (1, 2) else "reads"
+                problem = f"{path} is a file that this command {doing}"
+                raise SettingError(f"--{name}", problem, "Choose another name.", value=path)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether both are one file; False where one is none, as a path or as an open stream."""
+    try:
+        return os.path.samefile(one, other)
+    except (OSError, TypeError, ValueError):
+        return False
 
 
 def _take_over(args: argparse.Namespace) -> None:

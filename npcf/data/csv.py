@@ -51,7 +51,8 @@ class Reader(Format):
         with open_text(source, self.encoding, self.spelling) as text:
             layout, line = self._layout(text, 2)
             for frame, *sides in read_blocks(text, layout, line):
-                user, item = (pd.Series(side.ids.take(side.codes)) for side in sides)
+                named = zip(sides, layout.columns, strict=True)
+                user, item = (pd.Series(ids.take(codes), name=n) for (codes, ids), n in named)
                 yield frame, user, item
 
     def _layout(self, text: Text, n: int) -> tuple[Layout, int]:
