@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from compare import limits
-from tests.guessed import guesses
+from tests.lint_tolerances import guesses
 
 ROOT = Path(__file__).parents[1]
 RECORDED = ROOT / "compare" / "limits.py"  # trajectories, each with its measured value

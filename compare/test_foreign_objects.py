@@ -5,15 +5,17 @@ makes of the ndarray of the same numbers, to the bit, or an NpcfError that names
 To add an entry: a line in one of the tables below.
 """
 
+import re
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import npcf
+from compare.foreign_objects import of_floats, of_ids
 from npcf import analysis, data, gradcheck, interop, kernels, models, ops, optim, training
 from npcf.errors import NpcfError
-
-from .foreign_objects import of_floats, of_ids
 
 pytestmark = [  # what torch says to quantized and sparse tensors, NumPy to its matrix
     pytest.mark.filterwarnings("ignore::UserWarning"),
@@ -102,128 +104,87 @@ def regressed(x=PAIRS, y=V):
 
 
 REGRESSOR = npcf.CollabRegressor(n_factors=2, n_epochs=1, random_state=0).fit(PAIRS, V)
-BOTH = {"ops": ops, "kernels": kernels}
 
-FLOATS = {  # name: (argument named, call of an object, a good value)
-    **{
-        f"{name}.{f}": entry
-        for name, room in BOTH.items()
-        for f, entry in {
-            "embedding_forward weight": (
-                "weight",
-                lambda x, m=room: m.embedding_forward(x, IDS)[0],
-                W,
-            ),
-            "embedding_backward": (
-                "d_out",
-                lambda x, m=room: m.embedding_backward(x, m.embedding_forward(W, IDS)[1]),
-                W,
-            ),
-            "row_dot_forward left": ("left|right", lambda x, m=room: m.row_dot_forward(x, W)[0], W),
-            "row_dot_forward right": (
-                "left|right",
-                lambda x, m=room: m.row_dot_forward(W, x)[0],
-                W,
-            ),
-            "row_dot_backward": (
-                "d_out",
-                lambda x, m=room: m.row_dot_backward(x, m.row_dot_forward(W, W)[1])[0],
-                V,
-            ),
-            "bias_forward dot": (
-                "dot|user_bias",
-                lambda x, m=room: m.bias_forward(x, V, V, IDS, IDS)[0],
-                V,
-            ),
-            "bias_forward bias": (
-                "user_bias",
-                lambda x, m=room: m.bias_forward(V, x, V, IDS, IDS)[0],
-                V,
-            ),
-            "bias_backward": (
-                "d_out",
-                lambda x, m=room: m.bias_backward(x, m.bias_forward(V, V, V, IDS, IDS)[1])[1],
-                V,
-            ),
-            "sigmoid_range_forward": (
-                "x",
-                lambda x, m=room: m.sigmoid_range_forward(x, 0, 5)[0],
-                V,
-            ),
-            "sigmoid_range_backward": (
-                "d_out",
-                lambda x, m=room: m.sigmoid_range_backward(x, m.sigmoid_range_forward(V, 0, 5)[1]),
-                V,
-            ),
-            "mse_forward pred": ("pred|rating", lambda x, m=room: m.mse_forward(x, V)[0], V),
-            "mse_forward rating": ("rating", lambda x, m=room: m.mse_forward(V, x)[0], V),
-        }.items()
-    },
+
+def of_rooms(entries):
+    """Return the entries for `npcf.ops` and for `npcf.kernels`; their calls take the room first."""
+    rooms = {"ops": ops, "kernels": kernels}
+    return {f"{name}.{entry}": (argument, partial(call, room), good)
+            for name, room in rooms.items()
+            for entry, (argument, call, good) in entries.items()}  # fmt: skip
+
+
+def factors(x, y=W):
+    return {"user_factors": x, "item_factors": y}
+
+
+def grads_of(x):
+    model = models.PairModel(PARAMS, (0, 5))
+    return model.backward(x, model.forward(PAIRS)[1])["user_bias"]
+
+
+def matrix_grads_of(x):
+    return models.full_matrix_backward(x, models.full_matrix_forward(factors(W), None)[1])[
+        "user_factors"
+    ]
+
+
+def recovered(x):
+    tables = factors(x, np.vstack([W, V[:2]]))
+    return data.planted(3, 3, 6, n_factors=2).recovery(tables).user_error
+
+
+OBSERVED = np.ones((3, 2), bool)
+FLOATS = of_rooms({  # name: (argument named, call of an object, a good value)
+    "embedding_forward weight": ("weight", lambda m, x: m.embedding_forward(x, IDS)[0], W),
+    "embedding_backward": (
+        "d_out", lambda m, x: m.embedding_backward(x, m.embedding_forward(W, IDS)[1]), W),
+    "row_dot_forward left": ("left|right", lambda m, x: m.row_dot_forward(x, W)[0], W),
+    "row_dot_forward right": ("left|right", lambda m, x: m.row_dot_forward(W, x)[0], W),
+    "row_dot_backward": (
+        "d_out", lambda m, x: m.row_dot_backward(x, m.row_dot_forward(W, W)[1])[0], V),
+    "bias_forward dot": (
+        "dot|user_bias", lambda m, x: m.bias_forward(x, V, V, IDS, IDS)[0], V),
+    "bias_forward bias": ("user_bias", lambda m, x: m.bias_forward(V, x, V, IDS, IDS)[0], V),
+    "bias_backward": (
+        "d_out", lambda m, x: m.bias_backward(x, m.bias_forward(V, V, V, IDS, IDS)[1])[1], V),
+    "sigmoid_range_forward": ("x", lambda m, x: m.sigmoid_range_forward(x, 0, 5)[0], V),
+    "sigmoid_range_backward": (
+        "d_out", lambda m, x: m.sigmoid_range_backward(x, m.sigmoid_range_forward(V, 0, 5)[1]), V),
+    "mse_forward pred": ("pred|rating", lambda m, x: m.mse_forward(x, V)[0], V),
+    "mse_forward rating": ("rating", lambda m, x: m.mse_forward(V, x)[0], V),
+}) | {
     "one_hot_forward": ("weight", lambda x: ops.one_hot_forward(x, IDS)[0], W),
     "one_hot_backward": (
-        "d_out",
-        lambda x: ops.one_hot_backward(x, ops.one_hot_forward(W, IDS)[1]),
-        W,
-    ),
+        "d_out", lambda x: ops.one_hot_backward(x, ops.one_hot_forward(W, IDS)[1]), W),
     "forward's table": (
         r"params\['user_factors'\]|right|.*_factors|.*_bias",
-        lambda x: forward({"user_factors": x})[0],
-        W,
-    ),
+        lambda x: forward({"user_factors": x})[0], W),
     "forward's bias": (
-        r"params\['item_bias'\]|item_bias",
-        lambda x: forward({"item_bias": x})[0],
-        V,
-    ),
+        r"params\['item_bias'\]|item_bias", lambda x: forward({"item_bias": x})[0], V),
     "full matrix": (
         r"params\['item_factors'\]|item_factors",
-        lambda x: models.predict_matrix({"user_factors": W, "item_factors": x}, None),
-        W,
-    ),
-    "full_matrix_backward": (
-        "d_out|d_matrix",
-        lambda x: models.full_matrix_backward(
-            x, models.full_matrix_forward({"user_factors": W, "item_factors": W}, None)[1]
-        )["user_factors"],
-        np.ones((3, 3), np.float32),
-    ),
-    "masked_mse": (
-        "matrix|pred|observed|rating",
-        lambda x: models.masked_mse_forward(x, W, np.ones((3, 2), bool))[0],
-        W,
-    ),
-    "masked_mse rating": (
-        "rating|observed|pred",
-        lambda x: models.masked_mse_forward(W, x, np.ones((3, 2), bool))[0],
-        W,
-    ),
+        lambda x: models.predict_matrix(factors(W, x), None), W),
+    "full_matrix_backward": ("d_out|d_matrix", matrix_grads_of, np.ones((3, 3), np.float32)),
+    "masked_mse": ("matrix|pred|observed|rating",
+                   lambda x: models.masked_mse_forward(x, W, OBSERVED)[0], W),
+    "masked_mse rating": ("rating|observed|pred",
+                          lambda x: models.masked_mse_forward(W, x, OBSERVED)[0], W),
     "matmul_pairs": ("left|right", lambda x: models.matmul_pairs(x, W), W),
     "DotProduct": ("left|right", lambda x: models.DotProduct()(x, W), W),
-    "PairModel": (
-        r"params\['user_factors'\]|right|item_factors",
-        lambda x: models.PairModel({"user_factors": x, "item_factors": W})(PAIRS),
-        W,
-    ),
+    "PairModel": (r"params\['user_factors'\]|right|item_factors",
+                  lambda x: models.PairModel(factors(x))(PAIRS), W),
     "Embedding.of": ("weight", lambda x: models.Embedding.of(x)(IDS), W),
-    "model.backward": (
-        "d_out|d_pred",
-        lambda x: (lambda m: m.backward(x, m.forward(PAIRS)[1]))(models.PairModel(PARAMS, (0, 5)))[
-            "user_bias"
-        ],
-        V,
-    ),
+    "model.backward": ("d_out|d_pred", grads_of, V),
     "Adam": (r"grads\['w'\]", lambda x: step(optim.Adam, x), V),
     "SGD": (r"grads\['w'\]", lambda x: step(optim.SGD, x), V),
     "SparseAdam": (r"grads\['w'\]", lambda x: step(optim.SparseAdam, x), V),
     "RMSProp": (r"grads\['w'\]", lambda x: step(optim.RMSProp, x), V),
+    "Adam's table": (r"params\['w'\]", lambda x: optim.Adam({"w": x}).params["w"], V),
     "per-rating ratings": ("rating|users", lambda x: per_rating_fit(rating=x), V),
     "fused ratings": ("rating", lambda x: fused(rating=x), V),
-    "Adam's table": (r"params\['w'\]", lambda x: optim.Adam({"w": x}).params["w"], V),
     "renormalise_rows": (
-        r"params\['weight'\]|weight",
-        lambda x: optim.renormalise_rows(x, IDS, 1),
-        W,
-    ),
+        r"params\['weight'\]|weight", lambda x: optim.renormalise_rows(x, IDS, 1), W),
     "rmse": ("pred|rating", lambda x: training.rmse(x, V), V),
     "mae": ("rating", lambda x: training.mae(V, x), V),
     "fold_in": ("ratings", lambda x: analysis.fold_in(predictor(), [4, 5, 6], x).factors, V),
@@ -233,49 +194,21 @@ FLOATS = {  # name: (argument named, call of an object, a good value)
     "columnar y": ("y", lambda x: columnar(y=x), V),
     "convert": (
         r"state\['u.weight'\]|state\['m.weight'\]",
-        lambda x: interop.convert({"u.weight": x, "m.weight": W}, "npcf")["user_factors"],
-        W,
-    ),
+        lambda x: interop.convert({"u.weight": x, "m.weight": W}, "npcf")["user_factors"], W),
     "batch's ratings": ("rating", lambda x: stepped(rating=x), V),
     "gradcheck's inputs": (
         r"inputs\[0\]|f|inputs",
-        lambda x: gradcheck(lambda w: (w * w).sum(), lambda d, w: 2 * d * w, (x,)).ok,
-        V,
-    ),
+        lambda x: gradcheck(lambda w: (w * w).sum(), lambda d, w: 2 * d * w, (x,)).ok, V),
     "gradcheck's batch": (
-        "rating|batch",
-        lambda x: gradcheck(model(), data.Batch(IDS, IDS, x)).ok,
-        V,
-    ),
-    "recovery": (
-        r"params\['user_factors'\]",
-        lambda x: (
-            data.planted(3, 3, 6, n_factors=2)
-            .recovery({"user_factors": x, "item_factors": np.vstack([W, V[:2]])})
-            .user_error
-        ),
-        np.vstack([W, V[:2]]),
-    ),
-}
+        "rating|batch", lambda x: gradcheck(model(), data.Batch(IDS, IDS, x)).ok, V),
+    "recovery": (r"params\['user_factors'\]", recovered, np.vstack([W, V[:2]])),
+}  # fmt: skip
 
-IDS_OF = {
-    **{
-        f"{name}.{f}": entry
-        for name, room in BOTH.items()
-        for f, entry in {
-            "embedding_forward ids": ("ids", lambda x, m=room: m.embedding_forward(W, x)[0], IDS),
-            "bias_forward users": (
-                "users",
-                lambda x, m=room: m.bias_forward(V, V, V, x, IDS)[0],
-                IDS,
-            ),
-            "bias_forward items": (
-                "items",
-                lambda x, m=room: m.bias_forward(V, V, V, IDS, x)[0],
-                IDS,
-            ),
-        }.items()
-    },
+IDS_OF = of_rooms({
+    "embedding_forward ids": ("ids", lambda m, x: m.embedding_forward(W, x)[0], IDS),
+    "bias_forward users": ("users", lambda m, x: m.bias_forward(V, V, V, x, IDS)[0], IDS),
+    "bias_forward items": ("items", lambda m, x: m.bias_forward(V, V, V, IDS, x)[0], IDS),
+}) | {
     "one_hot": ("ids", lambda x: ops.one_hot(x, 3), IDS),
     "forward's users": ("users|right|items|left", lambda x: forward(users=x)[0], IDS),
     "forward's items": ("items|right|left", lambda x: forward(items=x)[0], IDS),
@@ -288,15 +221,12 @@ IDS_OF = {
     "fused users": ("users|items|rating", lambda x: fused(users=x), IDS),
     "fused items": ("items", lambda x: fused(items=x), IDS),
     "fused starts": ("starts|lrs", lambda x: fused(starts=x), np.array([0, 2, 3])),
-    "touched": (
-        r"touched\['w'\]",
-        lambda x: optim.SparseAdam({"w": V.copy()}).step({"w": V}, {"w": x}),
-        IDS,
-    ),
+    "touched": (r"touched\['w'\]",
+                lambda x: optim.SparseAdam({"w": V.copy()}).step({"w": V}, {"w": x}), IDS),
     "columnar val_idxs": ("val_idxs", lambda x: columnar(val_idxs=x), np.array([1, 2])),
     "batch's users": ("users|items|right|batch", lambda x: stepped(users=x), IDS),
     "per-rating predict": ("users|items", lambda x: per_rating().predict(x, IDS), IDS),
-}
+}  # fmt: skip
 
 
 TAKEN = [("score's weight", "None"), ("fused starts", "None")]  # None means that there are none
@@ -310,8 +240,6 @@ def outcome(call, value):
 
 
 def judge(name, argument, call, objects):
-    import re
-
     wrong = []
     for kind, foreign, equivalent in objects:
         try:
@@ -337,15 +265,11 @@ def judge(name, argument, call, objects):
     assert not wrong, "\n".join([name, *wrong])
 
 
-@pytest.mark.parametrize("name", FLOATS)
-def test_an_entry_of_floats(name):
-    argument, call, good = FLOATS[name]
-    assert not isinstance(outcome(call, good.copy()), NpcfError), outcome(call, good.copy())
-    judge(name, argument, call, of_floats(good.copy()))
+ENTRIES = [(n, FLOATS, of_floats) for n in FLOATS] + [(n, IDS_OF, of_ids) for n in IDS_OF]
 
 
-@pytest.mark.parametrize("name", IDS_OF)
-def test_an_entry_of_ids(name):
-    argument, call, good = IDS_OF[name]
+@pytest.mark.parametrize(("name", "entries", "objects"), ENTRIES, ids=[one[0] for one in ENTRIES])
+def test_an_entry(name, entries, objects):
+    argument, call, good = entries[name]
     assert not isinstance(outcome(call, good.copy()), NpcfError), outcome(call, good.copy())
-    judge(name, argument, call, of_ids(good.copy()))
+    judge(name, argument, call, objects(good.copy()))

@@ -9,23 +9,9 @@ import numpy as np
 import pytest
 
 from npcf.cli import main
-from npcf.data import planted
 from npcf.training import load, safetensors_io
 
 HEADER = "user,item,rating\n"
-
-
-@pytest.fixture(scope="module")
-def work(tmp_path_factory):
-    """A csv of ratings and a model of it."""
-    folder = tmp_path_factory.mktemp("damaged")
-    ratings = planted(40, 25, 400, seed=3).ratings
-    rows = zip(ratings.users, ratings.items, ratings.rating, strict=True)
-    lines = [f"{user},{item},{rating}\n" for user, item, rating in rows]
-    (folder / "u.csv").write_text(HEADER + "".join(lines))
-    line = f"train --data {folder}/u.csv --epochs 1 --factors 2 --checkpoint {folder}/model"
-    assert main(line.split()) == 0
-    return folder
 
 
 def packed(content):

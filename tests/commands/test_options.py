@@ -6,20 +6,7 @@ import os
 import pytest
 
 from npcf.cli import _parser, main
-from npcf.data import planted
 from npcf.training import load
-
-
-@pytest.fixture(scope="module")
-def work(tmp_path_factory):
-    """A csv, and a model of it."""
-    folder = tmp_path_factory.mktemp("options")
-    ratings = planted(40, 25, 400, seed=3).ratings
-    rows = zip(ratings.users, ratings.items, ratings.rating, strict=True)
-    lines = [f"{user},{item},{rating}\n" for user, item, rating in rows]
-    (folder / "u.csv").write_text("user,item,rating\n" + "".join(lines))
-    assert main(train(folder, "--save", f"{folder}/model")) == 0
-    return folder
 
 
 def train(folder, *more):

@@ -6,11 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from npcf.data import planted
+from tests.commands.conftest import lay_out
 from tests.extras import needs
 
 HARNESS = Path(__file__).with_name("hostile_streams.py")
@@ -62,16 +60,9 @@ pytestmark = needs("safetensors")
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     """Ratings of items whose names are no ASCII, a model of them, pairs."""
-    folder = tmp_path_factory.mktemp("streams")
-    ratings = planted(40, 25, 400, seed=3).ratings
-    users = np.array(ratings.user_vocab.labels, object)[ratings.users]
-    items = np.array(ratings.item_vocab.labels, object)[ratings.items]
-    frame = pd.DataFrame({"user": users, "item": [f"é{i}" for i in items]})
-    frame.head(300).to_csv(folder / "pairs.csv", index=False)
-    frame.assign(rating=ratings.rating).to_csv(folder / "u.csv", index=False)
-    command = (TRAIN + " --save {w}/model").format(w=folder).split()
-    subprocess.run([sys.executable, "-m", "npcf.cli", *command], check=True, capture_output=True)
-    return folder
+    return lay_out(
+        tmp_path_factory.mktemp("streams"), item=lambda frame: "é" + frame["item"].astype(str)
+    )
 
 
 def run_all(work, requests, **environment):

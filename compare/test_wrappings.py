@@ -5,14 +5,13 @@ import logging
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from npcf import models
 from npcf.errors import DTypeError, ShapeError, UsageError
 from npcf.interop import LAYOUTS, convert, detect_layout
-
-torch = pytest.importorskip("torch")
 
 
 class FastaiModel(torch.nn.Module):

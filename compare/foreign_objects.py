@@ -11,9 +11,7 @@ import types
 
 import numpy as np
 import pandas as pd
-import pytest
-
-torch = pytest.importorskip("torch")
+import torch
 
 
 def of_floats(a):
