@@ -16,6 +16,7 @@ import tempfile
 import traceback
 
 from npcf.cli import main
+from npcf.commands import code_paths
 from npcf.training import load
 
 ENCODING = sys.stdout.encoding  # as Python chose it here
@@ -107,6 +108,7 @@ if __name__ == "__main__":
     quiet = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1):
         os.dup2(quiet, number)
+    code_paths.torch_paths = dict  # torch takes seconds to ask, and `doctor` prints what it may say
     for warm in {tuple(arguments) for arguments, _, _ in requests}:
         try:
             main(warm)  # compiles and imports what the forks then have

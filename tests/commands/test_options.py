@@ -219,7 +219,7 @@ def test_an_option_that_is_taken_changes_something(case, work, capsys):
     first, second, how = EFFECTS[case]
     option, results = case.split()[0], []
     for value in (first, second):
-        words = ["--data", f"{work}/u.csv", "--epochs", "1", "--json", *how]
+        words = ["--data", f"{work}/u.csv", "--epochs", "1", "--factors", "3", "--json", *how]
         assert main(["train", *words, option, *value.split()]) == 0
         result = json.loads(capsys.readouterr().out)
         result["history"][0].pop("seconds")

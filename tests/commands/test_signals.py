@@ -28,10 +28,13 @@ def start(arguments, first, **options):
     return child
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("how", ["save", "checkpoint", "by rating"])
-def test_training_saves_the_model_of_a_whole_step(how, number, tmp_path):
-    path = tmp_path / "model"
+@pytest.mark.parametrize(
+    ("how", "name"),
+    [("save", "SIGINT"), ("save", "SIGTERM"), ("save", "SIGHUP"), ("checkpoint", "SIGTERM"),
+     ("by rating", "SIGINT"), ("by rating", "SIGHUP")],
+)  # fmt: skip
+def test_training_saves_the_model_of_a_whole_step(how, name, tmp_path):
+    path, number = tmp_path / "model", getattr(signal, name)
     arguments = [*(BY_RATING if how == "by rating" else LONG),
                  "--checkpoint" if how == "checkpoint" else "--save", str(path)]  # fmt: skip
     with start(arguments, "1 ") as child:
@@ -98,8 +101,10 @@ def test_a_hangup_that_is_ignored_stays_ignored(tmp_path):
 
 
 @needs("safetensors")
-@pytest.mark.parametrize("buffered", [True, False])
-@pytest.mark.parametrize("reader", ["| head -1", "> /dev/full", ">&-"])
+@pytest.mark.parametrize(
+    ("reader", "buffered"),
+    [("| head -1", True), ("| head -1", False), ("> /dev/full", True), (">&-", False)],
+)
 def test_a_real_shell_loses_no_model(reader, buffered, tmp_path):
     """The whole end of a Python process; the long table is more than a buffer holds."""
     if not os.path.exists("/dev/full"):
