@@ -74,7 +74,7 @@ def parts():
 
 
 def lookup_report(name, **functions):
-    laws = LAWS["lookup_copies_rows"], LAWS["lookup_is_exact_within_the_bound"]
+    laws = LAWS["lookup_is_the_one_hot_product"], LAWS["lookup_is_exact_within_the_bound"]
     implementation = Implementation(types.SimpleNamespace(**functions), name)
     return Report.of(implementation, laws, max_examples=50)
 

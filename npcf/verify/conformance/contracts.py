@@ -18,13 +18,17 @@ from npcf.verify.conformance.law import LAWS, Drawn, Law
 from npcf.verify.conformance.laws._common import (
     INTEGERS,
     POWERS,
+    assert_equal,
     assert_kind,
     assert_own_memory,
+    inner,
     layouts_of,
     orders,
     overwrite,
     quiet,
+    reach,
     refuses,
+    total,
     unchanged,
     with_entry,
     without_small,
@@ -272,30 +276,58 @@ def is_linear_in_the_upstream(s: Subject, impl: Any, p: Any) -> None:
         agree(s, (None, *got), [None if a is None else a * scale for a in want])
 
 
-@contract("NaN in one rating's numbers reaches that rating and its rows, and nothing else.",
+@contract("Euler: the gradients times their inputs are the output times its gradient, as many "
+          "times as the degree of the formula.", lambda s: s.degree > 0)  # fmt: skip
+def obeys_euler(s: Subject, impl: Any, p: Any) -> None:
+    (out, *gradients), (of_out, *errors) = s.all(impl, p), s.allowed(impl, p)
+    upstream = np.asarray(s.upstream_of(p), p.dtype)
+    got, allowed = total(0.0), s.degree * reach(of_out, upstream)
+    for name, gradient, error in zip([*s.results][1:], gradients, errors, strict=True):
+        array = s.arrays(p)[name.removeprefix("d_")]
+        got += inner(gradient, array)
+        allowed += reach(error, array)
+        if name == "d_pred":  # the loss is of pred - rating
+            got -= inner(gradient, p.rating)
+            allowed += reach(error, p.rating)
+    assert_equal(got, s.degree * inner(out, upstream), allowed, "<gradients, inputs>")
+
+
+@contract("NaN in a number reaches what is made of it, and nothing else.",
           lambda s: s.name != "mse")  # fmt: skip
 @quiet
 def keeps_nan_apart(s: Subject, impl: Any, p: Any) -> None:
     if not s.count(p):
         return
-    field = s.upstream or "g"
-    array = getattr(p, field)
-    place = np.unravel_index(array.size - 1, array.shape) if array.size else ()
-    if not place:
-        return
-    clean = s.all(impl, p)
-    got = s.all(impl, s.replaced(p, **{field: with_entry(array, place, np.nan)}))
-    for name, kind, a, b in zip(s.results, s.results.values(), got, clean, strict=True):
-        if a is None:
+    clean, first = copies(s.all(impl, p)), [*s.results][0]
+    for field, array in s.arrays(p).items():
+        is_upstream = field == (s.upstream or "g")
+        if array.dtype.kind != "f" or not array.size or (s.is_step and not is_upstream):
             continue
-        reached = np.zeros(a.shape, bool)
-        if s.is_step:
-            reached[place] = True
-        elif name != [*s.results][0]:
-            row = -1 if kind == EACH else s.row_named(p, kind, -1)
-            reached[(row, *place[1:])] = True
-        assert np.isnan(a[reached]).all(), f"NaN was lost on the way to {name}"
-        assert_same_bits(a[~reached], b[~reached], f"{name} of the others")
+        row = -1 if field in s.batch else s.row_named(p, field, -1)
+        place = (row, *[-1] * (array.ndim - 1))
+        got = s.all(impl, s.replaced(p, **{field: with_entry(array, place, np.nan)}))
+        for name, a, b in zip(s.results, got, clean, strict=True):
+            if a is not None and (is_upstream or name == first):
+                reached = _reached(s, p, field, place, name, a.shape)
+                assert np.isnan(a[reached]).all(), f"NaN was lost on the way to {name}"
+                assert_same_bits(a[~reached], b[~reached], f"{name} of the others")
+
+
+def _reached(s: Subject, p: Any, field: str, place: Any, name: str, shape: Any) -> Any:
+    """Return which entries of a result are made of `field[place]`."""
+    mask, rest = np.zeros(shape, bool), place[1:] if len(shape) == len(place) else ()
+    if s.is_step:
+        mask[place] = True
+    elif field == s.upstream:
+        kind = s.results[name]
+        if name != [*s.results][0]:
+            mask[(-1 if kind == EACH else s.row_named(p, kind, -1), *place[1:])] = True
+    elif field in s.batch:
+        mask[-1] = True
+    else:
+        ids = next(getattr(p, f) for f, table in s.ids.items() if table == s.table_of(field))
+        mask[(ids == place[0], *rest)] = True
+    return mask
 
 
 for _subject in SUBJECTS:

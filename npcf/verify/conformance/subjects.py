@@ -49,6 +49,7 @@ class Subject(NamedTuple):
     upstream: str = ""  # the field that holds the gradient from above
     alike: tuple[str, ...] = ()  # fields whose shapes must agree with another's
     least: int = 0  # ratings in the smallest lawful batch
+    degree: int = 0  # homogeneous of this degree in its float inputs; 0: it is not
     adds_up: bool = True  # results of two parts of a batch are parts of, or add up to, the whole's
 
     # -- calls -------------------------------------------------------------------------------------
@@ -190,16 +191,18 @@ early_steps = adam_steps().map(lambda p: p._replace(t=min(p.t, 1000)))  # beta**
 SUBJECTS = (
     Subject(
         "lookup", _pair("embedding"), lookups(), ("ids", "d_out"),
-        {"out": EACH, "d_weight": "weight"}, _lookup, {"ids": "weight"}, "d_out",
+        {"out": EACH, "d_weight": "weight"}, _lookup, {"ids": "weight"}, "d_out", degree=1,
     ),
     Subject(
         "row_dot", _pair("row_dot"), row_pairs(), ("left", "right", "d_out"),
-        {"out": EACH, "d_left": EACH, "d_right": EACH}, _row_dot, {}, "d_out", ("left", "right"),
+        {"out": EACH, "d_left": EACH, "d_right": EACH}, _row_dot, {}, "d_out",
+        ("left", "right"), degree=2,
     ),
     Subject(
         "bias", _pair("bias"), bias_inputs(), ("dot", "users", "items", "d_out"),
         {"out": EACH, "d_dot": EACH, "d_user_bias": "user_bias", "d_item_bias": "item_bias"},
-        _bias, {"users": "user_bias", "items": "item_bias"}, "d_out", ("dot", "users", "items"),
+        _bias, {"users": "user_bias", "items": "item_bias"}, "d_out",
+        ("dot", "users", "items"), degree=1,
     ),
     Subject(
         "sigmoid_range", _pair("sigmoid_range"), range_inputs(), ("x", "d_out"),
@@ -207,7 +210,7 @@ SUBJECTS = (
     ),
     Subject(
         "mse", _pair("mse"), loss_inputs(), ("pred", "rating"),
-        {"loss": WHOLE, "d_pred": EACH}, _mse, {}, "d_loss", ("pred", "rating"), 1, False,
+        {"loss": WHOLE, "d_pred": EACH}, _mse, {}, "d_loss", ("pred", "rating"), 1, 2, False,
     ),
     Subject(
         "model", _pair("dot_product_bias"), pulls(), ("users", "items", "d_pred"),

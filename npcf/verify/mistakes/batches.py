@@ -1,9 +1,13 @@
 """Mistakes in shuffling, and in cutting an epoch into batches."""
 # fmt: off
 
+from typing import Any
+
 import numpy as np
 
 from npcf.verify.mistakes.catalogue import mistake
+
+KEPT: dict[Any, Any] = {}  # what `batches_kept` keeps
 
 mistake("no_shuffle", "Batches come in the order of the file.", "Permute the rows in each epoch.",
         shuffled=lambda f, rng, n: np.arange(n))
@@ -17,6 +21,12 @@ mistake("seed_from_the_clock", "The order cannot be repeated: nothing seeds the 
         generator=lambda f, seed, epoch: np.random.default_rng())
 mistake("with_replacement", "Ratings are drawn with replacement.", "Permute, do not draw.",
         shuffled=lambda f, rng, n: rng.integers(0, max(n, 1), n))
+mistake("global_generator", "The global generator is drawn from too: other code's numbers change.",
+        "Use a generator of your own.",
+        shuffled=lambda f, rng, n: (np.random.random(), f.shuffled(rng, n))[1])  # noqa: NPY002
+mistake("batches_kept", "Batches are kept and handed out again, to be written to by all.",
+        "Make new arrays in each call.",
+        epoch_batches=lambda f, *args: KEPT.setdefault(args, f.epoch_batches(*args)))
 mistake("rows_from_one", "Row numbers begin at 1.", "Count rows from 0.",
         shuffled=lambda f, rng, n: f.shuffled(rng, n) + 1)
 mistake("last_row_never", "The last row is never drawn.", "Permute all n rows.",

@@ -11,7 +11,9 @@ from npcf.verify.mistakes.catalogue import patched
 
 CHECKS = partial(patched, file="checks")
 OPERATIONS = partial(patched, file="operations")
-MODEL, STEPS, TRAINING = (partial(patched, file=f) for f in ("model", "steps", "training"))
+MODEL, STEPS, TRAINING, SCHEDULES = (
+    partial(patched, file=file) for file in ("model", "steps", "training", "schedules")
+)
 
 OUTSIDE = "outside = (ids < 0) | (ids >= n_rows)"
 LOOKED_UP = "    return weight[ids], (ids,"
@@ -170,5 +172,7 @@ OPERATIONS("sigmoid_overflows", "exp(x) / (1 + exp(x)) is inf / inf for large x.
 OPERATIONS("loss_of_nothing", "An empty batch has loss 0.", "Refuse it: it has no mean.",
            old='raise ValueError("an empty batch has no mean")',
            new="return pred.dtype.type(0), pred")
+SCHEDULES("unequal_epochs", "Steps that are not so many equal epochs are accepted.", "Refuse them.",
+          old="    if n_steps % n_epochs:\n", new="    if False:\n")
 OPERATIONS("range_upside_down", "A range with low above high is accepted.", "Refuse it.",
            old="    if not low <= high:\n", new="    if False:\n")

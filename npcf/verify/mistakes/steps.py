@@ -59,6 +59,9 @@ mistake("dampening_ignored", "Dampening is ignored.", "(1 - dampening) * g.",
 mistake("buffer_without_momentum", "The buffer is not multiplied by the momentum.",
         "buf = momentum * buf + g.",
         buffer=lambda f, buf, g, mu, dampening: f.buffer(buf, g, f.n.number(1), dampening))
+mistake("buffer_without_need", "A buffer is returned where there is no momentum.", "Return None.",
+        sgd=lambda f, w, g, buf, **s: (lambda after, new: (after, g * 1 if new is None else new))(
+            *f.sgd(w, g, buf, **s)))
 mistake("buffer_in_float32", "The momentum buffer is kept in float32.", "Keep the dtype of w.",
         buffer=lambda f, *args: f.n.through(f.buffer(*args), np.float32))
 mistake("lr_inside_the_buffer", "The rate is inside the buffer, as in Sutskever's form.",

@@ -163,13 +163,19 @@ mistake("state_of_the_step_before", "The step count handed back is that before t
         train=lambda f, *args: (lambda params, losses, state: (
             params, losses, state | {"t": np.maximum(state["t"] - 1, 0)}))(*f.train(*args)))
 
+ROUNDED: dict[str, Any] = {
+    "float32": lambda a: a.astype(np.float32), "text": lambda a: np.round(a, 6),
+    "finite": np.nan_to_num,
+}
+
 # -- files -----------------------------------------------------------------------------------------
 
-mistake("save_rounded", "Parameters are saved with fewer digits: in float32, or as text.",
-        "Save the bits.", options=({"to": "float32"}, {"to": "text"}),
-        save=lambda f, params, state, to: f.save({
-            k: a.astype(np.float32) if to == "float32" else np.round(a, 6)
-            for k, a in params.items()}, state))
+mistake("save_rounded", "Parameters are saved in float32, as text, or without NaN.",
+        "Save the bits.", options=({"to": "float32"}, {"to": "text"}, {"to": "finite"}),
+        save=lambda f, params, state, to: f.save(
+            {k: ROUNDED[to](a) for k, a in params.items()}, state))
+mistake("save_of_references", "A save is the arrays themselves: it changes with them.",
+        "Return bytes.", save=lambda f, params, state: (params, state), load=lambda f, data: data)
 mistake("save_transposed", "Memory is saved in Fortran order and read in C order.",
         "Save the order with the numbers.",
         save=lambda f, params, state: f.save(

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from npcf.verify.assertions import assert_same_bits
 from npcf.verify.strategies import LAYOUTS, lay_out
 
 INTEGERS = (np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64)
@@ -41,12 +40,6 @@ def assert_equal(got: Fraction, want: Fraction, allowed: Any, name: str) -> None
         f"{name}: {float(got)!r} against {float(want)!r}; they differ by "
         f"{float(difference):.3e}, allowed {float(allowed):.3e}"
     )
-
-
-def assert_same(got: Sequence[Any], want: Sequence[Any], name: str = "array") -> None:
-    """Raise AssertionError unless the arrays agree to the bit, one by one."""
-    for place, (one, other) in enumerate(zip(got, want, strict=True)):
-        assert_same_bits(one, other, f"{name} {place}" if len(want) > 1 else name)
 
 
 def assert_kind(array: Any, shape: tuple[int, ...], dtype: Any, name: str) -> None:

@@ -1,4 +1,4 @@
-"""What the laws of the SGD and Adam steps share: calling a step, running several, comparing."""
+"""What the laws of the SGD and Adam steps share: taking one or several, with bounds or without."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,64 +7,14 @@ import numpy as np
 
 from npcf._types import FloatArray
 from npcf.verify.assertions import assert_same_bits, assert_within
-from npcf.verify.bounded import Bounded
 from npcf.verify.conformance.law import Drawn
 from npcf.verify.formulas import Formulas
 from npcf.verify.running_error import RunningError
 from npcf.verify.strategies import AdamStep, SGDStep
 
-SGD, ADAM = ("sgd_step",), ("adam_step",)
-NAMES = {2: ("w", "buf"), 3: ("w", "m", "v")}
-ORDINARY = 2.0**30  # magnitudes in [1 / ORDINARY, ORDINARY]: no product of a step underflows
-
-
-def sgd(impl: Any, p: SGDStep, **changes: Any) -> Any:
-    """Return (w, buf) after the step `p`, its settings changed."""
-    return impl.sgd_step(p.w, p.g, p.buf, **p.settings | changes)
-
-
-def adam(impl: Any, p: AdamStep, **changes: Any) -> Any:
-    """Return (w, m, v) after the step `p`, its settings changed."""
-    return impl.adam_step(p.w, p.g, p.m, p.v, p.t, **p.settings | changes)
-
-
-def run_sgd(impl: Any, p: SGDStep, grads: Sequence[FloatArray]) -> Any:
-    """Return (w, buf) after one step of `p` for each gradient."""
-    w, buf = p.w, p.buf
-    for g in grads:
-        w, buf = impl.sgd_step(w, g, buf, **p.settings)
-    return w, buf
-
-
-def run_adam(impl: Any, p: AdamStep, grads: Sequence[FloatArray]) -> Any:
-    """Return (w, m, v) after one step for each gradient, the first of them number p.t."""
-    w, m, v = p.w, p.m, p.v
-    for t, g in enumerate(grads, p.t):
-        w, m, v = impl.adam_step(w, g, m, v, t, **p.settings)
-    return w, m, v
-
-
-def bounded_run_sgd(p: SGDStep, grads: Sequence[FloatArray]) -> tuple[Bounded, Bounded | None]:
-    """Return what `run_sgd` gives, in Bounded numbers."""
-    f = Formulas(RunningError(p.dtype))
-    w, buf = f.n.arrays(p.w, p.buf)
-    for g in grads:
-        w, buf = f.sgd(w, g, buf, **p.settings)
-    return w, buf
-
-
-def bounded_run_adam(p: AdamStep, grads: Sequence[FloatArray]) -> tuple[Bounded, Bounded, Bounded]:
-    """Return what `run_adam` gives, in Bounded numbers."""
-    f = Formulas(RunningError(p.dtype))
-    w, m, v = f.n.arrays(p.w, p.m, p.v)
-    for t, g in enumerate(grads, p.t):
-        w, m, v = f.adam(w, g, m, v, t, **p.settings)
-    return w, m, v
-
-
-def some_gradients(p: Any) -> list[FloatArray]:
-    """Return four gradients made of the numbers in `p`."""
-    return [p.g, p.w[::-1], -p.g[::-1], p.g]
+NAMES = {SGDStep: ("w", "buf"), AdamStep: ("w", "m", "v")}
+RULES = {SGDStep: "sgd", AdamStep: "adam"}
+STRONG = {"lr": 0.3, "weight_decay": 0.1}
 
 
 def changed(steps: Drawn, **settings: Any) -> Drawn:
@@ -72,42 +22,62 @@ def changed(steps: Drawn, **settings: Any) -> Drawn:
     return steps.map(lambda p: p._replace(settings=p.settings | settings))
 
 
-def on_arrays(p: Any, move: Callable[[FloatArray], FloatArray]) -> Any:
-    """Return `p` with every array of it moved alike."""
-    return p._replace(**{k: move(a) for k, a in p._asdict().items() if isinstance(a, np.ndarray)})
+def after(impl: Any, p: Any, **changes: Any) -> Any:
+    """Return the arrays after the step `p`, its settings changed."""
+    return several(impl, p._replace(settings=p.settings | changes), [p.g])
 
 
-def ordinary(array: FloatArray) -> FloatArray:
-    """Return the array with what could underflow or overflow in a step taken out."""
-    within = np.clip(array, -ORDINARY, ORDINARY)
-    return np.where(np.abs(within) < 1 / ORDINARY, 0, within).astype(array.dtype)
+def several(impl: Any, p: Any, gradients: Sequence[FloatArray]) -> Any:
+    """Return the arrays after one step for each gradient."""
+    return _run(getattr(impl, f"{RULES[type(p)]}_step"), p, gradients, lambda array: array)
+
+
+def bounded(p: Any, gradients: Sequence[Any], **changes: Any) -> Any:
+    """Return the same in Bounded numbers; a gradient may be one already."""
+    f = Formulas(RunningError(p.dtype))
+    p = p._replace(settings=p.settings | changes)
+    return _run(getattr(f, RULES[type(p)]), p, gradients, f.n.array)
+
+
+def _run(step: Callable[..., Any], p: Any, gradients: Sequence[Any], take: Any) -> Any:
+    w, *state = (None if a is None else take(a) for a in map(p.__getattribute__, NAMES[type(p)]))
+    for i, g in enumerate(gradients):
+        number = (p.t + i,) if isinstance(p, AdamStep) else ()
+        w, *state = step(w, take(g), *state, *number, **p.settings)
+    return [w, *state]
+
+
+def some_gradients(p: Any) -> list[FloatArray]:
+    """Return four gradients made of the numbers in `p`."""
+    return [p.g, p.w[::-1], -p.g[::-1], p.g]
+
+
+def within(p: Any, got: Sequence[Any], want: Sequence[Any], bound: Sequence[Any]) -> None:
+    """Raise AssertionError unless each array of `got` lies within the tolerance of `bound`."""
+    for name, a, b, number in zip(NAMES[type(p)], got, want, bound, strict=True):
+        if number is not None:
+            assert_within(a, b, number.tolerance, name)
+
+
+def in_a_row(impl: Any, p: Any) -> None:
+    """Raise AssertionError unless four steps in a row lie within their running error."""
+    want = bounded(p, some_gradients(p))
+    values = [None if number is None else number.value for number in want]
+    within(p, several(impl, p, some_gradients(p)), values, want)
+
+
+def coupled_decay_is_part_of_the_gradient(impl: Any, p: Any) -> None:
+    """Raise AssertionError unless the step is that of g + weight_decay w, without decay."""
+    f = Formulas(RunningError(p.dtype))
+    pull = f.l2(f.n.array(p.w), f.n.array(p.g), f.n.number(p.settings["weight_decay"]))
+    plain = p._replace(g=pull.value.astype(p.dtype))
+    want = after(impl, plain, weight_decay=0.0)
+    within(p, after(impl, p), want, bounded(p, [pull], weight_decay=0.0))
 
 
 def same_bits(got: Sequence[Any], want: Sequence[Any]) -> None:
     """Raise AssertionError unless two results of a step agree in every bit, None with None."""
-    for name, a, b in zip(NAMES[len(got)], got, want, strict=True):
-        if a is None or b is None:
-            assert a is b, f"{name} is {'None' if a is None else 'an array'}"
-        else:
-            assert_same_bits(a, b, name)
-
-
-def close(got: Sequence[Any], want: Sequence[Any], allowed: Sequence[Any]) -> None:
-    """Raise AssertionError unless two results of a step agree within `allowed`, part by part."""
-    for name, a, b, error in zip(NAMES[len(got)], got, want, allowed, strict=True):
-        if b is not None:
-            assert_within(a, b, error, name)
-
-
-def twice(errors: Sequence[Any]) -> list[Any]:
-    """Return how far two evaluations may lie apart that each err by `errors`."""
-    return [None if error is None else 2 * error for error in errors]
-
-
-def assert_refused(step: Callable[[Any], Any], p: Any, what: str) -> None:
-    """Raise AssertionError unless `step(p)` raises an exception."""
-    try:
-        step(p)
-    except Exception:
-        return
-    raise AssertionError(f"{what} was not refused")
+    for a, b in zip(got, want, strict=True):
+        assert (a is None) == (b is None), f"{a} against {b}"
+        if a is not None:
+            assert_same_bits(np.asarray(a), b, "array")

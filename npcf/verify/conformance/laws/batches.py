@@ -52,14 +52,6 @@ def drop_last_leaves_whole_batches(impl: Any, p: Epoch) -> None:
     assert sizes == [p.bs] * (p.n // p.bs), f"sizes {sizes}"
 
 
-@law("drop_last leaves out the last batch and changes no other.", given=ANY, needs=NEEDS)
-def drop_last_changes_no_other_batch(impl: Any, p: Epoch) -> None:
-    kept = impl.epoch_batches(*p._replace(drop_last=True))
-    every = impl.epoch_batches(*p._replace(drop_last=False))
-    for i, (got, want) in enumerate(zip(kept, every, strict=False)):
-        assert_same_bits(got, want, f"batch {i}")
-
-
 @law("Batches have bs ratings; the last has what is left, if anything is.", given=ANY, needs=NEEDS)
 def batches_have_their_size(impl: Any, p: Epoch) -> None:
     sizes = [len(batch) for batch in impl.epoch_batches(*p._replace(drop_last=False))]
@@ -104,11 +96,6 @@ def seeds_differ(impl: Any, p: Epoch) -> None:
 def global_generators_are_not_moved(impl: Any, p: Epoch) -> None:
     _, moved = with_global_state(1, lambda: whole(impl, p))
     assert not moved, "np.random or random has moved"
-
-
-@law("No ratings make no batches.", given=epochs(max_size=0), needs=NEEDS)
-def no_ratings_make_no_batches(impl: Any, p: Epoch) -> None:
-    assert len(impl.epoch_batches(*p)) == 0
 
 
 @law("What a batch is used for changes no later one.", given=SOME, needs=NEEDS)

@@ -1,239 +1,151 @@
-"""Laws of the schedules that go one way: a line, a power, half a cosine."""
+"""Laws of the schedules: each is its formula, at every step.
 
+A formula gives what is returned, and how far two evaluations of it may lie apart.
+"""
+
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from npcf._types import FloatArray
 from npcf.verify.assertions import assert_within
 from npcf.verify.bounded import PRECISION
-from npcf.verify.conformance.law import Drawn, law
-from npcf.verify.conformance.laws._schedules import (
-    FLOAT32_PLACE,
-    SHORTEST,
-    allowed,
-    close,
-    half_cosine,
-    values,
-)
+from npcf.verify.conformance.law import LAWS, Drawn, Law, law
+from npcf.verify.conformance.laws._common import refuses
 from npcf.verify.strategies import Schedule, schedules
 
-LINES, POWERS, COSINES = schedules("linear"), schedules("exponential"), schedules("cosine")
+U, ETA = PRECISION[np.dtype(np.float64)].u, PRECISION[np.dtype(np.float64)].eta
+SHORTEST = 0.1  # of a step: no phase that `schedules` draws is shorter, and none of 60 steps longer
+FLOAT32_PLACE = 2.0**-22  # seven roundings of a position in float32, where fastai keeps it
 
-
-def ends(p: Schedule) -> tuple[int, float, float]:
-    """Return (n_steps, start, end)."""
-    n_steps, start, end = p.settings.values()
-    return n_steps, start, end
-
-
-def relative(p: Schedule) -> float:
-    """Return the relative error that a power of the quotient of the ends may have."""
-    n, start, end = ends(p)
-    return float(allowed(n, 1.0, 1 + abs(np.log(end / start))))
-
-
-FASTAI = Drawn(schedules("one_cycle_fastai"))
+Curve = tuple[Any, Any]  # values, and how far two evaluations may lie apart
 Points = tuple[float, float, float]
 
 
-def fastai_points(p: Schedule) -> tuple[Points, Points]:
-    """Return the three rates and the three momenta that the phases join."""
-    top, s = p.settings["lr_max"], p.settings
-    return (top / s["div"], top, top / s["div_final"]), s["moms"]
+def allowed(n_steps: int, size: Any, steepness: float = 1.0) -> Any:
+    """Return how far two evaluations may lie apart: n + 16 roundings each, of `size` at most.
+
+    Sixteen for the formula; n for those who go on from step to step.  `steepness` is how much an
+    error of the position is magnified.
+    """
+    return 2 * (n_steps + 16) * U * size * steepness
 
 
-def fastai_phases(p: Schedule) -> tuple[Any, FloatArray]:
-    """Return whether each step rises, and its place in its phase."""
-    n, share = p.settings["n_steps"], p.settings["pct_start"]
-    position = np.arange(n) / n
-    rises = position < share
-    return rises, np.where(rises, position / share, (position - share) / (1 - share))
+def half_cosine(start: Any, end: Any, place: Any) -> Any:
+    """Return end + (start - end) (1 + cos(pi place)) / 2."""
+    return end + (start - end) * (1 + np.cos(np.pi * place)) / 2
 
 
-def fastai_allowed(p: Schedule, points: Points) -> Any:
-    """Return what a place known to FLOAT32_PLACE / (length of the phase) leaves open.
+def _linear(n_steps: int, start: float, end: float) -> list[Curve]:
+    """Go along a line: start + t / n_steps (end - start)."""
+    line = start + np.arange(n_steps) / n_steps * (end - start)
+    return [(line, allowed(n_steps, max(start, end)))]
+
+
+def _exponential(n_steps: int, start: float, end: float) -> list[Curve]:
+    """Go along a power: start (end / start)**(t / n_steps)."""
+    want = start * (end / start) ** (np.arange(n_steps) / n_steps)
+    return [(want, allowed(n_steps, want, 1 + abs(np.log(end / start))))]
+
+
+def _cosine(n_steps: int, lr_max: float, lr_min: float) -> list[Curve]:
+    """Half a cosine: lr_min + (lr_max - lr_min) (1 + cos(pi t / n_steps)) / 2."""
+    curve = half_cosine(lr_max, lr_min, np.arange(n_steps) / n_steps)
+    return [(curve, allowed(n_steps, max(lr_max, lr_min)))]
+
+
+def _cosine_restarts(
+    n_steps: int, lr_max: float, cycle_len: int, cycle_mult: int, lr_min: float
+) -> list[Curve]:
+    """Put a cosine after another, each cycle_mult times as long as the one before."""
+    places: list[float] = []
+    while len(places) < n_steps:
+        places += [t / cycle_len for t in range(cycle_len)]
+        cycle_len *= cycle_mult
+    curve = half_cosine(lr_max, lr_min, np.array(places[:n_steps]))
+    return [(curve, allowed(n_steps, max(lr_max, lr_min)))]
+
+
+def _step_decay(n_steps: int, lr: float, step_size: int, gamma: float) -> list[Curve]:
+    """Stairs: lr gamma**(t // step_size)."""
+    want = lr * float(gamma) ** (np.arange(n_steps) // step_size)
+    return [(want, allowed(n_steps, want) + ETA)]
+
+
+def _one_cycle_fastai(
+    n_steps: int, lr_max: float, div: float, div_final: float, pct_start: float, moms: Points,
+    n_epochs: int,
+) -> list[Curve]:  # fmt: skip
+    """Half cosines: lr from lr_max / div over lr_max to lr_max / div_final, and the momenta."""
+    position = np.arange(n_steps) / n_steps
+    rises = position < pct_start
+    length = np.where(rises, pct_start, 1 - pct_start)
+    place = np.where(rises, position, position - pct_start) / length
+    return [
+        _in_two(points, rises, place, FLOAT32_PLACE / length)
+        for points in ((lr_max / div, lr_max, lr_max / div_final), moms)
+    ]
+
+
+def _in_two(points: Points, rises: Any, place: Any, error: Any) -> Curve:
+    """Return a curve through `points`, and what places known to `error` leave open.
 
     A half cosine of height h has slope h pi / 2 sin(pi place) and a second derivative of at most
     h pi**2 / 2.  Where the phases meet, one step may be taken for either: both are level there.
     """
-    rises, place = fastai_phases(p)
-    share = p.settings["pct_start"]
-    error = FLOAT32_PLACE / np.where(rises, share, 1 - share)
-    steps = np.abs(np.diff(points))
-    height = np.where(rises, *steps)
-    slope = np.pi / 2 * np.abs(np.sin(np.pi * place))
-    bend = np.pi**2 / 4 * steps.sum() * (FLOAT32_PLACE / min(share, 1 - share)) ** 2
-    return height * slope * error + bend + allowed(len(place), max(points))
-
-
-def fastai_want(p: Schedule, points: Points) -> FloatArray:
-    """Return the curve through `points`, in float64."""
-    rises, place = fastai_phases(p)
     start, top, end = points
-    return np.where(rises, half_cosine(start, top, place), half_cosine(top, end, place))
+    height = np.where(rises, abs(top - start), abs(end - top))
+    slope = np.pi / 2 * height * np.abs(np.sin(np.pi * place))
+    bend = np.pi**2 / 4 * np.abs(np.diff(points)).sum() * error.max() ** 2
+    want = np.where(rises, half_cosine(start, top, place), half_cosine(top, end, place))
+    return want, slope * error + bend + allowed(len(place), max(points))
 
 
-TORCH = Drawn(schedules("one_cycle_torch"))
+def _one_cycle_torch(
+    n_steps: int, max_lr: float, pct_start: float, div_factor: float, final_div_factor: float
+) -> list[Curve]:
+    """Half cosines: lr rises to max_lr at step pct_start n - 1, then falls; momentum mirrors it."""
+    t, peak, last = np.arange(n_steps), pct_start * n_steps - 1, n_steps - 1
+    rise = t / peak if peak else np.ones(n_steps)  # a phase without length is at its end
+    start = max_lr / div_factor
+    curves = []
+    for a, b, c in ((start, max_lr, start / final_div_factor), (0.95, 0.85, 0.95)):
+        fall = half_cosine(b, c, (t - peak) / (last - peak))
+        want = np.where(t <= peak, half_cosine(a, b, rise), fall)
+        curves.append((want, allowed(n_steps, max(a, b, c), 1 / SHORTEST)))
+    return curves
 
 
-def torch_peak(p: Schedule) -> float:
-    """Return where the rise ends, in steps."""
-    return float(p.settings["pct_start"] * p.settings["n_steps"] - 1)
+FORMULAS: tuple[Callable[..., list[Curve]], ...] = (
+    _linear, _exponential, _cosine, _cosine_restarts, _step_decay, _one_cycle_fastai,
+    _one_cycle_torch,
+)  # fmt: skip
 
 
-def torch_want(p: Schedule, points: Points) -> FloatArray:
-    """Return the curve through `points`."""
-    start, top, end = points
-    peak, last = torch_peak(p), p.settings["n_steps"] - 1
-    t = np.arange(last + 1)
-    # A phase without length is at its end.
-    rise = half_cosine(start, top, t / peak if peak else np.ones(last + 1))
-    return np.where(t <= peak, rise, half_cosine(top, end, (t - peak) / (last - peak)))
+def is_its_formula(formula: Callable[..., list[Curve]], impl: Any, p: Schedule) -> None:
+    """Raise AssertionError unless every value is that of the formula."""
+    got = getattr(impl, p.name)(**p.settings)
+    curves = formula(**p.settings)
+    for name, values, (want, room) in zip(("lr", "mom"), _each(got, curves), curves, strict=False):
+        assert len(values) == len(want), f"{len(values)} values for {len(want)} steps"
+        assert_within(values, want, room, name)
 
 
-def torch_points(p: Schedule) -> tuple[Points, Points]:
-    """Return the three rates and the three momenta that the phases join."""
-    top, start = p.settings["max_lr"], p.settings["max_lr"] / p.settings["div_factor"]
-    return (start, top, start / p.settings["final_div_factor"]), (0.95, 0.85, 0.95)
+def _each(got: Any, curves: list[Curve]) -> Any:
+    return [got] if len(curves) == 1 else got
 
 
-RESTARTS, STAIRS = schedules("cosine_restarts"), schedules("step_decay")
-ETA = PRECISION[np.dtype(np.float64)].eta  # a power may underflow
+for _formula in FORMULAS:
+    _name = _formula.__name__[1:]
+    LAWS[f"{_name}_is_its_formula"] = Law(
+        f"{_name}_is_its_formula", "schedules", f"`{_name}`: {_formula.__doc__}", (_name,),
+        Drawn(schedules(_name)), (), partial(is_its_formula, _formula),
+    )  # fmt: skip
 
 
-def restarts(p: Schedule) -> list[int]:
-    """Return the steps at which a cycle begins."""
-    begins, length = [0], p.settings["cycle_len"]
-    while begins[-1] + length < p.settings["n_steps"]:
-        begins.append(begins[-1] + length)
-        length *= p.settings["cycle_mult"]
-    return begins
-
-
-@law(
-    "Every step of a line is n_steps-th of the way: start + t / n_steps (end - start).",
-    given=LINES,
-    needs=("linear",),
-)
-def linear_is_its_formula(impl: Any, p: Schedule) -> None:
-    n, start, end = ends(p)
-    close(values(impl, p), start + np.arange(n) / n * (end - start), max(start, end))
-
-
-@law("A line's end is where step n_steps would be.", given=LINES, needs=("linear",))
-def linear_stops_one_step_before_its_end(impl: Any, p: Schedule) -> None:
-    n, start, end = ends(p)
-    lr = values(impl, p)
-    assert len(lr) == n, f"{len(lr)} values for {n} steps"
-    size = 2 * max(start, end)
-    assert_within(lr[-1] + (end - start) / n, end, allowed(n, size), "one step beyond the last")
-
-
-@law("Exponential is start (end / start)**(t / n_steps).", given=POWERS, needs=("exponential",))
-def exponential_is_its_formula(impl: Any, p: Schedule) -> None:
-    n, start, end = ends(p)
-    want = start * (end / start) ** (np.arange(n) / n)
-    assert_within(values(impl, p), want, relative(p) * want, "lr")
-
-
-@law(
-    "A cosine is lr_min + (lr_max - lr_min) (1 + cos(pi t / n_steps)) / 2.",
-    given=COSINES,
-    needs=("cosine",),
-)
-def cosine_is_its_formula(impl: Any, p: Schedule) -> None:
-    n, top, low = ends(p)
-    close(values(impl, p), half_cosine(top, low, np.arange(n) / n), max(top, low))
-
-
-@law(
-    "Each cycle is a cosine, cycle_mult times as long as the one before.",
-    given=RESTARTS,
-    needs=("cosine_restarts",),
-)
-def restarts_are_cosines_one_after_another(impl: Any, p: Schedule) -> None:
-    lr, length = values(impl, p), p.settings["cycle_len"]
-    top, low = p.settings["lr_max"], p.settings["lr_min"]
-    for begin in restarts(p):
-        got = lr[begin : begin + length]
-        want = half_cosine(top, low, np.arange(len(got)) / length)
-        assert_within(got, want, allowed(len(lr), max(top, low)), f"cycle at step {begin}")
-        length *= p.settings["cycle_mult"]
-
-
-@law("A stair is lr gamma**(t // step_size).", given=STAIRS, needs=("step_decay",))
-def step_decay_is_its_formula(impl: Any, p: Schedule) -> None:
-    n, lr, size, gamma = p.settings.values()
-    want = lr * float(gamma) ** (np.arange(n) // size)
-    assert_within(values(impl, p), want, allowed(n, want) + ETA, "lr")
-
-
-@law(
-    "fastai's lr rises from lr_max / div and falls towards lr_max / div_final, in half cosines.",
-    given=FASTAI,
-    needs=("one_cycle_fastai",),
-)
-def fastai_rate_is_two_half_cosines(impl: Any, p: Schedule) -> None:
-    points = fastai_points(p)[0]
-    assert_within(values(impl, p)[0], fastai_want(p, points), fastai_allowed(p, points), "lr")
-
-
-@law(
-    "fastai's momentum goes through its three values in half cosines.",
-    given=FASTAI,
-    needs=("one_cycle_fastai",),
-)
-def fastai_momentum_is_two_half_cosines(impl: Any, p: Schedule) -> None:
-    points = fastai_points(p)[1]
-    assert_within(values(impl, p)[1], fastai_want(p, points), fastai_allowed(p, points), "mom")
-
-
-@law(
-    "The momentum mirrors the rate: both are at the same place of their half cosines.",
-    given=FASTAI.filter(lambda p: p.settings["div"] > 1),
-    needs=("one_cycle_fastai",),
-)
-def fastai_momentum_mirrors_the_rate(impl: Any, p: Schedule) -> None:
-    rises, _ = fastai_phases(p)
-    rate, momentum = fastai_points(p)
-    places, errors = [], []
-    for got, points in zip(values(impl, p), (rate, momentum), strict=True):
-        height = np.where(rises, points[0] - points[1], points[2] - points[1])
-        places.append((got - points[1]) / height)
-        errors.append(fastai_allowed(p, points) / np.abs(height))
-    assert_within(places[1], places[0], errors[0] + errors[1], "place of mom")
-
-
-@law(
-    "Steps that are not so many equal epochs are refused.",
-    given=FASTAI,
-    needs=("one_cycle_fastai",),
-)
+@law("Steps that are not so many equal epochs are refused.",
+     given=schedules("one_cycle_fastai"), needs=("one_cycle_fastai",))  # fmt: skip
 def fastai_refuses_unequal_epochs(impl: Any, p: Schedule) -> None:
-    n_steps = p.settings["n_steps"]
-    try:
-        values(impl, p, n_epochs=n_steps + 1)
-    except Exception:
-        return
-    raise AssertionError(f"{n_steps} steps were cut into {n_steps + 1} epochs")
-
-
-@law(
-    "torch's lr rises to max_lr at step pct_start n - 1 and falls, in half cosines.",
-    given=TORCH,
-    needs=("one_cycle_torch",),
-)
-def torch_rate_is_two_half_cosines(impl: Any, p: Schedule) -> None:
-    want = torch_want(p, torch_points(p)[0])
-    close(values(impl, p)[0], want, p.settings["max_lr"], steepness=1 / SHORTEST)
-
-
-@law(
-    "torch's momentum falls from 0.95 to 0.85 and rises again, in half cosines.",
-    given=TORCH,
-    needs=("one_cycle_torch",),
-)
-def torch_momentum_is_two_half_cosines(impl: Any, p: Schedule) -> None:
-    want = torch_want(p, torch_points(p)[1])
-    close(values(impl, p)[1], want, 1.0, "mom", steepness=1 / SHORTEST)
+    settings = p.settings | {"n_epochs": p.settings["n_steps"] + 1}
+    refuses(f"{settings}", lambda: impl.one_cycle_fastai(**settings))

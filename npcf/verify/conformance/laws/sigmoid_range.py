@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from npcf.verify import bounds
-from npcf.verify.assertions import assert_same_bits, assert_within
+from npcf.verify.assertions import assert_same_bits
 from npcf.verify.conformance.implementation import Implementation
 from npcf.verify.conformance.law import law
 from npcf.verify.conformance.laws._common import (
@@ -27,11 +27,6 @@ def squash(impl: Implementation, x: Any, low: float, high: float) -> Any:
     return impl.sigmoid_range_forward(x, low, high)[0]
 
 
-def out_of(impl: Implementation, p: RangeInput) -> Any:
-    """Return what the whole input gives."""
-    return squash(impl, p.x, p.low, p.high)
-
-
 def bound_of(impl: Implementation, x: Any, low: float, high: float) -> Any:
     """Return how far the numbers may lie from exact arithmetic."""
     return bounds.sigmoid_range(x, low, high, impl.library)
@@ -50,27 +45,6 @@ def gradient_bound(impl: Implementation, p: RangeInput) -> Any:
     return bounds.sigmoid_range_backward(p.d_out, p.x, p.low, p.high, impl.library)
 
 
-def slopes(impl: Implementation, p: RangeInput, x: Any) -> Any:
-    """Return the derivatives at x, which are gradients for a d_out of ones, and their bound."""
-    q = p._replace(x=x, d_out=np.ones_like(x))
-    return gradient(impl, q), gradient_bound(impl, q)
-
-
-@law("No number leaves the range by more than rounding.", given=range_inputs(), needs=NEEDS)
-def sigmoid_range_lies_in_the_range(impl: Implementation, p: RangeInput) -> None:
-    out, room = out_of(impl, p).astype(np.float64), bound_of(impl, p.x, p.low, p.high)
-    assert (out >= p.low - room).all(), f"{out.min()} lies below {p.low}"
-    assert (out <= p.high + room).all(), f"{out.max()} lies above {p.high}"
-
-
-@law("The middle: zero gives one half of the unit range, to the bit.",
-     given=range_inputs(), needs=NEEDS)  # fmt: skip
-def sigmoid_of_zero_is_one_half(impl: Implementation, p: RangeInput) -> None:
-    for zero in (0.0, -0.0):
-        out = squash(impl, np.full_like(p.x, zero), 0.0, 1.0)
-        assert_same_bits(out, np.full_like(p.x, 0.5))
-
-
 @law("Mirrored: out(x) + out(-x) = low + high.", given=range_inputs(), needs=NEEDS)
 def sigmoid_range_mirrors(impl: Implementation, p: RangeInput) -> None:
     up, down = (squash(impl, x, p.low, p.high) for x in (p.x, -p.x))
@@ -78,15 +52,6 @@ def sigmoid_range_mirrors(impl: Implementation, p: RangeInput) -> None:
     want = Fraction(p.low) + Fraction(p.high)
     for b, x in enumerate(p.x):
         assert_equal(total([up[b], down[b]]), want, allowed[b], f"out({x}) + out({-x})")
-
-
-@law("Monotone: a larger x gives no smaller number, up to the error of exp.",
-     given=range_inputs(), needs=NEEDS)  # fmt: skip
-def sigmoid_range_is_monotone(impl: Implementation, p: RangeInput) -> None:
-    x = np.sort(p.x)
-    out, room = squash(impl, x, p.low, p.high), bound_of(impl, x, p.low, p.high)
-    fall = out[:-1].astype(np.float64) - out[1:].astype(np.float64)
-    assert (fall <= room[:-1] + room[1:]).all(), f"falls by {fall.max()} for x = {x}"
 
 
 @law("inf gives high, -inf gives low, NaN stays NaN.", given=range_inputs(), needs=NEEDS)
@@ -133,26 +98,8 @@ def sigmoid_range_gradient_follows_from_the_outputs(impl: Implementation, p: Ran
         assert_equal(height * total(d_x[b]), want, allowed, f"R d_x[{b}]")
 
 
-@law("The gradient is largest at zero: (high - low) / 4 of d_out, and nowhere more.",
-     given=range_inputs(), needs=BACK)  # fmt: skip
-def sigmoid_range_gradient_peaks_at_zero(impl: Implementation, p: RangeInput) -> None:
-    peak = p._replace(x=np.zeros_like(p.x))
-    size = np.abs(p.d_out.astype(np.float64)) * (p.high - p.low) / 4
-    assert_within(np.abs(gradient(impl, peak)), size, gradient_bound(impl, peak))
-    here = np.abs(gradient(impl, p)).astype(np.float64)
-    assert (here <= size + gradient_bound(impl, p)).all(), f"{here} exceeds {size}"
-
-
 @law("Saturated upwards, from 40 on, the gradient is exactly zero: 1 - s is.",
      given=range_inputs(), needs=BACK)  # fmt: skip
 def sigmoid_range_gradient_dies_upwards(impl: Implementation, p: RangeInput) -> None:
     d_x = gradient(impl, p._replace(x=np.abs(p.x) + p.dtype.type(SATURATED)))
     assert not d_x.any(), f"{d_x}"
-
-
-@law("Not so downwards: at -80 the gradient of a unit range is still above zero.",
-     given=range_inputs(), needs=BACK)  # fmt: skip
-def sigmoid_range_gradient_lives_downwards(impl: Implementation, p: RangeInput) -> None:
-    x = np.maximum(-np.abs(p.x), p.dtype.type(-80))
-    d_x, _ = slopes(impl, p._replace(low=0.0, high=1.0), x)
-    assert (d_x > 0).all(), f"{d_x} at {x}"
