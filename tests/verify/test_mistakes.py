@@ -50,6 +50,7 @@ SGD = [
     for damp, nesterov in ((0.0, True), (0.3, False))
     for d in (False, True)
 ]
+SGD.append(SGD[0] | {"momentum": 0.0, "nesterov": False})
 ADAM = [{"betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1, "decoupled": d} for d in (0, 1)]
 RMSPROP = [
     {"alpha": 0.9, "eps": 1e-3, "weight_decay": 0.1, "momentum": mu, "centered": c, "decoupled": d}
@@ -136,7 +137,7 @@ def apart(got, want):
     """Return the names under which `got` leaves the bounds of `want`, twice as wide."""
     return [
         name for name, array in got.items()
-        if np.shape(array) != np.shape(want[name].value)
+        if name not in want or np.shape(array) != np.shape(want[name].value)
         or not _within(array, want[name].value, want[name].tolerance).all()
     ]  # fmt: skip
 

@@ -47,6 +47,9 @@ CHECKS("ids_in_8_bits", "Ids are kept in the narrowest type, and 200 becomes neg
 CHECKS("ids_judged_by_the_first", "Only the first id is looked at.", "Look at all.",
        old="if outside.any():", new="if outside[:1].any():")
 
+CHECKS("ids_of_one_type", "Only ids of 64 bits are taken.", "Take every integer type.",
+       old='if ids.dtype.kind not in "iu":', new="if ids.dtype != np.int64:")
+
 # -- memory ----------------------------------------------------------------------------------------
 
 OPERATIONS("lookup_is_a_view", "Where all rows are asked for, the table itself is returned.",
@@ -57,6 +60,13 @@ OPERATIONS("lookup_of_one_is_a_view", "Where one row is asked for, a slice is re
            "Return a copy.", old=LOOKED_UP,
            new="    one = weight[ids[0] : ids[0] + 1] if len(ids) == 1 else weight[ids]\n"
                "    return one, (ids,")
+OPERATIONS("padding_row_cleared", "Row 0 is set to zeros in the table itself.",
+           "Leave the table as it is.", old=LOOKED_UP,
+           new="    weight[:1] = 0\n    return weight[ids], (ids,")
+OPERATIONS("lookup_cache_shared", "One cache serves all calls: a backward sees the last forward.",
+           "Make a cache for each call.", old=f"{LOOKED_UP} weight.shape, weight.dtype)",
+           new="    shared = embedding_forward.__dict__.setdefault('shared', [])\n"
+               "    shared[:] = ids, weight.shape, weight.dtype\n    return weight[ids], shared")
 OPERATIONS("sigmoid_changes_x", "The argument is negated in place.", "Write to a new array.",
            old=SIGMOID,
            new="        np.negative(x, out=x)\n        s = 1 / (1 + np.exp(x))\n")
@@ -153,6 +163,11 @@ OPERATIONS("scatter_broadcasts", "A gradient of one row is given to all.", "Refu
 OPERATIONS("sigmoid_gradient_broadcasts", "A gradient of one number is given to all.",
            "Refuse other shapes.",
            old="    check_gradient(d_out, s.shape, s.dtype)\n", new="")
+
+STEPS("sgd_broadcasts", "A gradient of one entry moves all.", "Refuse other shapes.",
+      old="    check_shapes(w, g, *([] if buf is None else [buf]))\n", new="")
+STEPS("adam_broadcasts", "A gradient of one entry moves all.", "Refuse other shapes.",
+      old="    check_shapes(w, g, m, v)\n", new="")
 
 # -- order of additions, NaN, overflow, lawful values ----------------------------------------------
 
