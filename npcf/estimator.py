@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from npcf._renamed import renamed_arguments, warn
 from npcf._types import FloatArray, YRange
 from npcf.analysis import Predictor
 from npcf.analysis.rows import UNKNOWN
@@ -37,28 +38,35 @@ from npcf.suggestions import did_you_mean
 from npcf.training import Learner
 from npcf.training.validate import require_in_range
 
+RENAMED = {"lr": "max_lr", "wd": "weight_decay"}
 MODELS = {"embedding": DotProductBiasEmb, "create_params": DotProductBiasCP}
 
 
 class CollabRegressor:
-    """Train `n_epochs` epochs under fastai's one-cycle schedule with peak `lr` and decoupled `wd`.
+    """The model, trained under fastai's one-cycle schedule with decoupled weight decay.
 
-    random_state: None, a seed, or a numpy.random.Generator, for the tables and the batches.
-    verbose=True prints the row of each epoch.  outside: what happens where ratings lie outside
-    `y_range`, which no model reaches: "warn" (scikit-learn's own checks fit any), "raise", "allow".
+    Parameters
+    ----------
+    max_lr : peak of the learning rate.
+    random_state : None, a seed, or a numpy.random.Generator, for the tables and the batches.
+    verbose : whether to print the row of each epoch.
+    outside : what happens where ratings lie outside `y_range`, which no model reaches: "warn"
+        (scikit-learn's own checks fit any), "raise", "allow".
+
     The other parameters are those of the models, of `Batches` and of `Predictor.predict`.
 
     After fit: `model_`, `predictor_`, `history_` (its valid columns are of the training ratings,
     since nothing is held back), `n_features_in_` (2) and, for a DataFrame, `feature_names_in_`.
     """
 
+    @renamed_arguments(**RENAMED)
     @spell_checked
     def __init__(
         self,
         n_factors: int = 50,
         n_epochs: int = 5,
-        lr: float = 5e-3,
-        wd: float = 0.1,
+        max_lr: float = 5e-3,
+        weight_decay: float = 0.1,
         y_range: YRange = (0, 5.5),
         batch_size: int = 64,
         sampling: str = "permutation",
@@ -68,7 +76,8 @@ class CollabRegressor:
         verbose: bool = False,
         outside: str = "warn",
     ):
-        self.n_factors, self.n_epochs, self.lr, self.wd = n_factors, n_epochs, lr, wd
+        self.n_factors, self.n_epochs = n_factors, n_epochs
+        self.max_lr, self.weight_decay = max_lr, weight_decay
         self.y_range, self.batch_size, self.sampling = y_range, batch_size, sampling
         self.model, self.random_state, self.unknown = model, random_state, unknown
         self.verbose, self.outside = verbose, outside
@@ -89,7 +98,7 @@ class CollabRegressor:
         require_in_range(ratings, self.y_range, self.outside, "y")
         progress = None if self.verbose else False
         learner = Learner(dls, model, on_epoch=report, outside="allow", progress=progress)
-        learner.fit_one_cycle(self.n_epochs, self.lr, wd=self.wd)
+        learner.fit_one_cycle(self.n_epochs, self.max_lr, wd=self.weight_decay)
         self.model_, self.predictor_ = model, Predictor.of(model, data)
         self.history_ = learner.history
         self._remember_columns(X)
@@ -129,15 +138,13 @@ class CollabRegressor:
     def set_params(self, **params: Any) -> "CollabRegressor":
         """Set some of the constructor's arguments; return self."""
         names = _parameter_names()
-        for name in params:
-            if name not in names:
-                raise SettingError(
-                    name,
-                    "is no parameter of CollabRegressor",
-                    f"{did_you_mean(name, names)}It has {', '.join(names)}.",
-                )
+        for name in params.keys() - set(names) - RENAMED.keys():
+            cure = f"{did_you_mean(name, names)}It has {', '.join(names)}."
+            raise SettingError(name, "is no parameter of CollabRegressor", cure)
         for name, value in params.items():
-            setattr(self, name, value)
+            if name in RENAMED:
+                warn(f"CollabRegressor.{name}", RENAMED[name], stacklevel=3)
+            setattr(self, RENAMED.get(name, name), value)
         return self
 
     def __repr__(self) -> str:
@@ -176,11 +183,9 @@ class CollabRegressor:
         """Raise if a frame's columns are named otherwise than in fit: they may be exchanged."""
         names, known = text_names(pairs), getattr(self, "feature_names_in_", None)
         if names is not None and known is not None and list(names) != list(known):
-            raise DataError(
-                "X",
-                f"has the columns {list(names)}, fit had {list(known)}",
-                "The feature names should match those that were passed during fit.",
-            )
+            problem = f"has the columns {list(names)}, fit had {list(known)}"
+            cure = "The feature names should match those that were passed during fit."
+            raise DataError("X", problem, cure)
 
 
 def _parameter_names() -> list[str]:

@@ -2,9 +2,9 @@ r"""Fold-in: the factors and bias of a new user from a few ratings, all item tab
 
     minimise   J(p, b) = sum_i (f(q_i . p + b + c_i) - r_i)**2  +  wd (|p|**2 + b**2)
 
-over the items i that the user rated; f is the identity or the sigmoid range of the model, and the
-sum is no mean, so that `wd` weighs less the more ratings there are.  With x = (p, b), the rows
-a_i = (q_i, 1), o_i = c_i (the logit of a user who is all zeros) and z = A x + o:
+over the items i that the user rated; wd is `weight_decay`, f the identity or the sigmoid range of
+the model.  The sum is no mean: wd weighs less the more ratings there are.  With x = (p, b), the
+rows a_i = (q_i, 1), o_i = c_i (the logit of a user who is all zeros) and z = A x + o:
 
     grad J = 2 A^T (f'(z) * (f(z) - r)) + 2 wd x
     Hess J = 2 A^T diag(f'(z)**2 + (f(z) - r) f''(z)) A + 2 wd
@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from npcf._renamed import renamed_arguments
 from npcf._types import FloatArray
 from npcf.analysis.fold_in_problem import FoldInProblem, with_user
 from npcf.analysis.predictor import Predictor, require_predictor
@@ -78,21 +79,32 @@ class NewUser(NamedTuple):
         return predict_rows(model, np.zeros(len(items), np.intp), items)
 
 
+@renamed_arguments(wd="weight_decay")
 def fold_in(
-    predictor: Predictor, items: Any, ratings: Any, *, wd: float = 0.1, method: str = "gradient"
+    predictor: Predictor,
+    items: Any,
+    ratings: Any,
+    *,
+    weight_decay: float = 0.1,
+    method: str = "gradient",
 ) -> NewUser:
-    """Return the new user who gave `ratings` to `items` (ids, which may repeat).
+    """Return the factors and bias of a new user.
 
-    method="closed": ridge in closed form, approximate where the model has a range.
-    method="gradient": the minimum of J itself.
+    Parameters
+    ----------
+    items, ratings : ids, which may repeat, and the rating that the user gave to each.
+    weight_decay : wd of J; positive.
+    method : "closed": ridge in closed form, approximate where the model has a range; "gradient":
+        the minimum of J itself.
     """
     require_predictor(predictor)
     require_choice("method", method, ("closed", "gradient"))
-    wd = require_number("wd", wd)
-    if wd == 0:
-        raise SettingError("wd", "must be positive: few ratings do not fix p", "Use 0.1.", value=0)
+    weight_decay = require_number("weight_decay", weight_decay)
+    if weight_decay == 0:
+        reason = "must be positive: few ratings do not fix p"
+        raise SettingError("weight_decay", reason, "Use 0.1.", value=0)
     rows = find_rows(predictor.item_vocab, items, "items", "raise")
-    problem = FoldInProblem(predictor.model, rows, _judge_ratings(ratings, len(rows)), wd)
+    problem = FoldInProblem(predictor.model, rows, _ratings_of(ratings, len(rows)), weight_decay)
     x = problem.closed()
     if method == "gradient":
         x = _newton(problem, x)
@@ -112,7 +124,7 @@ def _newton(problem: FoldInProblem, x: FloatArray) -> FloatArray:
             break
         step = _direction(*problem.hessians(x), gradient)
         if not np.isfinite(step).all():
-            raise DivergenceError("fold_in", "met a step that is not finite", "Raise wd.")
+            raise DivergenceError("fold_in", "met a step that is not finite", "Raise weight_decay.")
         size, slope = 1.0, float(gradient @ step)
         # Near the minimum J is flat to rounding: then the gradient decides.
         while not (
@@ -136,19 +148,16 @@ def _direction(full: FloatArray, gauss_newton: FloatArray, gradient: FloatArray)
     return step
 
 
-def _judge_ratings(ratings: Any, n: int) -> FloatArray:
+def _ratings_of(ratings: Any, n: int) -> FloatArray:
     values = as_array("ratings", ratings)
     if values.shape != (n,):
-        raise ShapeError(
-            "ratings", f"shape {values.shape} for {n} items", "Give one rating for each item."
-        )
+        problem = f"shape {values.shape} for {n} items"
+        raise ShapeError("ratings", problem, "Give one rating for each item.")
     if not n:
         raise DataError("ratings", "is empty", "Give at least one rating.")
     require_real("ratings", values)
     bad = ~np.isfinite(values)
     if bad.any():
-        position = int(bad.argmax())
-        raise DataError(
-            "ratings", f"{values[position]} is not finite", "Leave it out.", position=position
-        )
+        at = int(bad.argmax())
+        raise DataError("ratings", f"{values[at]} is not finite", "Leave it out.", position=at)
     return values.astype(np.float64)

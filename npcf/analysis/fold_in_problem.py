@@ -17,9 +17,10 @@ U = 2.0**-53
 class FoldInProblem:
     """J as a function of x = (p, b), for the ratings of the items `rows`."""
 
-    def __init__(self, model: PairModel, rows: Any, ratings: FloatArray, wd: float):
+    def __init__(self, model: PairModel, rows: Any, ratings: FloatArray, weight_decay: float):
         tables = {name: table.astype(np.float64) for name, table in model.params.items()}
-        self.model, self.rows, self.ratings, self.wd = with_params(model, tables), rows, ratings, wd
+        self.model, self.rows = with_params(model, tables), rows
+        self.ratings, self.weight_decay = ratings, weight_decay
         self.n_factors = tables["user_factors"].shape[1]
         factors = tables["item_factors"][rows]
         ones = np.ones((len(rows), int(model.has_bias)))
@@ -44,7 +45,7 @@ class FoldInProblem:
     def value(self, x: FloatArray) -> float:
         """Return J(x)."""
         pred = self._forward(self.model, x)[0]
-        return float(((pred - self.ratings) ** 2).sum() + self.wd * (x * x).sum())
+        return float(((pred - self.ratings) ** 2).sum() + self.weight_decay * (x * x).sum())
 
     def gradient(self, x: FloatArray) -> FloatArray:
         """Return grad J by the hand-written backward: m times that of the mean, and the decay."""
@@ -54,7 +55,7 @@ class FoldInProblem:
         parts = [grads["user_factors"][0]]
         if self.model.has_bias:
             parts.append(grads["user_bias"].reshape(-1))
-        result: FloatArray = np.concatenate(parts) + 2 * self.wd * x
+        result: FloatArray = np.concatenate(parts) + 2 * self.weight_decay * x
         return result
 
     def slopes(self, x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -69,7 +70,7 @@ class FoldInProblem:
     def hessians(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the Hessian and the Gauss-Newton matrix, both symmetric."""
         pred, slope, curvature = self.slopes(x)
-        decay = 2 * self.wd * np.eye(len(x))
+        decay = 2 * self.weight_decay * np.eye(len(x))
         full = slope**2 + (pred - self.ratings) * curvature
         gauss_newton = 2 * (self.a.T * slope**2) @ self.a + decay
         return 2 * (self.a.T * full) @ self.a + decay, gauss_newton
@@ -86,7 +87,7 @@ class FoldInProblem:
         ends = np.abs(pred) + np.abs(self.ratings) + abs(self.low)
         error = slope * (ends + slope * logit) + np.abs(pred - self.ratings) * (logit + 1) * slope
         gamma = n * U / (1 - n * U)
-        rounding: FloatArray = 2 * gamma * (size.T @ error + self.wd * np.abs(x))
+        rounding: FloatArray = 2 * gamma * (size.T @ error + self.weight_decay * np.abs(x))
         return rounding
 
     def closed(self) -> FloatArray:
@@ -96,7 +97,7 @@ class FoldInProblem:
             s = np.clip((self.ratings - self.low) / self.height, MARGIN, 1 - MARGIN)
             target, weight = np.log(s / (1 - s)), self.height * s * (1 - s)
         n = self.a.shape[1]
-        rows = np.concatenate([weight[:, None] * self.a, np.sqrt(self.wd) * np.eye(n)])
+        rows = np.concatenate([weight[:, None] * self.a, np.sqrt(self.weight_decay) * np.eye(n)])
         wanted = np.concatenate([weight * (target - self.offset), np.zeros(n)])
         solution: FloatArray = np.linalg.lstsq(rows, wanted)[0]
         return solution

@@ -46,6 +46,12 @@ def design(predictor, items):
     return a, offset
 
 
+def both_ways(*case):
+    """Return the new user in closed form, and by the gradient."""
+    *case, wd = case
+    return [fold_in(*case, weight_decay=wd, method=how) for how in ("closed", "gradient")]
+
+
 def x_of(user):
     has_bias = user.predictor.model.has_bias
     return np.concatenate([user.factors, [user.bias]]) if has_bias else user.factors
@@ -64,7 +70,10 @@ def test_without_a_range_both_methods_give_one_answer(case):
     """J is 2 wd-strongly convex: |x - y| <= (|grad J(x)| + |grad J(y)|) / (2 wd)."""
     predictor, items, ratings, wd = case
     a, offset = design(predictor, items)
-    users = [fold_in(predictor, items, ratings, wd=wd, method=m) for m in ("closed", "gradient")]
+    users = [
+        fold_in(predictor, items, ratings, weight_decay=wd, method=m)
+        for m in ("closed", "gradient")
+    ]
     norms = [np.linalg.norm(exact_gradient(a, offset, ratings, wd, x_of(u))) for u in users]
     distance = np.linalg.norm(x_of(users[0]) - x_of(users[1]))
     assert distance <= sum(norms) / (2 * wd) * (1 + DOUBLE.gamma(a.shape[1] + 16))
@@ -88,7 +97,8 @@ def test_with_a_range_the_gradient_vanishes_at_the_answer(case):
     """The hand-written backward, the formula of the derivation, and nothing left but rounding."""
     predictor, items, ratings, wd = case
     start, user = (
-        fold_in(predictor, items, ratings, wd=wd, method=m) for m in ("closed", "gradient")
+        fold_in(predictor, items, ratings, weight_decay=wd, method=m)
+        for m in ("closed", "gradient")
     )
     assert user.gradient_norm <= user.gradient_rounding
     problem, ends = (predictor, items, ratings, wd), (x_of(start), x_of(user))
@@ -147,7 +157,7 @@ def formula(predictor, items, ratings, wd, x):
 def test_no_neighbour_is_better(case, data):
     """A minimum, not only a point where the gradient vanishes: J rises by ~ wd |d|**2 at least."""
     predictor, items, ratings, wd = case
-    user = fold_in(predictor, items, ratings, wd=wd)
+    user = fold_in(predictor, items, ratings, weight_decay=wd)
     x = x_of(user)
     direction = data.draw(arrays(np.float64, len(x), elements=values()))
     step = 1e-5 * direction
@@ -167,7 +177,7 @@ def test_a_user_of_the_model_is_found_again(data, wd):
     a, offset = design(predictor, items)
     truth = data.draw(arrays(np.float64, a.shape[1], elements=values()))
     ratings = a @ truth + offset
-    user = fold_in(predictor, items, ratings, wd=wd)
+    user = fold_in(predictor, items, ratings, weight_decay=wd)
     miss = np.linalg.norm(a @ x_of(user) + offset - ratings)
     g = np.linalg.norm(exact_gradient(a, offset, ratings, wd, x_of(user)))
     off = [
@@ -182,7 +192,7 @@ def test_a_user_of_the_model_is_found_again(data, wd):
 def test_the_new_user_is_asked_like_any_other(case):
     """predict is the model with one row more; recommend sorts it and leaves out the rated."""
     predictor, items, ratings, wd = case
-    user = fold_in(predictor, items, ratings, wd=wd)
+    user = fold_in(predictor, items, ratings, weight_decay=wd)
     core, ids = predictor.model.core_params(), list(predictor.item_vocab.ids)
     dtype = core["user_factors"].dtype
     tables = core | {"user_factors": user.factors[None].astype(dtype)}
@@ -205,7 +215,7 @@ def test_much_decay_leaves_the_item_biases():
     data = planted(20, 30, 200)
     params = {name: table.astype(np.float64) for name, table in data.params.items()}
     predictor = Predictor.of(PairModel(params), data.ratings)
-    user = fold_in(predictor, [1, 2], ratings, wd=wd)
+    user = fold_in(predictor, [1, 2], ratings, weight_decay=wd)
     a, offset = design(predictor, [1, 2])
     ends = [exact_gradient(a, offset, ratings, wd, x) for x in (np.zeros(a.shape[1]), x_of(user))]
     bound = sum(map(np.linalg.norm, ends)) / (2 * wd) * (1 + DOUBLE.gamma(a.size + 16))
@@ -224,7 +234,7 @@ def test_a_users_own_ratings_bring_them_back():
         mine = np.flatnonzero(data.ratings.users == row)
         items = data.ratings.items[mine].tolist()
         wanted = data.expected[mine]
-        user = fold_in(predictor, items, wanted, wd=wd)
+        user = fold_in(predictor, items, wanted, weight_decay=wd)
         # the tables are rounded to float32, and so are its predictions
         rounding = 2 * prediction_rounding(predictor, items, wanted, x_of(user), single)
         excess.append((np.abs(user.predict(items) - wanted) - rounding).max())
@@ -241,7 +251,11 @@ BAD = [
     (lambda: fold_in(ASKED, ["1"], [3]), DTypeError, "items: ids are of type string"),
     (lambda: fold_in(ASKED, [1], [[3]]), ShapeError, r"ratings: shape \(1, 1\) for 1 items"),
     (lambda: fold_in(ASKED, [1], ["5"]), DTypeError, "ratings: dtype <U1 is not a real number"),
-    (lambda: fold_in(ASKED, [1], [3], wd=-1), SettingError, "wd: must be a finite number"),
+    (
+        lambda: fold_in(ASKED, [1], [3], weight_decay=-1),
+        SettingError,
+        "weight_decay: must be a finite number",
+    ),
     (lambda: fold_in(ASKED, [1], [3], method="no"), SettingError, "method: 'no' is unknown"),
 ]
 

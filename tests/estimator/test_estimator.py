@@ -31,7 +31,7 @@ from npcf.verify import assert_same_bits
 PLANTED = planted(60, 40, 1_500, seed=1).ratings
 IDS, RATING = PLANTED.pairs, PLANTED.rating
 FRAME = pd.DataFrame({"who": IDS[:, 0], "what": [f"m{i}" for i in IDS[:, 1]]})
-SMALL = {"n_factors": 4, "n_epochs": 3, "lr": 5e-2, "random_state": 0}
+SMALL = {"n_factors": 4, "n_epochs": 3, "max_lr": 5e-2, "random_state": 0}
 
 
 def fitted(X=IDS, y=RATING, **settings):  # noqa: N803
@@ -45,7 +45,7 @@ def fitted(X=IDS, y=RATING, **settings):  # noqa: N803
 @pytest.mark.parametrize("y_range", [(0, 5.5), None])
 def test_fit_is_the_learner_and_predict_the_predictor(name, cls, sampling, y_range):
     """The same seed gives the same bits as doing it by hand."""
-    got = fitted(model=name, sampling=sampling, y_range=y_range, wd=0.05, batch_size=32)
+    got = fitted(model=name, sampling=sampling, y_range=y_range, weight_decay=0.05, batch_size=32)
     tables, batches = np.random.default_rng(0).spawn(2)
     frame = pd.DataFrame({"user": IDS[:, 0], "item": IDS[:, 1], "rating": RATING})
     data = Ratings.from_frame(frame)
@@ -121,12 +121,16 @@ def test_verbose_prints_an_epoch_a_line(capsys):
 def test_parameters_by_name():
     model = CollabRegressor(n_factors=7)
     assert model.get_params()["n_factors"] == 7
-    assert model.set_params(lr=0.1, wd=0.0) is model
-    assert (model.lr, model.wd) == (0.1, 0.0)
-    assert repr(model) == "CollabRegressor(n_factors=7, lr=0.1, wd=0.0)"
+    assert model.set_params(max_lr=0.1, weight_decay=0.0) is model
+    assert (model.max_lr, model.weight_decay) == (0.1, 0.0)
+    assert repr(model) == "CollabRegressor(n_factors=7, max_lr=0.1, weight_decay=0.0)"
     with pytest.raises(SettingError, match="reg: is no parameter of CollabRegressor. It has n_f"):
-        model.set_params(lr=9, reg=1)
-    assert model.lr == 0.1
+        model.set_params(max_lr=9, reg=1)
+    assert model.max_lr == 0.1
+    with pytest.warns(DeprecationWarning, match="is now max_lr"):
+        assert model.set_params(lr=0.2).max_lr == 0.2
+    with pytest.warns(DeprecationWarning, match="is now weight_decay"):
+        assert CollabRegressor(wd=0.5).weight_decay == 0.5
 
 
 def test_clone_copies_the_settings_and_not_the_training():
@@ -148,9 +152,9 @@ def test_cross_validation_grid_search_and_pipeline():
         for train, test in folds.split(FRAME)
     ]
     assert scores.tolist() == by_hand
-    grid = GridSearchCV(CollabRegressor(**SMALL), {"lr": [1e-9, 5e-2]}, cv=folds)
+    grid = GridSearchCV(CollabRegressor(**SMALL), {"max_lr": [1e-9, 5e-2]}, cv=folds)
     grid.fit(FRAME, RATING)
-    assert grid.best_params_ == {"lr": 5e-2}
+    assert grid.best_params_ == {"max_lr": 5e-2}
     assert_same_bits(grid.predict(FRAME), fitted(FRAME).predict(FRAME))
     steps = [("order", FunctionTransformer(lambda f: f[["who", "what"]])), ("npcf", fitted())]
     pipe = Pipeline(steps).set_params(npcf__n_epochs=1).fit(FRAME[["what", "who"]], RATING)
@@ -204,8 +208,8 @@ BAD = [
     (lambda: fitted([[True, False]], [1]), DataError, "user: ids have dtype bool"),
     (lambda: fitted(n_factors=0), SettingError, "n_factors: must be a whole number >= 1"),
     (lambda: fitted(n_epochs=0), SettingError, "n_epoch: must be a whole number >= 1"),
-    (lambda: fitted(lr=-1), SettingError, "lr"),
-    (lambda: fitted(wd=-1), SettingError, "w.*d.*: must be a finite number"),
+    (lambda: fitted(max_lr=-1), SettingError, "lr"),
+    (lambda: fitted(weight_decay=-1), SettingError, "w.*d.*: must be a finite number"),
     (lambda: fitted(batch_size=0), SettingError, "bs: must be a whole number >= 1"),
     (lambda: fitted(sampling="no"), SettingError, "sampling: 'no' is unknown"),
     (lambda: fitted(model="no"), SettingError, "model: 'no' is unknown. Choose one of embedding"),
