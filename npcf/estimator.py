@@ -29,6 +29,7 @@ from npcf.errors import (
     ShapeError,
     require_choice,
     require_count,
+    require_flag,
     require_real,
     spell_checked,
 )
@@ -94,9 +95,10 @@ class CollabRegressor:
         data = Ratings.from_frame(frame.assign(rating=ratings), "user", "item", "rating")
         dls = CollabDataLoaders(data, data, self.batch_size, self.sampling, rng=for_batches)
         model = cls(data.n_users, data.n_items, n_factors, self.y_range, rng=for_tables)
-        report = print if self.verbose else _say_nothing
+        verbose = require_flag("verbose", self.verbose)
+        report = print if verbose else _say_nothing
         require_in_range(ratings, self.y_range, self.outside, "y")
-        progress = None if self.verbose else False
+        progress = None if verbose else False
         learner = Learner(dls, model, on_epoch=report, outside="allow", progress=progress)
         learner.fit_one_cycle(self.n_epochs, self.max_lr, wd=self.weight_decay)
         self.model_, self.predictor_ = model, Predictor.of(model, data)

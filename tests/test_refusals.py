@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from npcf import data, gradcheck, kernels, models, ops, optim, training
+from npcf import CollabRegressor, data, gradcheck, kernels, models, ops, optim, training
 from npcf.analysis import Predictor, fold_in, recommend, similar_items, top_items
 from npcf.errors import (
     DataError,
@@ -45,9 +45,10 @@ def loaders(**options):
     return data.CollabDataLoaders.from_ratings(RATINGS, rng=rng(), **({"bs": 8} | options))
 
 
-def learner():
+def learner(**options):
     dls = loaders()
-    return training.Learner(dls, models.DotProductBiasCP(dls.n_users, dls.n_items, 3, rng=rng()))
+    model = models.DotProductBiasCP(dls.n_users, dls.n_items, 3, rng=rng())
+    return training.Learner(dls, model, **options)
 
 
 def predictor():
@@ -142,6 +143,9 @@ OPERATIONS = [
     ("ratings complex", lambda: ops.mse_forward(W[0], W[0] * 1j), DTypeError, "rating"),
     ("loss's gradient as a vector", lambda: ops.mse_backward(
         W[0], ops.mse_forward(W[0], W[0])[1]), ShapeError, "d_loss"),
+    *((f"loss's gradient {value!r}", lambda v=value, m=room: m.mse_backward(
+        v, ops.mse_forward(W[0], W[0])[1]), DTypeError, "d_loss")
+      for room in (ops, kernels) for value in (None, "1", True, 1j, np.ma.masked_array(1.0, True))),
     ("one-hot id outside", lambda: ops.one_hot([3], 3), IdRangeError, "ids"),
 ]  # fmt: skip
 
@@ -326,12 +330,42 @@ QUESTIONS = [
     ("biases of none", lambda: top_items(models.EmbeddingDot(13, 9), RATINGS), UsageError, "biases"),
     ("fold in unknown films", lambda: fold_in(predictor(), [99], [3.0]), UnknownIdError, "99"),
     ("fold in fewer ratings", lambda: fold_in(predictor(), [1, 2], [3.0]), ShapeError, "ratings"),
+    ("ids that are masked", lambda: CollabRegressor().fit(
+        np.ma.array([[1, 5], [2, 99]], mask=[[0, 0], [0, 1]]), [1.0, 2.0]), NpcfError, "1 masked"),
     ("fold in NaN", lambda: fold_in(predictor(), [1], [NAN]), NpcfError, "ratings"),
     ("vocabulary of another model", lambda: Predictor.of(
         models.DotProductBiasCP(5, 5, 2), RATINGS), ShapeError, "user_vocab"),
 ]  # fmt: skip
 
-TABLE = [*OPERATIONS, *MODELS, *OPTIMIZERS, *FRAMES, *TRAINING, *QUESTIONS]
+
+def tables():
+    return {"w": np.ones(2)}
+
+
+# "no" is true to Python, and so is an array that is full of ones
+FLAGS = [
+    (f"{option} {value!r}", lambda call=call, flag={option: value}: call(**flag), SettingError,
+     f"{option}: must be True or False")
+    for option, *calls in (
+        ("nesterov", lambda **f: optim.SGD(tables(), momentum=0.9, **f)),
+        ("decoupled", lambda **f: optim.SGD(tables(), **f), lambda **f: optim.Adam(tables(), **f),
+         lambda **f: optim.RMSProp(tables(), **f)),
+        ("centered", lambda **f: optim.RMSProp(tables(), **f)),
+        ("three_phase", lambda **f: optim.one_cycle_torch(9, 0.1, **f)),
+        ("column", lambda **f: models.PairModel(PARAMS, **f)),
+        ("drop_last", loaders),
+        ("na_row", lambda **f: data.Ratings.from_frame(FRAME, **f), lambda **f: data.Vocabulary([1], **f)),
+        ("matrix", lambda **f: data.read_csv("r.csv", **f)),
+        ("timestamps", lambda **f: data.read_movielens("ml", **f)),
+        ("fast", learner), ("deferred", learner), ("progress", learner),
+        ("ascending", lambda **f: top_items(predictor().model, RATINGS, **f)),
+        ("exclude_seen", lambda **f: fold_in(predictor(), [1], [3.0]).recommend(**f)),
+        ("verbose", lambda **f: CollabRegressor(**f).fit([[1, 2]], [3.0])),
+    )
+    for call in calls for value in ("no", 1, np.ones(2))
+]  # fmt: skip
+
+TABLE = [*FLAGS, *OPERATIONS, *MODELS, *OPTIMIZERS, *FRAMES, *TRAINING, *QUESTIONS]
 
 
 @pytest.mark.parametrize(("call", "error", "message"), [row[1:] for row in TABLE],

@@ -43,6 +43,7 @@ from npcf.errors import (
     as_array,
     require_choice,
     require_count,
+    require_flag,
     require_number,
     require_real,
 )
@@ -70,7 +71,9 @@ class NewUser(NamedTuple):
         require_count("n", n)
         vocab = self.predictor.item_vocab
         candidates = np.arange(vocab.first_row, len(vocab))
-        excluded = self.rated if exclude_seen else np.zeros(0, np.intp)
+        excluded = (
+            self.rated if require_flag("exclude_seen", exclude_seen) else np.zeros(0, np.intp)
+        )
         found = best_rows(candidates, self._predict_rows(candidates), n, excluded)
         return item_frame(self.predictor, *found)
 

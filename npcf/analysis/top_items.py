@@ -9,7 +9,7 @@ import pandas as pd
 
 from npcf.data import Ratings
 from npcf.data.frames import require_ratings
-from npcf.errors import UsageError, require_choice, require_count
+from npcf.errors import UsageError, require_choice, require_count, require_flag
 from npcf.models import PairModel
 from npcf.models.pair_model import require_model
 
@@ -55,5 +55,5 @@ def _first(
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
     """Return the `n` item rows of largest (or smallest) key, ties in the order of rows."""
     first = ratings.item_vocab.first_row
-    key = key if ascending else -key
+    key = key if require_flag("ascending", ascending) else -key
     return first + np.argsort(key[first:], kind="stable")[:n]

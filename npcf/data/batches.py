@@ -14,6 +14,7 @@ from npcf.errors import (
     as_array,
     require_choice,
     require_count,
+    require_flag,
     require_ids,
     require_members,
     require_real,
@@ -94,7 +95,7 @@ class Batches:
         self.ratings = require_ratings("ratings", ratings)
         self.batch_size = require_count("batch_size", batch_size)
         self.sampling = require_choice("sampling", sampling, ("permutation", "replacement"))
-        self.drop_last, self.rng = drop_last, require_rng("rng", rng)
+        self.drop_last, self.rng = require_flag("drop_last", drop_last), require_rng("rng", rng)
 
     def __len__(self) -> int:
         n = len(self.ratings)

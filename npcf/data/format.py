@@ -10,7 +10,7 @@ import numpy as np
 from npcf.data.fields import Layout
 from npcf.data.frames import find_roles
 from npcf.data.spelling import PYTHON, ROLES, Spelling
-from npcf.errors import DataError, SettingError, require_choice, require_number
+from npcf.errors import DataError, SettingError, require_choice, require_flag, require_number
 
 SEPARATORS = ("::", "\t", ";", "|", ",")
 NAMED = {"tab": "\t", r"\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
@@ -70,7 +70,10 @@ class Format:
             cure = f"Choose one, {self.spelling(separator=',')}, or leave it out."
             raise SettingError("separator", problem, cure, value=separator)
         object.__setattr__(self, "separator", separator)
-        if self.matrix and (self.user, self.item, self.rating) != (None,) * 3:
+        if (
+            require_flag("matrix", self.matrix)
+            and (self.user, self.item, self.rating) != (None,) * 3
+        ):
             cure = "Leave out one of the two."
             raise SettingError("matrix", "has no columns of users, items and ratings", cure)
 

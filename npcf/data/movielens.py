@@ -24,7 +24,7 @@ from npcf.data.fields import Layout
 from npcf.data.ratings import Coded, Ratings, count_repeats
 from npcf.data.text import COMPRESSED, Text
 from npcf.data.titles import TitleFormat, read_titles
-from npcf.errors import DataError, SettingError, require_choice
+from npcf.errors import DataError, SettingError, require_choice, require_flag
 
 
 class Form(NamedTuple):
@@ -118,6 +118,7 @@ def read_movielens(
         Naming file and line, where a file is torn, empty or wrongly separated.
     """
     require_choice("item", item, ("id", "title"))
+    require_flag("timestamps", timestamps)
     reader = replace(reader or Reader(), ids=ids)
     place = Place(path, reader.spelling)
     name = place.named or place.find([form.ratings] if form else FORMS)

@@ -20,6 +20,7 @@ from npcf.errors import (
     UsageError,
     as_array,
     require_choice,
+    require_flag,
 )
 from npcf.foreign import shown
 from npcf.suggestions import did_you_mean
@@ -48,7 +49,7 @@ class Vocabulary:
         self, ids: Iterable[Any], order: str = "sorted", na_row: bool = True, argument: Any = "ids"
     ):
         self.order = require_choice("order", order, ("sorted", "appearance"))
-        self.na_row = bool(na_row)
+        self.na_row = require_flag("na_row", na_row)
         column, self.argument = _as_series(ids, argument), argument
         self.kind = require_one_kind(argument, column)
         self.ids = _plain(pd.Index(column.unique()), self.kind, sort=order == "sorted")

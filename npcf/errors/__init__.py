@@ -20,10 +20,12 @@ from npcf.errors.arrays import (
 )
 from npcf.errors.settings import (
     LARGEST_COUNT as LARGEST_COUNT,
+    optional_flag as optional_flag,
     optional_rng as optional_rng,
     refuse_option as refuse_option,
     require_choice as require_choice,
     require_count as require_count,
+    require_flag as require_flag,
     require_members as require_members,
     require_number as require_number,
     require_pair as require_pair,

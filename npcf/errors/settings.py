@@ -54,6 +54,19 @@ def require_count(argument: str, value: Any, low: int = 1, high: float = LARGEST
     return int(value)
 
 
+def require_flag(argument: str, value: Any) -> bool:
+    """Return `value` if it is True or False, or raise: "no" and any full array would be true."""
+    if not isinstance(value, bool | np.bool_):
+        problem = f"must be True or False, got {shown(value)}"
+        raise SettingError(argument, problem, f"Write {argument}=True, or False.", value=value)
+    return bool(value)
+
+
+def optional_flag(argument: str, value: Any) -> bool | None:
+    """Return None for None, otherwise as `require_flag`."""
+    return None if value is None else require_flag(argument, value)
+
+
 def require_choice(argument: str, value: Any, choices: Iterable[str]) -> str:
     """Return `value` if it is one of `choices`, or raise naming them."""
     names = tuple(choices)

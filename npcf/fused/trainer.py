@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from npcf._atomic import in_one_go
 from npcf._types import FloatArray, Params, YRange
-from npcf.errors import DivergenceError, UsageError, require_count, require_ids
+from npcf.errors import (
+    DivergenceError,
+    UsageError,
+    optional_flag,
+    require_count,
+    require_flag,
+    require_ids,
+)
 from npcf.fused.adam_rule import AdamRule
 from npcf.fused.live import LiveTables, attach
 from npcf.fused.loops import Loops, Runner
@@ -74,7 +81,8 @@ def trainer_for(
     rule = RULES.get(type(optimizer))
     if rule is None or obstacle(optimizer):
         return None
-    return Fused(rule, optimizer, y_range, mean, deferred, bool(fast), batch_size)
+    options = optional_flag("deferred", deferred), require_flag("fast", fast), batch_size
+    return Fused(rule, optimizer, y_range, mean, *options)
 
 
 class Fused:

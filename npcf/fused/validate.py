@@ -92,6 +92,7 @@ def check_counter(argument: str, counter: Any) -> NDArray[np.int64]:
 def check_schedule(optimizer: SGD | Adam, lrs: Any, moms: Any, n_steps: int) -> RunSchedule:
     """Return the schedule, or raise."""
     given: Any
+    optimizer.check_settings()
     if isinstance(lrs, Mapping):
         given = {name: _series(f"lrs[{name!r}]", lr, n_steps) for name, lr in lrs.items()}
     else:
@@ -100,7 +101,6 @@ def check_schedule(optimizer: SGD | Adam, lrs: Any, moms: Any, n_steps: int) -> 
     here = np.full(n_steps, float(optimizer.momentum)) if momenta is None else momenta
     schedule = RunSchedule(given, momenta, StepSettings({}, here, {}, ()))
     tried = copy.copy(optimizer)
-    tried.check_settings()
     if isinstance(given, dict):
         tried.lr = dict.fromkeys(given, 0.0)
         tried.check_settings()  # names

@@ -13,7 +13,7 @@ import pandas as pd
 from npcf._types import FloatArray
 from npcf.data.vocabulary import require_one_kind
 from npcf.errors import DataError, ShapeError, UsageError, as_array
-from npcf.foreign import dtype_cure, first_object
+from npcf.foreign import dtype_cure, first_object, library_of
 
 EXACT = 2.0**53
 
@@ -51,7 +51,12 @@ def _as_frame(pairs: Any) -> pd.DataFrame:
     if hasattr(pairs, "toarray"):
         raise UsageError("X", "is a sparse matrix", "Give a pair of ids for each rating: (n, 2).")
     # A list may mix text and numbers; an array of one type would make '1' of 1.
-    array = np.asarray(pairs, object if isinstance(pairs, list | tuple) else None)
+    if isinstance(pairs, list | tuple):
+        array = np.asarray(pairs, object)
+    elif library_of(pairs) == "polars":  # a whole frame, which `as_array` refuses
+        array = np.asarray(pairs)
+    else:
+        array = as_array("X", pairs)
     if array.ndim != 2:
         raise ShapeError(
             "X",

@@ -18,6 +18,7 @@ from npcf.errors import (
     SettingError,
     ShapeError,
     as_array,
+    require_flag,
     require_floats,
     require_members,
     require_number,
@@ -54,7 +55,7 @@ class PairModel:
         self.mean = require_number("mean", mean, low=-np.inf)
         self.params = {name: _table(name, table) for name, table in params.items()}
         self.y_range = y_range
-        self.column = column
+        self.column = require_flag("column", column)
 
     @property
     def has_bias(self) -> bool:

@@ -62,11 +62,6 @@ def cached_number(argument: str, value: Any) -> Any:
     return value
 
 
-def cached_flag(argument: str, value: Any) -> bool:
-    """Return a switch of a cache, or raise."""
-    return bool(require_type(argument, value, (bool, np.bool, int), CURE))
-
-
 def cached_zeros(shape: tuple[Any, ...], dtype: Any) -> FloatArray:
     """Return zeros for the gradient of a cache's table, or raise if there can be no such table."""
     lengths = [require_count("cache", length, 0) for length in shape]

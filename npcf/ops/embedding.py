@@ -32,8 +32,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npcf._types import FloatArray, IdArray
-from npcf.errors import require_floats, require_gradient, require_padding_idx, require_pair
-from npcf.ops.caches import cached_flag, cached_ids, cached_zeros, own_ids, require_cache
+from npcf.errors import (
+    require_flag,
+    require_floats,
+    require_gradient,
+    require_padding_idx,
+    require_pair,
+)
+from npcf.ops.caches import cached_ids, cached_zeros, own_ids, require_cache
 
 
 class EmbeddingCache(NamedTuple):
@@ -102,7 +108,7 @@ def judge_lookup_gradient(
     cache = cache._replace(
         ids=cached_ids("cache.ids", cache.ids, n_rows),
         padding_idx=require_padding_idx(cache.padding_idx, n_rows),
-        scale_grad_by_freq=cached_flag("cache.scale_grad_by_freq", cache.scale_grad_by_freq),
+        scale_grad_by_freq=require_flag("cache.scale_grad_by_freq", cache.scale_grad_by_freq),
     )
     d_out = require_gradient(d_out, (*cache.ids.shape, n_factors), d_weight.dtype)
     if cache.scale_grad_by_freq:

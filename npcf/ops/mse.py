@@ -17,8 +17,6 @@ gamma_4 |exact| + 2 eta.
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from npcf._types import FloatArray
 from npcf.errors import (
     DTypeError,
@@ -75,13 +73,12 @@ def judge_loss_gradient(d_loss: Any, cache: MSECache) -> tuple[FloatArray, Any]:
     error = cached_floats("cache.error", require_cache(cache, MSECache).error)
     if not error.size:
         raise EmptyBatchError("cache.error", "an empty batch has no mean", "Skip empty batches.")
-    try:
-        shape, number = np.shape(d_loss), error.dtype.type(d_loss)
-    except (TypeError, ValueError):
-        shape = number = None
-    if number is None or isinstance(d_loss, str | bytes):
-        problem = f"{d_loss!r} is no number of dtype {error.dtype}"
+    if error.dtype == object:  # symbols
+        return error, d_loss
+    d_loss = as_array("d_loss", d_loss)
+    if d_loss.dtype.kind not in ("iufc" if error.dtype.kind == "c" else "iuf"):
+        problem = f"dtype {d_loss.dtype} is no number of dtype {error.dtype}"
         raise DTypeError("d_loss", problem, "Pass 1.0.")
-    if shape:
-        raise ShapeError("d_loss", f"must be one number, got shape {shape}", "Pass 1.0.")
-    return error, number
+    if d_loss.ndim:
+        raise ShapeError("d_loss", f"must be one number, got shape {d_loss.shape}", "Pass 1.0.")
+    return error, error.dtype.type(d_loss)

@@ -6,7 +6,7 @@ import numpy as np
 
 from npcf._atomic import Change, assign
 from npcf._types import Grads, Params
-from npcf.errors import require_count, require_number, require_pair, spell_checked
+from npcf.errors import require_count, require_flag, require_number, require_pair, spell_checked
 from npcf.optim.optimizer import Optimizer, PerParameter, Touched
 
 
@@ -98,17 +98,19 @@ class Adam(Optimizer):
         return changes
 
     def check_settings(self) -> None:
-        """Raise SettingError unless every setting is in its range."""
-        for name in ("lr", "weight_decay"):
-            self.numbers_of(name)
-        require_number("eps", self.eps)
-        check_betas(self.betas)
+        """Raise SettingError unless every setting is in its range; each becomes a plain number."""
+        self._check_rates()
+        self.eps, self.betas = require_number("eps", self.eps), checked_betas(self.betas)
+        self.decoupled = require_flag("decoupled", self.decoupled)
 
 
-def check_betas(betas: Any) -> None:
-    """Raise unless `betas` is a pair of numbers in [0, 1)."""
-    for i, beta in enumerate(require_pair("betas", betas)):
-        require_number(f"betas[{i}]", beta, high=1, open_high=True)
+def checked_betas(betas: Any) -> tuple[float, float]:
+    """Return `betas` as a pair of numbers in [0, 1), or raise."""
+    beta1, beta2 = require_pair("betas", betas)
+    return (
+        require_number("betas[0]", beta1, high=1, open_high=True),
+        require_number("betas[1]", beta2, high=1, open_high=True),
+    )
 
 
 @spell_checked

@@ -32,7 +32,8 @@ def renormalise_rows(weight: FloatArray, ids: Any, max_norm: float) -> None:
         raise ShapeError(
             "weight", f"needs 2 dimension(s), got shape {weight.shape}", "Pass a table (N, K)."
         )
-    if require_number("max_norm", max_norm) == 0:
+    max_norm = require_number("max_norm", max_norm)
+    if max_norm == 0:
         raise SettingError("max_norm", "must be > 0, got 0", "0 would erase the rows.", value=0)
     rows = np.unique(require_ids("ids", ids, len(weight)))
     norms = np.sqrt((weight[rows] ** 2).sum(axis=1))

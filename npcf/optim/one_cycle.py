@@ -14,7 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npcf.errors import SettingError, require_choice, require_count, require_number, spell_checked
+from npcf.errors import (
+    SettingError,
+    require_choice,
+    require_count,
+    require_flag,
+    require_number,
+    spell_checked,
+)
 
 Values = NDArray[Any]  # (n_steps,) float64
 Points = tuple[float, float, float]
@@ -99,7 +106,7 @@ def one_cycle_torch(
     anneal = require_choice("anneal", anneal, ("cos", "linear"))
     # (last step, (lr from, lr to), (momentum from, momentum to))
     phases: list[Phase] = [(pct_start * n_steps - 1, (start, max_lr), (high, low))]
-    if three_phase:
+    if require_flag("three_phase", three_phase):
         phases.append((2 * pct_start * n_steps - 2, (max_lr, start), (low, high)))
         phases.append((n_steps - 1, (start, end), (high, high)))
     else:

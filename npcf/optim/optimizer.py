@@ -142,7 +142,14 @@ class Optimizer(ABC):
 
     @abstractmethod
     def check_settings(self) -> Any:
-        """Raise unless every setting is in its range."""
+        """Raise SettingError unless every setting is in its range; each becomes a plain number."""
+
+    def _check_rates(self) -> None:
+        """Check `lr` and `weight_decay`; a number takes the place of what stands for one."""
+        for name in ("lr", "weight_decay"):
+            self.numbers_of(name)
+            if not isinstance(value := getattr(self, name), Mapping):
+                setattr(self, name, require_number(name, value))
 
     def _copy(self, changes: list[Change], state: str, name: str, rows: Rows = ...) -> FloatArray:
         """Return a copy of rows of an array to work in; `changes` gets what puts it back.

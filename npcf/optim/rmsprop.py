@@ -6,7 +6,7 @@ import numpy as np
 
 from npcf._atomic import Change
 from npcf._types import FloatArray, Grads, Params
-from npcf.errors import require_number, spell_checked
+from npcf.errors import require_flag, require_number, spell_checked
 from npcf.optim.optimizer import Optimizer, PerParameter, Touched
 
 
@@ -94,9 +94,10 @@ class RMSProp(Optimizer):
         return variance
 
     def check_settings(self) -> None:
-        """Raise SettingError unless every setting is in its range."""
-        for name in ("lr", "weight_decay"):
-            self.numbers_of(name)
-        for name in ("eps", "momentum"):
-            require_number(name, getattr(self, name))
-        require_number("alpha", self.alpha, high=1)
+        """Raise SettingError unless every setting is in its range; each becomes a plain number."""
+        self._check_rates()
+        self.eps = require_number("eps", self.eps)
+        self.momentum = require_number("momentum", self.momentum)
+        self.alpha = require_number("alpha", self.alpha, high=1)
+        self.centered = require_flag("centered", self.centered)
+        self.decoupled = require_flag("decoupled", self.decoupled)

@@ -6,7 +6,7 @@ import numpy as np
 
 from npcf._atomic import Change
 from npcf._types import FloatArray, Grads, Params
-from npcf.errors import SettingError, require_choice, require_number, spell_checked
+from npcf.errors import SettingError, require_choice, require_flag, require_number, spell_checked
 from npcf.optim.optimizer import (
     ROWS,
     Optimizer,
@@ -110,12 +110,13 @@ class SGD(Optimizer):
         return g + self.momentum * buf if self.nesterov else buf
 
     def check_settings(self) -> None:
-        """Raise SettingError unless every setting is in its range."""
-        for name in ("lr", "weight_decay"):
-            self.numbers_of(name)
-        require_number("momentum", self.momentum)
-        require_number("dampening", self.dampening, low=-np.inf)
-        require_choice("rows", self.rows, ROWS)
+        """Raise SettingError unless every setting is in its range; each becomes a plain number."""
+        self._check_rates()
+        self.momentum = require_number("momentum", self.momentum)
+        self.dampening = require_number("dampening", self.dampening, low=-np.inf)
+        self.nesterov = require_flag("nesterov", self.nesterov)
+        self.decoupled = require_flag("decoupled", self.decoupled)
+        self.rows = require_choice("rows", self.rows, ROWS)
         if self.nesterov and (self.momentum <= 0 or self.dampening != 0):
             raise SettingError(
                 "nesterov", "needs momentum > 0 and dampening = 0", "Set them, or nesterov=False."

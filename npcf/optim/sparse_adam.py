@@ -8,7 +8,7 @@ import numpy as np
 from npcf._atomic import Change, assign
 from npcf._types import Grads, Params
 from npcf.errors import SettingError, require_count, require_number, spell_checked
-from npcf.optim.adam import check_betas
+from npcf.optim.adam import checked_betas
 from npcf.optim.optimizer import Optimizer, PerParameter, Touched, moving_rows
 
 
@@ -102,13 +102,13 @@ class SparseAdam(Optimizer):
         return changes
 
     def check_settings(self) -> dict[str, float]:
-        """Raise SettingError unless every setting is in its range."""
-        lrs = self.numbers_of("lr")
-        for name, number in (*lrs.items(), ("eps", require_number("eps", self.eps))):
+        """Raise SettingError unless every setting is in its range; each becomes a plain number."""
+        lrs, self.eps = self.numbers_of("lr"), require_number("eps", self.eps)
+        for name, number in (*lrs.items(), ("eps", self.eps)):
             if number == 0:
                 argument = "eps" if name == "eps" else "lr"
                 raise SettingError(
                     argument, "must be > 0, got 0", "torch's rule needs it positive.", value=0
                 )
-        check_betas(self.betas)
+        self.betas = checked_betas(self.betas)
         return lrs

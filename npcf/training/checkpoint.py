@@ -9,14 +9,13 @@ import numpy as np
 from npcf import models, optim
 from npcf.data import CollabDataLoaders, Vocabulary
 from npcf.data.frames import plain_names
-from npcf.errors import DataError, UsageError, require_number
+from npcf.errors import DataError, UsageError, require_flag, require_number
 from npcf.models import PairModel
 from npcf.training import safetensors_io
 from npcf.training.entries import (
     check_model,
     check_tables,
     entry,
-    require_flag,
     require_keys,
     require_only,
 )

@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from npcf.errors import DataError, NpcfError, require_count, require_number, require_pair
+from npcf.errors import (
+    DataError,
+    NpcfError,
+    require_count,
+    require_flag,
+    require_number,
+    require_pair,
+)
 from npcf.models.dot_product_bias import PARAM_NAMES
 from npcf.training.safetensors_io import Arrays
 
@@ -83,13 +90,6 @@ def check_model(text: Any) -> None:
             raise ValueError(f"y_range {ends} is upside down")
     require_flag("column", text["column"])
     require_number("mean", text["mean"], -np.inf)
-
-
-def require_flag(name: str, value: Any) -> bool:
-    """Return `value` if it is true or false, or raise."""
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} is {value!r}, not true or false")
-    return value
 
 
 def check_fit(text: Any, arrays: Arrays, batches: int) -> None:

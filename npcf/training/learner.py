@@ -12,7 +12,13 @@ from npcf import _notebook, ops
 from npcf._types import FloatArray
 from npcf.data import CollabDataLoaders
 from npcf.data.loaders import require_loaders
-from npcf.errors import require_choice, require_count, spell_checked
+from npcf.errors import (
+    optional_flag,
+    require_choice,
+    require_count,
+    require_flag,
+    spell_checked,
+)
 from npcf.models import PairModel
 from npcf.models.pair_model import require_model, split_pairs
 from npcf.optim import Optimizer, constant, fastai_adam, flat_cosine, one_cycle_fastai
@@ -85,11 +91,13 @@ class Learner:
         self.opt_func = opt_func
         operations(backend)  # refused here, if at all
         require_options(opt_func, loss_func, lr_mult, metrics, callbacks, on_epoch)
-        self.backend, self.deferred, self.fast = backend, deferred, fast
+        self.backend, self.fast = backend, require_flag("fast", fast)
+        self.deferred = optional_flag("deferred", deferred)
         self.outside = require_choice("outside", outside, OUTSIDE)
         self.execution: Execution | None = None
         self.loss_func, self.metrics = loss_func or MSELossFlat(), metrics or {}
-        self.callbacks, self.progress, self.on_epoch = list(callbacks), progress, on_epoch
+        self.callbacks, self.on_epoch = list(callbacks), on_epoch
+        self.progress = optional_flag("progress", progress)
         self.lr_mult = lr_mult or {}
         self.opt: Optimizer | None = None
         self.fit_state: FitState | None = None

@@ -22,6 +22,7 @@ from npcf.errors import (
     UsageError,
     as_array,
     no_numbers,
+    optional_flag,
     refuse_option,
     require_choice,
     require_count,
@@ -133,7 +134,7 @@ class PerRatingSGD:
                 pass  # checks them
         if on_epoch is not None and not callable(on_epoch):
             raise UsageError("on_epoch", "cannot be called", "Pass a function of one row.")
-        ratings = _columns(ratings)
+        progress, ratings = optional_flag("progress", progress), _columns(ratings)
         if self.settings.loss == "mse":  # cross-entropy has no meaning there at all: `given_of`
             require_in_range(ratings.rating, self.settings.y_range, outside)
         fit = self._fit = self._started(ratings, n_epochs)
