@@ -54,7 +54,8 @@ def _exit_code(work: Callable[[], int | None]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from npcf.commands.verbs import VERBS  # inside, so that Ctrl-C while they load is one line
+    # inside, so that Ctrl-C while they load is one line
+    from npcf.commands import ask, conformance, data, doctor, predict, train
 
     parser = Parser(
         prog="npcf",
@@ -63,8 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--config", metavar="FILE", help="TOML: a table of options for each verb")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for verb in VERBS:
-        verb.add(verbs)
+    for room in (train, predict, ask, data, conformance, doctor):
+        room.add(verbs)
     return parser
 
 

@@ -10,8 +10,10 @@ from npcf.errors import SettingError, UnknownIdError
 from npcf.suggestions import nearest
 
 
-def add_verb(verbs: Any, name: str, summary: str, example: str, run: Any) -> Any:
-    """Declare a verb with its example; return its parser."""
+def add_verb(
+    verbs: Any, name: str, summary: str, example: str, run: Any, *, model: bool = False
+) -> Any:
+    """Declare a verb with its example, and whether it asks a saved model; return its parser."""
     parser = verbs.add_parser(
         name,
         help=summary,
@@ -22,7 +24,22 @@ def add_verb(verbs: Any, name: str, summary: str, example: str, run: Any) -> Any
     parser.set_defaults(run=run, parser=parser)
     parser.add_argument("--config", dest="verb_config", metavar="FILE", help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    if model:
+        parser.add_argument("model", help="a model saved by npcf train --save")
     return parser
+
+
+def add_policy(parser: Any, unknown: str) -> None:
+    """Declare --unknown, with its default, and --clip."""
+    default = "an error" if unknown == "raise" else unknown
+    parser.add_argument("--unknown", choices=("raise", "mean", "na"), default=unknown,
+                        help=f"what an unknown id gets (default: {default})")  # fmt: skip
+    parser.add_argument("--clip", type=float, nargs=2, metavar=("LO", "HI"), help="cut off at")
+
+
+def clip_of(args: argparse.Namespace) -> tuple[float, ...] | None:
+    """Return what --clip says."""
+    return None if args.clip is None else tuple(args.clip)
 
 
 def is_given(args: argparse.Namespace, name: str) -> bool:

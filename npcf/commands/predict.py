@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from npcf.commands.common import add_verb, load_predictor, print_json
+from npcf.commands.common import add_policy, add_verb, clip_of, load_predictor, print_json
 from npcf.commands.reading import add_reading, reader_of, standard_input
 from npcf.commands.streams import write_utf8
 from npcf.errors import DataError, UnknownIdError
@@ -19,12 +19,10 @@ LONGEST = 300  # characters of a number in JSON
 def add(verbs: Any) -> None:
     """Declare the verb."""
     example = "npcf predict model.npcf pairs.csv --clip 1 5 > predictions.csv"
-    parser = add_verb(verbs, "predict", "predict the ratings of pairs in a csv", example, run)
-    parser.add_argument("model", help="a model saved by npcf train --save")
+    parser = add_verb(verbs, "predict", "predict the ratings of pairs in a csv", example, run,
+                      model=True)  # fmt: skip
     parser.add_argument("pairs", nargs="?", default="-", help="csv with a header (default: -)")
-    parser.add_argument("--unknown", choices=("raise", "mean", "na"), default="raise",
-                        help="what an unknown id gets (default: an error)")  # fmt: skip
-    parser.add_argument("--clip", type=float, nargs=2, metavar=("LO", "HI"), help="cut off at")
+    add_policy(parser, "raise")
     add_reading(parser, item=False, ratings=False)
 
 
@@ -53,14 +51,13 @@ def _predicted(args: argparse.Namespace, predictor: Any) -> Iterator[Any]:
     """Yield frames of the lines as they stand, with their predictions."""
     vocabs = predictor.user_vocab, predictor.item_vocab
     reader = reader_of(args).for_model(*vocabs, predictor.columns)
-    clip = None if args.clip is None else tuple(args.clip)
     n = 0
     for frame, users, items in reader.pairs(standard_input() if args.pairs == "-" else args.pairs):
         if "prediction" in frame.columns:
             cure = "Rename it: that is what the new column is called."
             raise DataError("pairs", "has a column 'prediction'", cure)
         try:
-            prediction = predictor.predict(users, items, unknown=args.unknown, clip=clip)
+            prediction = predictor.predict(users, items, unknown=args.unknown, clip=clip_of(args))
         except UnknownIdError as error:  # its position is within the block
             problem = error.message.partition(": ")[2].partition(f". {error.cure}")[0]
             cure = f"{error.cure} Or predict the mean for it: --unknown mean."

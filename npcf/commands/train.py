@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from npcf.commands import per_rating
 from npcf.commands.common import add_verb, print_json
 from npcf.commands.reading import add_reading, read_ratings
 from npcf.commands.signals import INTERRUPTED
@@ -21,9 +20,11 @@ from npcf.commands.train_options import (
 )
 from npcf.errors import require_count
 
-CHECKED = (
-    64  # ratings whose gradients are checked: two predictions of all for each of their numbers
-)
+CHECKED = 64  # ratings whose gradients are checked: two predictions of all for each number
+# The table where one rating is one step.
+ROW_BY_RATING = "{:>5}  {:>11.6f}  {:>10.6f}  {:>8.5f}  {}"
+HEADER_BY_RATING = f"{'epoch':>5}  {'train_rmse*':>11}  {'valid_rmse':>10}  {'lr':>8}  {'time':>7}"
+NOTE_BY_RATING = "* of each rating before its step, while the model moved"
 
 
 def add(verbs: Any) -> None:
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     for name, value in summary.items():
         say(f"{name.replace('_', ' '):<15} {value}")
     if per_rating_wanted(args):
-        trainer, learner = per_rating.train(args, dls, say)
+        trainer, learner = _train_by_rating(args, dls, say)
     else:
         trainer = learner = _train(args, dls, tables, say)
     if args.save is not None:
@@ -84,6 +85,33 @@ def _train(args: argparse.Namespace, dls: Any, tables: Any, say: Any) -> Any:
     if learner.interrupted and learner.fit_state is not None:
         say(f"interrupted after step {learner.fit_state.step} of {len(learner.fit_state.lr)}")
     return learner
+
+
+def _train_by_rating(args: argparse.Namespace, dls: Any, say: Any) -> tuple[Any, Any]:
+    """Train one rating after the other; return (trainer, a learner that holds the model)."""
+    from npcf.training import Learner, PerRatingSGD
+    from npcf.training.monitor import epoch_time
+
+    given = {"n_factors": args.factors, "lr": args.lr, "wd": args.wd, "seed": args.seed}
+    if args.y_range is not None:
+        given["y_range"] = tuple(args.y_range)
+    settings = {name: value for name, value in given.items() if value is not None}
+    trainer = PerRatingSGD(args.preset, **settings)
+    say(f"\n{HEADER_BY_RATING}")
+    trainer.fit(
+        dls.train.ratings,
+        args.epochs,
+        valid=dls.valid,
+        threads=args.threads,
+        outside=args.outside,
+        progress=False if args.json else None,
+        on_epoch=lambda row: say(ROW_BY_RATING.format(*row[:4], epoch_time(*row[4:]))),
+    )
+    threads = f"{args.threads} thread{'s' * (args.threads > 1)}"
+    say(f"{NOTE_BY_RATING}\nsteps: one for each rating, only its rows move; compiled, {threads}\n")
+    if trainer.interrupted:
+        say(f"interrupted in epoch {len(trainer.rows)}")
+    return trainer, Learner(dls, trainer.model)
 
 
 def _judge_range(args: argparse.Namespace, ratings: Any) -> None:
@@ -144,9 +172,8 @@ def _print(args: Any, error: float, top: Any, bottom: Any, report: Any) -> None:
         for row in frame.itertuples():
             print(f"  {row.bias:+.3f}  {row.title} ({row.ratings} ratings)")
         print()
-    print(
-        f"gradients of one batch of {min(args.bs, CHECKED)}, by hand against numerically\n{report}"
-    )
+    n = min(args.bs, CHECKED)
+    print(f"gradients of one batch of {n}, by hand against numerically\n{report}")
 
 
 def _as_json(args: Any, summary: Any, history: Any, error: float, ends: Any, report: Any) -> Any:
