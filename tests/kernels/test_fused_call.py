@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npcf import kernels, optim
+from npcf import optim
 from npcf.fused import loops, run, trainer, trainer_for, workspace
 from npcf.fused.run import Pace
 from npcf.verify import assert_same_bits
@@ -61,26 +61,6 @@ def test_a_run_hears_of_every_slice(monkeypatch):
     assert taken[-1] == 400
     slices = np.diff(taken)
     assert slices.tolist() == [4, *[25] * 15, 21]
-
-
-@pytest.mark.skipif(not kernels.compiles(), reason="NUMBA_DISABLE_JIT is set")
-def test_slices_of_a_real_run_follow_the_measured_pace(monkeypatch):
-    """Steps in a slice, times the seconds that a step took in those before it, is its length."""
-    monkeypatch.setattr(trainer, "SLICE", 0.003)
-    opt, arguments = training(3000)
-    fused, taken, paces = trainer_for(opt), [0], []
-    steps = fused.loops.pace.steps
-
-    def asked(slice_seconds):
-        paces.append(fused.loops.pace.seconds)
-        return steps(slice_seconds)
-
-    fused.loops.pace.steps = asked
-    fused.run(*arguments, between=lambda n: taken.append(n) and False)
-    slices = np.diff(taken)
-    assert taken[-1] == 3000 and len(slices) > 1
-    for n, pace in zip(slices[:-1], paces, strict=False):
-        assert n == max(1, int(trainer.SLICE / pace))
 
 
 @pytest.mark.parametrize("numbers", [1, 40, 2**22])

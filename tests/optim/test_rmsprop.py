@@ -29,57 +29,6 @@ def test_every_step_lies_within_the_running_error(r, setting):
         assert_within(got[name], want.value, want.tolerance, name)
 
 
-@given(r=runs(), setting=rmsprop_settings())
-def test_the_written_formula_step_by_step(r, setting):
-    """The docstring's lines with plain numbers, for each entry."""
-    got = run(RMSProp, r, setting)
-    alpha, lr, wd = setting["alpha"], setting["lr"], setting["weight_decay"]
-    for name, start in r.params.items():
-        bound = bounded(r, name, setting)
-        for index in np.ndindex(start.shape):
-            w, v, a, buf = float(start[index]), 0.0, 0.0, 0.0
-            for grads in r.grads:
-                g = float(grads[name][index])
-                if setting["decoupled"]:
-                    w *= 1 - lr * wd
-                else:
-                    g += wd * w
-                v = alpha * v + (1 - alpha) * g**2
-                a = alpha * a + (1 - alpha) * g
-                variance = max(v - a**2, 0) if setting["centered"] else v
-                g /= np.sqrt(variance) + setting["eps"]
-                buf = setting["momentum"] * buf + g
-                w -= lr * buf
-            assert_within(got[name][index], w, bound.tolerance[index], name)
-
-
-@given(r=runs(), setting=rmsprop_settings())
-def test_a_rate_of_zero_moves_nothing(r, setting):
-    got = run(RMSProp, r, setting | {"lr": 0.0})
-    for name, start in r.params.items():
-        assert_same_bits(got[name], start, name)
-
-
-@given(r=runs(), setting=rmsprop_settings())
-def test_negating_parameters_and_gradients_negates_the_result(r, setting):
-    mirrored = r._replace(
-        params={n: -w for n, w in r.params.items()},
-        grads=[{n: -g for n, g in grads.items()} for grads in r.grads],
-    )
-    got, want = run(RMSProp, mirrored, setting), run(RMSProp, r, setting)
-    for name in want:
-        assert_same_bits(got[name], -want[name], name)
-
-
-@given(r=runs(), setting=rmsprop_settings())
-def test_gradients_are_not_written_to(r, setting):
-    before = [{n: g.copy() for n, g in grads.items()} for grads in r.grads]
-    run(RMSProp, r, setting)
-    for grads, saved in zip(r.grads, before, strict=True):
-        for name in grads:
-            assert_same_bits(grads[name], saved[name], name)
-
-
 @given(n=st.integers(1, 300), g=st.sampled_from([1e-3, 0.3, 7.0]))
 def test_a_constant_gradient_never_makes_the_variance_nan(n, g):
     """v - a**2 tends to zero and rounds to either side of it."""

@@ -50,39 +50,6 @@ def test_every_step_lies_within_the_running_error(r, choice):
         assert_within(got[name], want.value, want.tolerance, name)
 
 
-@given(r=touched_runs(), setting=sparse_adam_settings())
-def test_sparse_adams_written_formula_for_each_entry(r, setting):
-    """The docstring's three lines with plain numbers; t counts all steps."""
-    got = run_touched(SparseAdam, r, setting)
-    (beta1, beta2), lr, eps = setting["betas"], setting["lr"], setting["eps"]
-    for name, start in r.params.items():
-        bound = bounded(r, name, SparseAdam, setting)
-        for index in np.ndindex(start.shape):
-            w, m, v = float(start[index]), 0.0, 0.0
-            for t, (grads, touched) in enumerate(zip(r.grads, r.touched, strict=True), 1):
-                if index[0] not in touched[name]:
-                    continue
-                g = float(grads[name][index])
-                m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g * g
-                w -= lr * np.sqrt(1 - beta2**t) / (1 - beta1**t) * m / (np.sqrt(v) + eps)
-            assert_within(got[name][index], w, bound.tolerance[index], name)
-
-
-@given(r=touched_runs(), setting=sgd_settings())
-def test_funks_rule_for_each_entry(r, setting):
-    """w <- w - lr (g + wd w) where a rating names the row, and nothing elsewhere."""
-    setting = setting | FUNK | {"momentum": 0.0, "nesterov": False, "decoupled": False}
-    got = run_touched(SGD, r, setting)
-    for name, start in r.params.items():
-        bound = bounded(r, name, SGD, setting)
-        for index in np.ndindex(start.shape):
-            w = float(start[index])
-            for grads, touched in zip(r.grads, r.touched, strict=True):
-                if index[0] in touched[name]:
-                    w -= setting["lr"] * (float(grads[name][index]) + setting["weight_decay"] * w)
-            assert_within(got[name][index], w, bound.tolerance[index], name)
-
-
 @given(r=touched_runs(), choice=choices)
 def test_rows_that_no_step_names_keep_their_bits_and_state(r, choice):
     cls, setting = choice

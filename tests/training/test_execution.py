@@ -84,8 +84,7 @@ def along_its_orbit(run, learn, stops, losses, each, lagged=False):
     assert 0 < found.share <= 1
 
 
-@pytest.mark.parametrize("backend", ["numpy", kernels], ids=["reference", "compiled"])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("dtype", "backend"), [(np.float32, "numpy"), (np.float64, kernels)])
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS))
 def test_step_by_step_training_stays_within_the_bounds_of_its_windows(name, dtype, backend):
     learn = learner(name, dtype=dtype, bs=32, backend=backend, learner_class=Recorder)
@@ -96,10 +95,13 @@ def test_step_by_step_training_stays_within_the_bounds_of_its_windows(name, dtyp
 
 
 @compiling
-@pytest.mark.parametrize("cls", [models.DotProductBiasEmb, models.DotProductBiasCP])
 @pytest.mark.parametrize(
-    "bs,every,deferred,each",
-    [(1, 5, None, 20), (7, 5, None, 2), (7, 2, False, 4), (64, 2, None, 1)],
+    "bs,every,deferred,each,cls",
+    [
+        (7, 5, None, 2, models.DotProductBiasEmb),
+        (7, 2, False, 4, models.DotProductBiasCP),
+        (64, 2, None, 1, models.DotProductBiasCP),
+    ],
 )
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS))
 def test_fused_training_stays_within_the_bounds_of_its_windows(
