@@ -33,7 +33,7 @@ from npcf.errors import (
     require_real,
     spell_checked,
 )
-from npcf.interop.sklearn_inputs import judge_pairs, judge_ratings, not_fitted, text_names
+from npcf.interop.sklearn_inputs import check_pairs, check_ratings, not_fitted, text_names
 from npcf.models import DotProductBiasCP, DotProductBiasEmb
 from npcf.suggestions import did_you_mean
 from npcf.training import Learner
@@ -85,7 +85,7 @@ class CollabRegressor:
 
     def fit(self, X: Any, y: Any) -> "CollabRegressor":  # noqa: N803
         """Train on the pairs `X` (n, 2) and their ratings `y` (n,); return self."""
-        frame, ratings = judge_pairs(X), judge_ratings(y)
+        frame, ratings = check_pairs(X), check_ratings(y)
         if len(frame) != len(ratings):
             raise ShapeError("y", f"{len(ratings)} ratings for {len(frame)} pairs", "One a pair.")
         require_choice("unknown", self.unknown, UNKNOWN)
@@ -111,7 +111,7 @@ class CollabRegressor:
         if not hasattr(self, "predictor_"):
             raise not_fitted(self)
         self._compare_columns(X)
-        frame = judge_pairs(X)
+        frame = check_pairs(X)
         return self.predictor_.predict(frame["user"], frame["item"], unknown=self.unknown)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:  # noqa: N803
@@ -119,7 +119,7 @@ class CollabRegressor:
 
         If all ratings are equal: 1 if every prediction is right, else 0, as in scikit-learn.
         """
-        rating, pred = judge_ratings(y), self.predict(X).astype(np.float64)
+        rating, pred = check_ratings(y), self.predict(X).astype(np.float64)
         weight = np.ones_like(rating)
         if sample_weight is not None:
             weight = require_real("sample_weight", sample_weight)

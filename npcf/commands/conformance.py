@@ -30,7 +30,7 @@ def add(verbs: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the report; 1 if a law is broken."""
-    _judge_effects(args)
+    _check_effects(args)
     suite = _suite()
     if args.protocol:
         from npcf.verify.conformance import protocol
@@ -84,7 +84,7 @@ def _told(outcomes: Any) -> Any:
         yield outcome
 
 
-def _judge_effects(args: argparse.Namespace) -> None:
+def _check_effects(args: argparse.Namespace) -> None:
     """Raise SettingError at an option that --protocol or --list would not look at."""
     runs = ("max_examples", "seed", "sizes", "fixed_shapes")
     require_effect(args, (*runs, "laws", "list", "json"), not args.protocol, "with --protocol")

@@ -114,7 +114,7 @@ def _train_by_rating(args: argparse.Namespace, dls: Any, say: Any) -> tuple[Any,
     return trainer, Learner(dls, trainer.model)
 
 
-def _judge_range(args: argparse.Namespace, ratings: Any) -> None:
+def _check_range(args: argparse.Namespace, ratings: Any) -> None:
     """Raise if the model could not reach the ratings: known now, and no epoch mends it."""
     from npcf.training.per_rating_settings import presets
     from npcf.training.validate import require_in_range
@@ -136,7 +136,7 @@ def _load(args: argparse.Namespace) -> tuple[Any, Any, Any, str]:
         ratings, source = planted().ratings, "planted (invented titles, known truth)"
     else:
         ratings, source = read_ratings(args.data, args), args.data
-    _judge_range(args, ratings)
+    _check_range(args, ratings)
     dls = CollabDataLoaders.from_ratings(
         ratings, split_seed=args.split_seed, bs=args.bs, sampling=args.sampling, rng=batches
     )

@@ -63,10 +63,10 @@ def per_rating_wanted(args: argparse.Namespace) -> bool:
 
 def settle(args: argparse.Namespace) -> None:
     """Judge the options, and fill in those that were not given: before anything is read."""
-    _judge_effects(args)
+    _check_effects(args)
     if args.resume:
         _take_over(args)
-    _judge_targets(args)
+    _check_targets(args)
     defaults = dict(DEFAULTS)
     if args.preset is not None:
         from npcf.training.per_rating_settings import PRESET_EPOCHS, presets
@@ -90,7 +90,7 @@ def notes(args: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(args, name) for name in sorted(known - hidden) if is_given(args, name)}
 
 
-def _judge_effects(args: argparse.Namespace) -> None:
+def _check_effects(args: argparse.Namespace) -> None:
     """Raise SettingError at the first option that nobody would look at."""
     per_rating = per_rating_wanted(args)
     if args.preset is not None:
@@ -103,7 +103,7 @@ def _judge_effects(args: argparse.Namespace) -> None:
     require_effect(args, READING, is_given(args, "data"), "without --data")
 
 
-def _judge_targets(args: argparse.Namespace) -> None:
+def _check_targets(args: argparse.Namespace) -> None:
     """Raise unless what is to be saved can be, as far as can be known now."""
     from npcf.training.safetensors_io import require_writable
 

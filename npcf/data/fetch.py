@@ -58,7 +58,7 @@ def fetch(
                 _download(name, base_url, fresh, release, timeout)
             else:
                 _copy(source, fresh)
-            _judge(fresh, release, str(source or base_url + goal.name))
+            _check(fresh, release, str(source or base_url + goal.name))
             _record(goal, fresh, release)
             move_into_place(fresh, goal, "to")
     except WriteError:
@@ -156,7 +156,7 @@ def _copy(source: str | Path, goal: Path) -> None:
         raise DataError("source", problem, "Name the zip as it was downloaded.") from None
 
 
-def _judge(path: Path, release: Release, origin: str) -> None:
+def _check(path: Path, release: Release, origin: str) -> None:
     """Raise DataError unless the file is the release: size, hashes, and a harmless archive."""
     size = path.stat().st_size
     cure = "It is cut short or another file; fetch it again."

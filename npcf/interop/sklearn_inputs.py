@@ -26,7 +26,7 @@ def text_names(pairs: Any) -> Any:
     return np.asarray(columns, dtype=object)
 
 
-def judge_pairs(pairs: Any) -> pd.DataFrame:
+def check_pairs(pairs: Any) -> pd.DataFrame:
     """Return the ids of X as a frame user, item, or raise."""
     frame = pairs if isinstance(pairs, pd.DataFrame) else _as_frame(pairs)
     if any(dtype.kind == "c" for dtype in frame.dtypes):
@@ -84,7 +84,7 @@ def _whole_numbers(column: pd.Series, argument: str) -> pd.Series:
     return column
 
 
-def judge_ratings(y: Any) -> FloatArray:
+def check_ratings(y: Any) -> FloatArray:
     """Return y as (n,) float64, or raise."""
     if y is None:
         raise DataError("y", "requires y to be passed, but the target y is None", "Give ratings.")

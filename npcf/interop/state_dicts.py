@@ -124,7 +124,7 @@ def convert(state: Mapping[str, Any], to: str) -> Params:
             if name.endswith("bias"):
                 array = _with_axis(key, array, source.column, target.column)
             result[target.keys[name]] = array
-    _judge_tables(source, target, result)
+    _check_tables(source, target, result)
     return result
 
 
@@ -149,7 +149,7 @@ def _with_axis(key: str, bias: FloatArray, has_axis: bool, wants_axis: bool) -> 
     return bias.reshape(len(bias), *[1] * wants_axis)
 
 
-def _judge_tables(source: Layout, target: Layout, tables: Params) -> None:
+def _check_tables(source: Layout, target: Layout, tables: Params) -> None:
     """Raise unless the tables, named as in `target`, belong together."""
     got = {name: tables[key] for name, key in target.keys.items() if key in tables}
     first = got["user_factors"]

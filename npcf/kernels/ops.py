@@ -21,11 +21,11 @@ from npcf._types import FloatArray
 from npcf.errors import require_floats
 from npcf.kernels._jit import jit
 from npcf.kernels.pairwise import dot
-from npcf.ops.bias import BiasCache, judge_bias, judge_bias_gradient
-from npcf.ops.embedding import EmbeddingCache, judge_lookup, judge_lookup_gradient
-from npcf.ops.mse import MSECache, judge_loss, judge_loss_gradient
-from npcf.ops.row_dot import RowDotCache, judge_dot_gradient, judge_rows
-from npcf.ops.sigmoid_range import SigmoidRangeCache, judge_range, judge_range_gradient
+from npcf.ops.bias import BiasCache, check_bias, check_bias_gradient
+from npcf.ops.embedding import EmbeddingCache, check_lookup, check_lookup_gradient
+from npcf.ops.mse import MSECache, check_loss, check_loss_gradient
+from npcf.ops.row_dot import RowDotCache, check_dot_gradient, check_rows
+from npcf.ops.sigmoid_range import SigmoidRangeCache, check_range, check_range_gradient
 
 contiguous = np.ascontiguousarray  # one memory layout: one compiled signature a dtype
 
@@ -99,7 +99,7 @@ def embedding_forward(
     scale_grad_by_freq: bool = False,
 ) -> tuple[FloatArray, EmbeddingCache]:
     """Compiled `npcf.ops.embedding_forward`."""
-    weight, ids, padding_idx = judge_lookup(weight, ids, padding_idx)
+    weight, ids, padding_idx = check_lookup(weight, ids, padding_idx)
     n_rows, n_factors = weight.shape
     out = np.empty((ids.size, n_factors), weight.dtype)
     _gather_into(out, contiguous(weight), contiguous(ids).ravel())
@@ -109,7 +109,7 @@ def embedding_forward(
 
 def embedding_backward(d_out: FloatArray, cache: EmbeddingCache) -> FloatArray:
     """Compiled `npcf.ops.embedding_backward`."""
-    d_out, cache, d_weight = judge_lookup_gradient(d_out, cache)
+    d_out, cache, d_weight = check_lookup_gradient(d_out, cache)
     d_rows = _flat("d_out", d_out).reshape(cache.ids.size, d_weight.shape[1])
     _scatter_add_into(d_weight, contiguous(cache.ids).ravel(), d_rows)
     if cache.padding_idx is not None:
@@ -119,7 +119,7 @@ def embedding_backward(d_out: FloatArray, cache: EmbeddingCache) -> FloatArray:
 
 def row_dot_forward(left: FloatArray, right: FloatArray) -> tuple[FloatArray, RowDotCache]:
     """Compiled `npcf.ops.row_dot_forward`."""
-    left, right = judge_rows(left, right)
+    left, right = check_rows(left, right)
     out = np.empty(len(left), left.dtype)
     _row_dot_into(out, contiguous(left), contiguous(right))
     return out, RowDotCache(left, right)
@@ -127,7 +127,7 @@ def row_dot_forward(left: FloatArray, right: FloatArray) -> tuple[FloatArray, Ro
 
 def row_dot_backward(d_out: FloatArray, cache: RowDotCache) -> tuple[FloatArray, FloatArray]:
     """Compiled `npcf.ops.row_dot_backward`."""
-    d_out, (left, right) = judge_dot_gradient(d_out, cache)
+    d_out, (left, right) = check_dot_gradient(d_out, cache)
     left, right, d_out = contiguous(left), contiguous(right), _flat("d_out", d_out)
     d_left, d_right = np.empty_like(left), np.empty_like(right)
     _scale_rows_into(d_left, d_out, right)
@@ -139,16 +139,16 @@ def bias_forward(
     dot: FloatArray, user_bias: FloatArray, item_bias: FloatArray, users: Any, items: Any
 ) -> tuple[FloatArray, BiasCache]:
     """Compiled `npcf.ops.bias_forward`."""
-    judged = judge_bias(dot, user_bias, item_bias, users, items)
-    out = np.empty_like(judged.dot)
-    _add_biases_into(out, *map(contiguous, judged))
-    n_users, n_items = judged.user_bias.size, judged.item_bias.size
-    return out, BiasCache(judged.users, judged.items, n_users, n_items, out.dtype)
+    checked = check_bias(dot, user_bias, item_bias, users, items)
+    out = np.empty_like(checked.dot)
+    _add_biases_into(out, *map(contiguous, checked))
+    n_users, n_items = checked.user_bias.size, checked.item_bias.size
+    return out, BiasCache(checked.users, checked.items, n_users, n_items, out.dtype)
 
 
 def bias_backward(d_out: FloatArray, cache: BiasCache) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Compiled `npcf.ops.bias_backward`."""
-    d_out, cache, d_user_bias, d_item_bias = judge_bias_gradient(d_out, cache)
+    d_out, cache, d_user_bias, d_item_bias = check_bias_gradient(d_out, cache)
     d_rows = _flat("d_out", d_out)[:, None]  # a bias is a table of one column
     _scatter_add_into(d_user_bias[:, None], contiguous(cache.users), d_rows)
     _scatter_add_into(d_item_bias[:, None], contiguous(cache.items), d_rows)
@@ -159,7 +159,7 @@ def sigmoid_range_forward(
     x: FloatArray, low: float, high: float
 ) -> tuple[FloatArray, SigmoidRangeCache]:
     """Compiled `npcf.ops.sigmoid_range_forward`."""
-    x, low, high = judge_range(x, low, high)
+    x, low, high = check_range(x, low, high)
     s = np.empty(x.shape, x.dtype)
     with np.errstate(over="ignore"):  # for the loops as plain Python; compiled code never warns
         _sigmoid_into(s.reshape(-1), contiguous(x).ravel(), x.dtype.type(1))
@@ -168,7 +168,7 @@ def sigmoid_range_forward(
 
 def sigmoid_range_backward(d_out: FloatArray, cache: SigmoidRangeCache) -> FloatArray:
     """Compiled `npcf.ops.sigmoid_range_backward`."""
-    d_out, (s, height) = judge_range_gradient(d_out, cache)
+    d_out, (s, height) = check_range_gradient(d_out, cache)
     d_x, number = np.empty(s.shape, s.dtype), s.dtype.type
     flat = d_x.reshape(-1), _flat("d_out", d_out), _flat("cache.s", s)
     _sigmoid_gradient_into(*flat, number(height), number(1))
@@ -177,7 +177,7 @@ def sigmoid_range_backward(d_out: FloatArray, cache: SigmoidRangeCache) -> Float
 
 def mse_forward(pred: FloatArray, rating: Any) -> tuple[Any, MSECache]:
     """Compiled `npcf.ops.mse_forward`."""
-    pred, rating = judge_loss(pred, rating)
+    pred, rating = check_loss(pred, rating)
     error = pred - rating
     total = np.zeros(1, error.dtype)
     _sum_of_squares_into(total, contiguous(error).ravel())
@@ -186,7 +186,7 @@ def mse_forward(pred: FloatArray, rating: Any) -> tuple[Any, MSECache]:
 
 def mse_backward(d_loss: Any, cache: MSECache) -> FloatArray:
     """Compiled `npcf.ops.mse_backward`."""
-    error, d_loss = judge_loss_gradient(d_loss, cache)
+    error, d_loss = check_loss_gradient(d_loss, cache)
     d_pred, scale = np.empty(error.shape, error.dtype), error.dtype.type(2 / error.size)
     _mse_gradient_into(d_pred.reshape(-1), _flat("cache.error", error), scale, d_loss)
     return d_pred

@@ -36,7 +36,7 @@ from npcf.errors import (
     require_type,
 )
 from npcf.models.dot_product_bias import PARAM_NAMES
-from npcf.ops.row_dot import judge_rows
+from npcf.ops.row_dot import check_rows
 
 
 class FullMatrixCache(NamedTuple):
@@ -71,7 +71,7 @@ def full_matrix_forward(
     params: Params, y_range: YRange = (0.0, 5.5)
 ) -> tuple[FloatArray, FullMatrixCache]:
     """Return (matrix (U, I), cache).  Without bias tables in `params` there are no bias terms."""
-    params = _judged(params)
+    params = _checked(params)
     logit = params["user_factors"] @ params["item_factors"].T  # (U, I)
     if "user_bias" in params:
         logit = logit + params["user_bias"][:, None] + params["item_bias"][None, :]
@@ -81,7 +81,7 @@ def full_matrix_forward(
     return matrix, FullMatrixCache(params, range_cache)
 
 
-def _judged(params: Params) -> Params:
+def _checked(params: Params) -> Params:
     """Return the tables as arrays that belong together, or raise."""
     require_tables("params", params)
     names = PARAM_NAMES if "user_bias" in params else PARAM_NAMES[:2]
@@ -139,7 +139,7 @@ def masked_mse_backward(d_loss: Any, cache: MaskedMSECache) -> FloatArray:
 
 def matmul_pairs(left: FloatArray, right: FloatArray) -> FloatArray:
     """Return the dots (B,) of `left` and `right` (B, K) the wasteful way: diag(left @ right.T)."""
-    left, right = judge_rows(left, right)
+    left, right = check_rows(left, right)
     return np.diagonal(left @ right.T)
 
 

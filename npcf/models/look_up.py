@@ -14,7 +14,7 @@ def look_up(
     """Return `embedding_forward` of the table `name` at `ids`, which the caller calls `argument`.
 
     The operation knows them as weight and ids.  Its error is found again under the caller's names,
-    so that a lookup that goes well is judged once.
+    so that a lookup that goes well is checked once.
     """
     try:
         found: tuple[FloatArray, EmbeddingCache] = backend.embedding_forward(params[name], ids)

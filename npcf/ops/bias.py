@@ -42,7 +42,7 @@ class BiasCache(NamedTuple):
 
 
 class BiasInputs(NamedTuple):
-    """The arguments of `bias_forward` after they have been judged."""
+    """The arguments of `bias_forward` after they have been checked."""
 
     dot: FloatArray  # (B,)
     user_bias: FloatArray  # (U,)
@@ -59,21 +59,21 @@ def bias_forward(
     Raises ShapeError on a (n, 1) table: its lookup is (B, 1), and (B,) + (B, 1) is (B, B).
     Raises IdRangeError on an id outside its table.
     """
-    dot, user_bias, item_bias, users, items = judge_bias(dot, user_bias, item_bias, users, items)
+    dot, user_bias, item_bias, users, items = check_bias(dot, user_bias, item_bias, users, items)
     out = dot + user_bias[users] + item_bias[items]
     return out, BiasCache(users, items, user_bias.size, item_bias.size, dot.dtype)
 
 
 def bias_backward(d_out: FloatArray, cache: BiasCache) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Map d_out (B,) to (d_dot (B,), d_user_bias (U,), d_item_bias (I,))."""
-    d_out, cache, d_user_bias, d_item_bias = judge_bias_gradient(d_out, cache)
+    d_out, cache, d_user_bias, d_item_bias = check_bias_gradient(d_out, cache)
     # np.add.at sums over equal ids; `d_user_bias[users] += d_out` would keep one of them.
     np.add.at(d_user_bias, cache.users, d_out)
     np.add.at(d_item_bias, cache.items, d_out)
     return d_out.copy(), d_user_bias, d_item_bias
 
 
-def judge_bias(
+def check_bias(
     dot: FloatArray, user_bias: FloatArray, item_bias: FloatArray, users: Any, items: Any
 ) -> BiasInputs:
     """Check the arguments once, for this file and its compiled twin."""
@@ -93,7 +93,7 @@ def judge_bias(
     return BiasInputs(dot, user_bias, item_bias, users, items)
 
 
-def judge_bias_gradient(
+def check_bias_gradient(
     d_out: FloatArray, cache: BiasCache
 ) -> tuple[FloatArray, BiasCache, FloatArray, FloatArray]:
     """Check the backward's arguments; return (d_out, cache, and each table's gradient of zeros)."""

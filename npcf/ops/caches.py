@@ -1,4 +1,4 @@
-"""What a backward pass is handed back, judged again.
+"""Validation of the caches that backward passes get back.
 
 A cache goes through the caller's hands between the forward pass and the backward.  Its ids are a
 copy that the forward took, so that a buffer used again for the next batch changes nothing; and
@@ -26,7 +26,7 @@ def require_cache(cache: Any, kind: type[Cache]) -> Cache:
 def own_ids(argument: str, ids: Any, n_rows: int) -> IdArray:
     """Return a contiguous copy of `ids`, which nobody else can change, or raise as `require_ids`.
 
-    The copy is judged too: another thread may have been writing meanwhile.
+    The copy is checked too: another thread may have been writing meanwhile.
     """
     own = require_ids(argument, ids, n_rows).copy()
     return own if _inside(own, n_rows) else require_ids(argument, own, n_rows)

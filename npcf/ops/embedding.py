@@ -64,7 +64,7 @@ def embedding_forward(
     Raises DTypeError unless ids are integers; a boolean array would be a mask.
     `padding_idx` may be negative, counting from the end, as torch allows.
     """
-    weight, ids, padding_idx = judge_lookup(weight, ids, padding_idx)
+    weight, ids, padding_idx = check_lookup(weight, ids, padding_idx)
     n_rows, n_factors = weight.shape
     cache = EmbeddingCache(ids, (n_rows, n_factors), padding_idx, weight.dtype, scale_grad_by_freq)
     return weight[ids], cache
@@ -72,7 +72,7 @@ def embedding_forward(
 
 def embedding_backward(d_out: FloatArray, cache: EmbeddingCache) -> FloatArray:
     """Map d_out (B, K) to d_weight (N, K): rows summed over equal ids in batch order."""
-    d_out, cache, d_weight = judge_lookup_gradient(d_out, cache)
+    d_out, cache, d_weight = check_lookup_gradient(d_out, cache)
     # np.add.at, not `d_weight[ids] += d_out`: that keeps one of several equal ids.
     np.add.at(d_weight, cache.ids, d_out)
     if cache.padding_idx is not None:
@@ -88,7 +88,7 @@ def divided_by_frequency(d_out: FloatArray, cache: EmbeddingCache) -> FloatArray
     return scaled
 
 
-def judge_lookup(
+def check_lookup(
     weight: FloatArray, ids: Any, padding_idx: int | None
 ) -> tuple[FloatArray, IdArray, int | None]:
     """Check a lookup's arguments once, for this file and its compiled twin."""
@@ -98,7 +98,7 @@ def judge_lookup(
     return weight, own_ids("ids", ids, n_rows), padding_idx
 
 
-def judge_lookup_gradient(
+def check_lookup_gradient(
     d_out: FloatArray, cache: EmbeddingCache
 ) -> tuple[FloatArray, EmbeddingCache, FloatArray]:
     """Check the backward's arguments; return (d_out, cache, d_weight of zeros)."""

@@ -42,7 +42,7 @@ def mse_forward(pred: FloatArray, rating: Any) -> tuple[Any, MSECache]:
     Any equal shapes will do, (B, 1) too.  Raises ShapeError on (B,) against (B, 1): torch only
     warns, and averages B * B wrong pairs.  Raises EmptyBatchError on B = 0: torch returns nan.
     """
-    pred, rating = judge_loss(pred, rating)
+    pred, rating = check_loss(pred, rating)
     error = pred - rating
     # For complex pred this is the analytic continuation (no abs), which the complex step needs.
     return (error * error).mean(), MSECache(error)
@@ -50,13 +50,13 @@ def mse_forward(pred: FloatArray, rating: Any) -> tuple[Any, MSECache]:
 
 def mse_backward(d_loss: Any, cache: MSECache) -> FloatArray:
     """Map d_loss, a number, to d_pred, the shape of pred."""
-    error, d_loss = judge_loss_gradient(d_loss, cache)
+    error, d_loss = check_loss_gradient(d_loss, cache)
     scale = error.dtype.type(2 / error.size)
     result: FloatArray = scale * error * d_loss
     return result
 
 
-def judge_loss(pred: FloatArray, rating: Any) -> tuple[FloatArray, FloatArray]:
+def check_loss(pred: FloatArray, rating: Any) -> tuple[FloatArray, FloatArray]:
     """Check the arguments once, for this file and its compiled twin."""
     pred = require_floats("pred", pred)
     rating = as_array("rating", rating)
@@ -68,7 +68,7 @@ def judge_loss(pred: FloatArray, rating: Any) -> tuple[FloatArray, FloatArray]:
     return pred, rating.astype(pred.dtype, copy=False)
 
 
-def judge_loss_gradient(d_loss: Any, cache: MSECache) -> tuple[FloatArray, Any]:
+def check_loss_gradient(d_loss: Any, cache: MSECache) -> tuple[FloatArray, Any]:
     """Return (the cached error, d_loss as a number of the prediction's dtype), or raise."""
     error = cached_floats("cache.error", require_cache(cache, MSECache).error)
     if not error.size:

@@ -43,7 +43,7 @@ def row_dot_forward(left: FloatArray, right: FloatArray) -> tuple[FloatArray, Ro
 
     Raises ShapeError if the shapes differ: broadcasting would pair the wrong rows.
     """
-    left, right = judge_rows(left, right)
+    left, right = check_rows(left, right)
     # order="C": the additions run along rows whatever the layout of the inputs, so that the same
     # numbers give the same bits.
     products = np.multiply(left, right, order="C")
@@ -52,12 +52,12 @@ def row_dot_forward(left: FloatArray, right: FloatArray) -> tuple[FloatArray, Ro
 
 def row_dot_backward(d_out: FloatArray, cache: RowDotCache) -> tuple[FloatArray, FloatArray]:
     """Map d_out (B,) to (d_left, d_right), each (B, K)."""
-    d_out, cache = judge_dot_gradient(d_out, cache)
+    d_out, cache = check_dot_gradient(d_out, cache)
     d_rows = d_out[:, None]  # (B, 1): scales whole rows
     return d_rows * cache.right, d_rows * cache.left
 
 
-def judge_rows(left: FloatArray, right: FloatArray) -> tuple[FloatArray, FloatArray]:
+def check_rows(left: FloatArray, right: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Check the two sides once, for this file and its compiled twin."""
     left = require_floats("left", left, ndim=2)
     right = require_floats("right", right, ndim=2)
@@ -66,7 +66,7 @@ def judge_rows(left: FloatArray, right: FloatArray) -> tuple[FloatArray, FloatAr
     return left, right
 
 
-def judge_dot_gradient(d_out: FloatArray, cache: RowDotCache) -> tuple[FloatArray, RowDotCache]:
+def check_dot_gradient(d_out: FloatArray, cache: RowDotCache) -> tuple[FloatArray, RowDotCache]:
     """Check the backward's arguments once, for this file and its compiled twin."""
     cache = require_cache(cache, RowDotCache)
     left = cached_floats("cache.left", cache.left, ndim=2)

@@ -45,7 +45,7 @@ def sigmoid_range_forward(
     NaN stays NaN; inf and -inf give high and low.  Raises SettingError if low > high.
     Source: fastai `sigmoid_range`.
     """
-    x, low, high = judge_range(x, low, high)
+    x, low, high = check_range(x, low, high)
     with np.errstate(over="ignore"):  # exp(-x) = inf gives s = 0, the right limit
         s = 1 / (1 + np.exp(-x))
     return s * (high - low) + low, SigmoidRangeCache(s, high - low)
@@ -53,13 +53,13 @@ def sigmoid_range_forward(
 
 def sigmoid_range_backward(d_out: FloatArray, cache: SigmoidRangeCache) -> FloatArray:
     """Map d_out (B,) to d_x (B,)."""
-    d_out, cache = judge_range_gradient(d_out, cache)
+    d_out, cache = check_range_gradient(d_out, cache)
     d_s = d_out * cache.height
     d_x: FloatArray = d_s * (1 - cache.s) * cache.s
     return d_x
 
 
-def judge_range(x: FloatArray, low: float, high: float) -> tuple[FloatArray, float, float]:
+def check_range(x: FloatArray, low: float, high: float) -> tuple[FloatArray, float, float]:
     """Check the arguments once, for this file and its compiled twin."""
     low = require_number("low", low, low=-np.inf)
     high = require_number("high", high, low=-np.inf)
@@ -70,7 +70,7 @@ def judge_range(x: FloatArray, low: float, high: float) -> tuple[FloatArray, flo
     return require_floats("x", x), low, high
 
 
-def judge_range_gradient(
+def check_range_gradient(
     d_out: FloatArray, cache: SigmoidRangeCache
 ) -> tuple[FloatArray, SigmoidRangeCache]:
     """Check the backward's arguments once, for this file and its compiled twin."""

@@ -1,4 +1,4 @@
-"""Somebody's function and gradient as the checks see them: one vector in, one vector out, judged.
+"""Somebody's function and gradient as the checks see them: one vector in, one vector out, checked.
 
 All float inputs, laid end to end, are the vector x (N,); the output, flattened, is (M,).
 """
@@ -55,7 +55,7 @@ class Subject:
                 "inputs", f"must be a tuple, got {type(inputs).__name__}", "Write (x,) for one x."
             )
         self._f, self._vjp = f, vjp
-        self._inputs = [_judge(i, value) for i, value in enumerate(inputs)]
+        self._inputs = [_check(i, value) for i, value in enumerate(inputs)]
         self._floats = [i for i, array in enumerate(self._inputs) if array.dtype.kind == "f"]
         if not self._floats:
             raise UsageError("inputs", "has no float array", "Pass one, as np.array([1.0]).")
@@ -174,7 +174,7 @@ class Subject:
         return value
 
 
-def _judge(i: int, value: Any) -> Any:
+def _check(i: int, value: Any) -> Any:
     """Return one input as an array: float64, or integers as they are."""
     array = as_array(f"inputs[{i}]", value)
     if array.dtype.kind in "iub":
