@@ -207,6 +207,7 @@ def test_every_place_that_makes_an_error_has_its_cure_followed(tmp_path, monkeyp
 # `kernels.blocked_sgd` says to those who go around `PerRatingSGD` (`tests/kernels`).
 ELSEWHERE = {
     ("analysis/fold_in.py", "DivergenceError: 'Raise weight_decay.'"),
+    ("commands/common.py", "DataError: cure"),
     ("commands/conformance.py", "SettingError: 'Leave it out.'"),
     ("commands/conformance.py", "UsageError: 'pip install \"npcf[verify]\"'"),
     ("commands/reading.py", "DTypeError: cure"),

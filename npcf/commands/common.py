@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from npcf.errors import SettingError, UnknownIdError
+from npcf.errors import DataError, SettingError, UnknownIdError
 from npcf.suggestions import nearest
 
 
@@ -56,14 +56,33 @@ def require_effect(args: argparse.Namespace, names: Iterable[str], has: bool, wh
 
 
 def load_predictor(path: str) -> Any:
-    """Return the Predictor of a model saved by `npcf train --save`."""
+    """Return the Predictor of a model saved by `npcf train --save`, or from Python."""
     from npcf.analysis import Predictor
     from npcf.training import load
 
     saved = load(path)
-    vocabs = saved.user_vocab, saved.item_vocab
     names = saved.columns[0], saved.columns[1]
+    vocabs = trimmed(saved.user_vocab, names[0]), trimmed(saved.item_vocab, names[1])
     return Predictor(saved.model, *vocabs, saved.titles, saved.mean_rating, columns=names)
+
+
+def trimmed(vocab: Any, column: Any) -> Any:
+    """Return the same rows under ids without the white space around them, as all files are read.
+
+    DataError if two ids differ by it alone: a frame may hold such ids, no line of a file names one.
+    """
+    import pandas as pd
+
+    from npcf.data import Vocabulary
+
+    if vocab.kind != "text" or all(text == text.strip() for text in vocab.ids):
+        return vocab
+    shorter = pd.Series([text.strip() for text in vocab.ids])
+    if (twice := shorter.duplicated()).any():
+        problem = f"has ids that differ by white space alone, such as {vocab.ids[twice.argmax()]!r}"
+        cure = f'Train it on ids without: frame["{column}"].str.strip().'
+        raise DataError(str(column), problem, cure)
+    return Vocabulary(shorter, "appearance", vocab.na_row)
 
 
 def typed_id(text: str, vocab: Any, argument: str, titles: Sequence[str] = ()) -> Any:

@@ -3,8 +3,10 @@
 import argparse
 import csv
 import sys
+from dataclasses import replace
 from typing import Any
 
+from npcf.commands.common import trimmed
 from npcf.errors import DataError, DTypeError, SettingError
 
 READING = ("columns", "ids", "separator", "quoting", "encoding", "not_rated", "matrix",
@@ -60,7 +62,10 @@ def read_ratings(path: str, args: argparse.Namespace, predictor: Any = None) -> 
             raise DTypeError("--item", problem, cure, value=item)
         if titles and item is None and _is_movielens(path, reader):
             item = "title"
-    return read_ratings(standard_input() if path == "-" else path, item, reader)
+    ratings = read_ratings(standard_input() if path == "-" else path, item, reader)
+    if predictor is None:
+        return ratings
+    return replace(ratings, item_vocab=trimmed(ratings.item_vocab, ratings.columns[1]))  # titles
 
 
 def standard_input() -> Any:

@@ -10,6 +10,9 @@ import pandas as pd
 import pytest
 
 from npcf.cli import main
+from npcf.data import CollabDataLoaders
+from npcf.models import DotProductBiasCP
+from npcf.training import Learner
 
 VERBS = ("train", "predict", "recommend", "evaluate", "similar", "data", "conformance", "doctor")
 FAST = ["train", "--epochs", "1", "--factors", "3"]
@@ -78,6 +81,22 @@ def test_predict_adds_a_column_to_the_csv(work, capsys):
     rows = run_json(capsys, "predict", work / "model", work / "pairs.csv")
     assert len(rows) == 300
     assert rows[0]["user"] == result["user"][0]
+
+
+def test_ids_with_spaces_around_them_are_named_without(tmp_path, capsys):
+    """Frames may hold such ids; those that differ by white space alone no line could tell apart."""
+    frame = pd.DataFrame(
+        {"user": ["a ", "b", "b"] * 4, "item": [" x", " x", "y"] * 4, "rating": 1.0}
+    )
+    (tmp_path / "p.csv").write_text("user,item,rating\na,x,1\nb,y,1\n")
+    for users, code in ((frame["user"], 0), (frame["user"].replace("b", "a"), 1)):
+        dls = CollabDataLoaders.from_df(frame.assign(user=users), seed=0)
+        model = DotProductBiasCP(dls.n_users, dls.n_items, 2)
+        Learner(dls, model).save(tmp_path / "m")
+        for words in ("predict {w}/m {w}/p.csv", "evaluate {w}/m {w}/p.csv --unknown raise",
+                      "recommend {w}/m a --seen {w}/p.csv", "similar {w}/m x"):  # fmt: skip
+            assert main(words.format(w=tmp_path).split()) == code, words
+    assert capsys.readouterr().err.count('frame["user"].str.strip()') == 4
 
 
 def test_json_keeps_ids_and_every_digit(tmp_path, capsys):
