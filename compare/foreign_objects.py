@@ -89,6 +89,9 @@ def _of_any(a):
     yield "a module", np, None
     yield "a date", datetime.date(2020, 1, 1), None
     yield "hostile", Hostile(), None
+    yield "layer of torch", torch.nn.Embedding(3, 2), None
+    yield "dtype of torch", torch.float32, None
+    yield "index of tuples", pd.MultiIndex.from_arrays([[1, 0, 2], [0, 1, 2]]), None
     try:
         import polars
     except ImportError:

@@ -86,8 +86,7 @@ def read_array(argument: str, value: Any) -> NDArray[Any] | Refusal:
     """Return `value` as an ndarray of the same numbers, or why not."""
     if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray):
         return np.asarray(value)
-    library = library_of(value)
-    if library == "torch":
+    if library_of(value) == "torch" and hasattr(value, "layout"):  # no module, dtype or device
         return _of_torch(argument, value)
     refusal = _unreadable(argument, value) or _missing(argument, value)
     if refusal is not None:
@@ -204,6 +203,9 @@ def _missing(argument: str, value: Any) -> Refusal | None:
 
 def _missing_in_pandas(argument: str, value: Any) -> Refusal | None:
     """Return why a column of a nullable dtype is not read; NaN in a float64 column is a number."""
+    if getattr(value, "nlevels", 1) > 1:
+        cure = f"Pass one of its levels: {argument}.get_level_values(0)."
+        return Refusal(f"is {kind_of(value)}, whose entries are tuples", cure)
     dtypes = list(value.dtypes) if hasattr(value, "columns") else [value.dtype]
     if all(isinstance(dtype, np.dtype) and dtype.kind != "O" for dtype in dtypes):
         return None

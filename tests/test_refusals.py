@@ -175,6 +175,7 @@ MODELS = [
      "keepdim=True"),
     ("factors negative", lambda: models.init_params(1, 1, -1, rng()), SettingError, "n_factors"),
     ("users half", lambda: models.init_params(1.5, 1, 1, rng()), SettingError, "n_users"),
+    ("size that is one number", lambda: models.create_params(5), UsageError, "not tuple or list"),
     ("mask of numbers", lambda: models.masked_mse_forward(W, W, W), ShapeError, "boolean"),
     ("mask of nothing", lambda: models.masked_mse_forward(W, W, W < 0), EmptyBatchError, "empty"),
     ("gradcheck of an unknown id", lambda: gradcheck(
@@ -228,6 +229,7 @@ OPTIMIZERS = [
 ]  # fmt: skip
 
 FRAMES = [
+    ("array of no dimension", lambda: data.Ratings.from_frame(np.array(1)), UsageError, "ndarray"),
     ("no columns that we know", lambda: data.Ratings.from_frame(
         FRAME.set_axis(["a", "b", "c"], axis=1)), DataError, "'a'"),
     ("user column missing", lambda: ratings(user=None), DataError, "user"),

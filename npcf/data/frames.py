@@ -77,7 +77,8 @@ def _as_frame(argument: str, value: Any) -> str:
         return f"{argument}.to_frame().T.infer_objects(), if it is one row of a frame"
     if isinstance(value, Mapping) or (isinstance(value, np.ndarray) and value.dtype.names):
         return f"pd.DataFrame({argument})"
-    if isinstance(value, list | tuple | np.ndarray) and len(value) and np.ndim(value[0]) == 1:
+    first = next(iter(value), None) if isinstance(value, list | tuple) else None
+    if isinstance(first, list | tuple | np.ndarray) or getattr(value, "ndim", 0) == 2:
         return f"pd.DataFrame({argument}, columns=['user', 'item', 'rating'])"
     return "pd.DataFrame(rows, columns=['user', 'item', 'rating'])"
 

@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, get_args
 
 import numpy as np
 
@@ -81,7 +81,7 @@ def require_type(argument: str, value: Any, wanted: Any, cure: str) -> Any:
     """Return `value` if it is an instance of `wanted`, a class or a tuple of them, or raise."""
     if isinstance(value, wanted):
         return value
-    classes = wanted if isinstance(wanted, tuple) else (wanted,)
+    classes = wanted if isinstance(wanted, tuple) else get_args(wanted) or (wanted,)
     names = " or ".join(cls.__name__ for cls in classes)
     raise UsageError(argument, f"is {kind_of(value)}, not {names}", cure, value=value)
 
