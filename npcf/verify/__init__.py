@@ -16,8 +16,7 @@ from npcf.verify.bounded_model import (
 )
 from npcf.verify.floats import Floats
 from npcf.verify.formulas import Formulas
-from npcf.verify.gradcheck import gradcheck
-from npcf.verify.gradcheck_subject import as_vjp
+from npcf.verify.gradcheck import as_vjp, gradcheck
 from npcf.verify.libraries import LIBRARIES, Library
 from npcf.verify.precision import PRECISION, Precision
 from npcf.verify.report import GradcheckReport, Mismatch

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from npcf._types import FloatArray
-from npcf.verify.gradcheck_subject import SINGLE, Subject
+from npcf.verify.gradcheck.subject import SINGLE, Subject
 
 COMPLEX_STEP = 2.0**-400  # a power of two: multiplying and dividing by it is exact
 

@@ -5,12 +5,12 @@ All float inputs, laid end to end, are the vector x (N,); the output, flattened,
 
 import inspect
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from npcf._types import FloatArray
+from npcf._types import FloatArray, Params
 from npcf.errors import (
     DivergenceError,
     DTypeError,
@@ -20,6 +20,7 @@ from npcf.errors import (
     require_floats,
 )
 from npcf.verify.precision import PRECISION, Precision
+from npcf.verify.report import Mismatch, worst_entry
 
 SINGLE, DOUBLE = PRECISION[np.dtype(np.float32)], PRECISION[np.dtype(np.float64)]
 
@@ -174,6 +175,24 @@ class Subject:
         return value
 
 
+def worst_entries(
+    subject: Subject,
+    method: str,
+    analytic: FloatArray,
+    numeric: FloatArray,
+    allowed: FloatArray,
+    rows: Any = None,
+) -> Iterator[Mismatch]:
+    """Yield the worst entry of every array; `rows` are the row numbers of each, if not 0, 1, …."""
+    start = 0
+    for name, shape in subject.arrays:
+        part = slice(start, start + int(np.prod(shape)))
+        start = part.stop
+        if analytic[part].size:
+            a, b, room = (values[part].reshape(shape) for values in (analytic, numeric, allowed))
+            yield worst_entry(method, name, a, b, room, rows and rows[name])
+
+
 def _check(i: int, value: Any) -> Any:
     """Return one input as an array: float64, or integers as they are."""
     array = as_array(f"inputs[{i}]", value)
@@ -205,3 +224,15 @@ def _names(f: Callable[..., Any], n: int) -> list[str]:
 def _without(forward: Callable[..., Any], settings: dict[str, Any]) -> inspect.Signature:
     parameters = inspect.signature(forward).parameters.values()
     return inspect.Signature([p for p in parameters if p.name not in settings])
+
+
+class Tables(Subject):
+    """A function of a model's tables, by their names, that is right by itself: only stepped."""
+
+    def __init__(self, f: Callable[[Params], Any], tables: Params):
+        self._f = lambda *inputs: f(dict(zip(tables, inputs, strict=True)))
+        self._inputs, self._floats = list(tables.values()), list(range(len(tables)))
+        self.arrays = [(name, table.shape) for name, table in tables.items()]
+        self.x = np.concatenate([table.ravel() for table in tables.values()])
+        value = np.asarray(self._f(*self._inputs))
+        self.shape, self.value, self.precision = value.shape, value.reshape(-1), DOUBLE

@@ -1,13 +1,17 @@
-"""The four checks of `gradcheck` on somebody's function: numbers, what is allowed, the worst."""
+"""The checks of `gradcheck`: numerical gradients against analytic ones, and the worst entries."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any, overload
 
 import numpy as np
 
+from npcf import ops
 from npcf._types import FloatArray
-from npcf.verify.gradcheck_allowances import Rounding, chain, reach, rounding_of
-from npcf.verify.gradcheck_numeric import (
+from npcf.errors import UsageError
+from npcf.models import PairModel
+from npcf.verify.gradcheck.model import check_model
+from npcf.verify.gradcheck.numeric import (
     CentralColumns,
     ComplexColumns,
     NotAnalyticError,
@@ -16,12 +20,77 @@ from npcf.verify.gradcheck_numeric import (
     complex_columns,
     complex_direction,
 )
-from npcf.verify.gradcheck_subject import Subject
+from npcf.verify.gradcheck.subject import Subject, worst_entries
+from npcf.verify.gradcheck.tolerances import Rounding, chain, reach, rounding_of
 from npcf.verify.hints import Setting, hint
-from npcf.verify.report import GradcheckReport, Mismatch, scalar_mismatch, worst_entry
+from npcf.verify.report import GradcheckReport, Mismatch, scalar_mismatch
 
 
-def check_function(
+@overload
+def gradcheck(
+    model: PairModel,
+    batch: Any,
+    /,
+    *,
+    backend: ModuleType = ...,
+    rng: np.random.Generator | None = ...,
+) -> GradcheckReport: ...
+@overload
+def gradcheck(
+    f: Callable[..., Any],
+    vjp: Callable[..., Any],
+    inputs: Sequence[Any],
+    *,
+    rng: np.random.Generator | None = ...,
+    roundings: int | None = ...,
+) -> GradcheckReport: ...
+def gradcheck(
+    f: Any,
+    vjp: Any,
+    inputs: Any = None,
+    *,
+    backend: ModuleType | None = None,
+    rng: np.random.Generator | None = None,
+    roundings: int | None = None,
+) -> GradcheckReport:
+    """Check gradients four ways; return a report with `ok`, readable when printed.
+
+    gradcheck(model, batch): `batch` has `users`, `items` (B,) and `rating` (B,); `backend` is the
+    module of operations whose gradients are checked, `npcf.ops` unless told otherwise.
+
+    gradcheck(f, vjp, inputs): `f(*inputs)` returns one array or number; `vjp(d_out, *inputs)` one
+    gradient for each float input, alone or as a tuple.  Integer inputs (ids) are passed through;
+    in their place vjp may return None, or nothing.  `npcf.verify.as_vjp` makes (f, vjp) of a pair
+    (forward, backward).  `roundings` is the longest chain of roundings from an input to an output
+    beside sums over whole arrays, 16 unless told otherwise.
+
+    All is computed in float64, float32 inputs too; nothing of yours is changed.  `rng` draws the
+    upstream gradient and the directions; the same ones each time if it is left out.
+    Raises UsageError, ShapeError or DTypeError where the arguments do not belong together, and
+    DivergenceError where there is no finite number to compare.
+    """
+    if rng is not None and not isinstance(rng, np.random.Generator):
+        raise UsageError("rng", f"is {rng!r}, no generator", "Pass np.random.default_rng(seed).")
+    rng = rng or np.random.default_rng(0)
+    if isinstance(f, PairModel):
+        for name, value in (("inputs", inputs), ("roundings", roundings)):
+            if value is not None:
+                raise UsageError(
+                    name, "is for functions, and this is a model", "Call gradcheck(model, batch)."
+                )
+        return check_model(f, vjp, backend or ops, rng)
+    if backend is not None:
+        raise UsageError("backend", "is for models", "Let f and vjp call it themselves.")
+    if inputs is None:
+        raise UsageError(
+            "inputs",
+            "is missing, and the first argument is no npcf model",
+            "Call gradcheck(model, batch), or gradcheck(f, vjp, inputs).",
+        )
+    return _check_function(f, vjp, inputs, rng, roundings)
+
+
+def _check_function(
     f: Callable[..., Any],
     vjp: Callable[..., Any],
     inputs: Sequence[Any],
@@ -43,10 +112,10 @@ def check_function(
     worst: list[Mismatch] = []
     if exact is not None:
         allowed = 3 * error + rounding.underflow(w)
-        worst += _each_array(subject, "complex step", gradient, w @ exact.jacobian, allowed)
+        worst += worst_entries(subject, "complex step", gradient, w @ exact.jacobian, allowed)
     spread = central.spread(rounding.gamma, rounding.of_f(subject))
     allowed = 2 * error + np.abs(w) @ spread
-    worst += _each_array(subject, "central differences", gradient, w @ central.jacobian, allowed)
+    worst += worst_entries(subject, "central differences", gradient, w @ central.jacobian, allowed)
     worst.append(_random_direction(subject, rounding, gradient, w, rng))
     worst.append(_adjoint_identity(subject, rounding, central if exact is None else None, rng))
     hints = _hints(subject, gradient, w @ source.jacobian, worst)
@@ -103,19 +172,6 @@ def _require_agreement(
         raise NotAnalyticError("f overflows in complex arithmetic")
     if (np.abs(columns.jacobian - central.jacobian) > allowed).any():
         raise NotAnalyticError("it and f's central differences disagree: abs, real, conj, a kink?")
-
-
-def _each_array(
-    subject: Subject, method: str, analytic: FloatArray, numeric: FloatArray, allowed: FloatArray
-) -> Iterator[Mismatch]:
-    """Yield the worst entry of every array."""
-    start = 0
-    for name, shape in subject.arrays:
-        part = slice(start, start + int(np.prod(shape)))
-        start = part.stop
-        if analytic[part].size:
-            parts = (values[part].reshape(shape) for values in (analytic, numeric, allowed))
-            yield worst_entry(method, name, *parts)
 
 
 def _random_direction(
