@@ -1,4 +1,4 @@
-"""Replace a regular file in one move, and tell beforehand whether that can be done.
+"""Replace a regular file atomically, and check beforehand whether that can be done.
 
 A path is resolved first: a symbolic link is followed, and what it points at is replaced, or made.
 Nothing but a regular file is ever replaced.  The new content goes to a temporary file beside it,
@@ -6,8 +6,8 @@ is flushed to the disk and renamed; mode, and owner where the system allows it, 
 old file, and a new file's mode follows the umask.  Other names of the old file (hard links) keep
 the old content.
 
-A temporary file is locked (flock) while somebody writes it.  So what a killed process has left
-behind can be told from the file of a living one, and only the former is removed.
+A temporary file is locked (flock) while it is written.  So a file that a killed process has left
+behind is known from that of a living one, and only the former is removed.
 """
 
 import contextlib
@@ -56,7 +56,7 @@ def replace_file(path: Any, data: bytes, argument: str = "path") -> None:
                 file.flush()
                 _keep_owner_and_mode(descriptor, old)
                 os.fsync(descriptor)
-                if fcntl is not None:  # still locked, so that nobody takes it for left behind
+                if fcntl is not None:  # still locked: not taken for left behind
                     os.replace(temporary, target)
             if fcntl is None:  # Windows renames no open file
                 os.replace(temporary, target)
@@ -163,7 +163,7 @@ def _create(folder: Path, old: os.stat_result | None) -> tuple[Path, int]:
         descriptor = os.open(path, flags, mode)
         if _lock(descriptor) is not False and os.fstat(descriptor).st_nlink:
             return path, descriptor
-        os.close(descriptor)  # somebody cleaned up in the moment before it was locked
+        os.close(descriptor)  # it was removed just before it was locked
         path.unlink(missing_ok=True)
 
 
@@ -181,7 +181,7 @@ def _lock(descriptor: int) -> bool | None:
 
 
 def _remove_left_behind(folder: Path) -> None:
-    """Remove the temporary files that nobody holds; leave what cannot be judged."""
+    """Remove temporary files that no process holds; leave what cannot be told."""
     with contextlib.suppress(OSError):
         names = [name for name in os.listdir(folder) if TEMPORARY.fullmatch(name)]
         for path in (folder / name for name in names):

@@ -1,4 +1,4 @@
-"""Did you mean …?  The known word nearest to one that is not known."""
+"""Did you mean ...?  The known word most similar to an unknown one."""
 
 import difflib
 import importlib.util

@@ -1,10 +1,10 @@
-"""Ratings for the ids of people's own files: a model, and the vocabularies that say whose rows.
+"""Predictions by id: a model, and the vocabularies that map ids to its rows.
 
     prediction(user, item) = model(row of user, row of item)
 
-An id that the vocabulary does not hold is met by one of three policies:
+Three policies for an id that the vocabulary does not hold:
 
-    "raise"  UnknownIdError, naming the first position and value: nothing is invented.
+    "raise"  UnknownIdError, naming the first position and value.
     "mean"   An unknown user has the mean factors and the mean bias of all known users, an unknown
              item those of all known items; what is known of the other side still counts:
                  P[unknown] = mean over known u of P[u],   b[unknown] = mean over known u of b[u]
@@ -14,12 +14,11 @@ An id that the vocabulary does not hold is met by one of three policies:
 '196' is not 196: ids of another type than the vocabulary's are refused under every policy, because
 all of them would be unknown.
 
-Every prediction is one pair's, computed by the model's own forward; so single pairs, frames,
-matrices and recommendations agree to the bit, whatever the size of the chunks.
+Every prediction is computed by the model's own forward, so single pairs, frames, matrices and
+recommendations agree to the bit, for any chunk size.
 
-`clip=(low, high)` cuts predictions off afterwards.  It is no part of the model: `y_range` squashes
-and has a gradient, clipping is for the reader, twice clipped is once clipped, and the loss never
-sees it.
+`clip=(low, high)` clips predictions afterwards.  It is not part of the model: `y_range` squashes and
+has a gradient; the loss never sees clipping.
 """
 
 from collections.abc import Sequence
@@ -53,7 +52,7 @@ def require_predictor(value: Any) -> "Predictor":
 
 
 class Predictor:
-    """A trained model that is asked by ids.  Built by `Predictor.of(model, ratings)`.
+    """A trained model with its vocabularies.  Built by `Predictor.of(model, ratings)`.
 
     `titles[row]` labels an item's row; `mean_rating` is the mean of the training ratings; `columns`
     are the names that the id columns of frames have.

@@ -1,4 +1,4 @@
-"""What next: the items of largest prediction, and the items most like another.
+"""The items of largest prediction for a user, and the items most similar to another.
 
 A user's n items are those of largest (prediction, then smallest row): ties go to the smaller row,
 so the answer does not depend on a sorting algorithm, on other users or on the chunk.  `#na#` is

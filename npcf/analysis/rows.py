@@ -1,4 +1,4 @@
-"""From ids to rows, and from rows to predictions: what all questions to a model share."""
+"""Ids to rows, rows to predictions."""
 
 import copy
 from collections.abc import Mapping, Set

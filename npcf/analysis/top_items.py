@@ -1,4 +1,4 @@
-"""The ends of an item list: by bias, what everybody likes more than its factors explain; by count.
+"""The first and last items by bias, or by number of ratings.
 
 A tie keeps the order of rows: the ranking is `(key, row)`, so it is one and the same for any
 sorting algorithm, and each item stands in it once.

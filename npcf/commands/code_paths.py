@@ -71,7 +71,7 @@ def torch_paths() -> dict[str, str]:
 
 
 def c_library_paths() -> dict[str, str]:
-    """Return the C library, and whose exp and cos it computes, judged by a result of each."""
+    """Return the C library, and whose exp and cos it computes, checked by a result of each."""
     name, version = platform.libc_ver()
     paths = {"C library": f"{name} {version}".strip() or platform.system()}
     for function, (call, argument, fused, unfused) in PROBES.items():

@@ -1,4 +1,4 @@
-"""What the verbs share: models, ids as typed, tables, JSON."""
+"""Shared by the verbs: declaration, saved models, typed ids, tables, JSON."""
 
 import argparse
 import json
@@ -43,7 +43,7 @@ def clip_of(args: argparse.Namespace) -> tuple[float, ...] | None:
 
 
 def is_given(args: argparse.Namespace, name: str) -> bool:
-    """Whether an option is on the command line, or in the file of options."""
+    """Whether an option is on the command line or in the file of options."""
     return getattr(args, name) is not None and getattr(args, name) is not False
 
 

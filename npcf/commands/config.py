@@ -1,4 +1,4 @@
-"""Options from a TOML file: a table for each verb, `[train]` or `[data.show]`, judged whole.
+"""Options from a TOML file: a table for each verb, `[train]` or `[data.show]`, all validated.
 
 An option has the name that it has on the command line, without the dashes in front; `-` may be
 written `_`.  The command line wins.

@@ -1,4 +1,4 @@
-"""`npcf conformance package.module`: run the laws against somebody's implementation."""
+"""`npcf conformance package.module`: run the laws against an implementation."""
 
 import argparse
 import fnmatch
@@ -75,7 +75,7 @@ def _sizes(text: str) -> list[int]:
 
 
 def _told(outcomes: Any) -> Any:
-    """Say on standard error, where it is no terminal, which parts are done."""
+    """Report progress on standard error if it is no terminal."""
     part, start = None, time.perf_counter()
     for outcome in outcomes:
         if outcome.law.family != part and not sys.stderr.isatty():
@@ -85,7 +85,7 @@ def _told(outcomes: Any) -> Any:
 
 
 def _check_effects(args: argparse.Namespace) -> None:
-    """Raise SettingError at an option that --protocol or --list would not look at."""
+    """Raise SettingError at an option that has no effect with --protocol or --list."""
     runs = ("max_examples", "seed", "sizes", "fixed_shapes")
     require_effect(args, (*runs, "laws", "list", "json"), not args.protocol, "with --protocol")
     require_effect(args, runs, not args.list, "with --list")

@@ -23,7 +23,7 @@ class Parser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        """Print, and let a failure be heard: argparse's own keeps quiet about a full disk."""
+        """Print the message; argparse's own ignores a full disk."""
         print(message, end="", file=file or sys.stderr)
 
     def error(self, message: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""The options of reading, the same on every verb that reads a file, and what they say."""
+"""The options for reading a file, the same on every verb."""
 
 import argparse
 import csv
@@ -14,7 +14,7 @@ READING = ("columns", "ids", "separator", "quoting", "encoding", "not_rated", "m
 
 
 def add_reading(parser: Any, item: bool = True, ratings: bool = True) -> None:
-    """Declare the options of reading in a group of their own; None stands for "not given"."""
+    """Declare the options in a group of their own; None means "not given"."""
     add = parser.add_argument_group("how the file is written").add_argument
     add("--columns", metavar="ROLE=NAME,...", help="user=User-ID,item=ISBN,rating=Book-Rating; "
         "positions from 1 in a file without a header: user=1,item=2,rating=3")  # fmt: skip
@@ -32,7 +32,7 @@ def add_reading(parser: Any, item: bool = True, ratings: bool = True) -> None:
 
 
 def reader_of(args: argparse.Namespace) -> Any:
-    """Return the Reader that the options ask for."""
+    """Return the Reader of the options."""
     from npcf.data import Reader
     from npcf.data.spelling import SHELL
 
@@ -69,7 +69,7 @@ def read_ratings(path: str, args: argparse.Namespace, predictor: Any = None) -> 
 
 
 def standard_input() -> Any:
-    """Return standard input as bytes, to be read once and never copied to the disk."""
+    """Return standard input as a stream of bytes, which is read once."""
     if sys.stdin is None or sys.stdin.closed:
         raise DataError("standard input", "is closed", "Name a file, or pipe one in.")
     return sys.stdin.buffer

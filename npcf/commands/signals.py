@@ -1,4 +1,4 @@
-"""SIGTERM and SIGHUP do what Ctrl-C does: clean up, keep the model of the last whole step, go."""
+"""Handle SIGTERM and SIGHUP as Ctrl-C: keep the model of the last whole step, clean up, exit."""
 
 import math
 import signal

@@ -1,9 +1,9 @@
-r"""Standard streams in any state: closed, full, left by their reader, or unable to show a letter.
+r"""Standard streams in any state: closed, full, left by their reader, or of another encoding.
 
-What cannot be shown in the encoding of a stream is shown as an escape such as \xe9.  A stream that
-was closed when the process began is opened on a file that refuses everything, so that no file of
-ours gets its number, and using it fails as on a full disk does: with a line and an exit code.  What
-nobody can be told on standard error is dropped.
+Characters that the encoding of a stream lacks are escaped, such as \xe9.  A stream that was closed
+when the process began is opened on a file that refuses everything: no file of ours gets its
+number, and using it fails as a full disk does, with a line and an exit code.  Output to a failed
+standard error is dropped.
 """
 
 import io
@@ -17,7 +17,7 @@ from npcf.errors import DataError, WriteError
 
 
 class Stream:
-    """Standard output or standard error, which is asked for no more after its first failure.
+    """Standard output or standard error; nothing is written after the first failure.
 
     The failure is raised at once; or, if `patient`, by `finish`, when the work is done.
     """
@@ -60,7 +60,7 @@ class ClosedInput(io.RawIOBase):
     """Standard input that was closed when the process began."""
 
     def readable(self) -> bool:
-        """Whether anybody may try."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int:

@@ -1,4 +1,4 @@
-"""The options of `npcf train`: declared, filled in, and refused where they would have no effect."""
+"""The options of `npcf train`: declaration, defaults, and validation."""
 
 import argparse
 import os
@@ -25,7 +25,7 @@ FREE = ("data", "backend", "save", "checkpoint", "every", "resume", "json")
 
 
 def add_options(add: Any) -> None:
-    """Declare them; None stands for "not given", so that a default is told from a wish."""
+    """Declare them; None means "not given", as distinct from the default."""
     add("--data", metavar="PATH", help="MovieLens folder or zip, csv, or - (default: planted)")
     add("--model", choices=tuple(MODELS), help="form of the tables (default: embedding)")
     add("--sampling", choices=("permutation", "replacement"),
@@ -62,7 +62,7 @@ def per_rating_wanted(args: argparse.Namespace) -> bool:
 
 
 def settle(args: argparse.Namespace) -> None:
-    """Judge the options, and fill in those that were not given: before anything is read."""
+    """Validate the options and fill in the defaults, before anything is read."""
     _check_effects(args)
     if args.resume:
         _take_over(args)
@@ -91,7 +91,7 @@ def notes(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _check_effects(args: argparse.Namespace) -> None:
-    """Raise SettingError at the first option that nobody would look at."""
+    """Raise SettingError at the first option that has no effect."""
     per_rating = per_rating_wanted(args)
     if args.preset is not None:
         fits = args.rows != "all" and args.bs in (None, 1)
@@ -104,7 +104,7 @@ def _check_effects(args: argparse.Namespace) -> None:
 
 
 def _check_targets(args: argparse.Namespace) -> None:
-    """Raise unless what is to be saved can be, as far as can be known now."""
+    """Raise SettingError unless --save and --checkpoint can be written, as far as is known now."""
     from npcf.training.safetensors_io import require_writable
 
     for name in ("save", "checkpoint"):

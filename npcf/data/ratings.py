@@ -148,7 +148,7 @@ class Ratings:
         timestamps: NDArray[np.int64] | None = None,
         title_of: Callable[[Any], str] = str,
     ) -> "Ratings":
-        """Build from coded columns that a reader has judged; their codes are overwritten."""
+        """Build from coded columns that a reader has checked; their codes are overwritten."""
         user_vocab = Vocabulary(users.ids, argument=columns[0])
         item_vocab = Vocabulary(items.ids, argument=columns[1])
         for column, vocab in ((users, user_vocab), (items, item_vocab)):

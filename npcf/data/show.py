@@ -53,13 +53,13 @@ def describe(ratings: Ratings) -> dict[str, Any]:
 
 
 def _counts(rows: NDArray[np.int32], first_row: int) -> NDArray[np.int64]:
-    """Return how often each row occurs, of those that do; `#na#` is nobody, however often."""
+    """Return how often each row occurs, of those that do; `#na#` does not count."""
     counts = np.bincount(rows)[first_row:]
     return counts[counts > 0]
 
 
 def _odd(facts: dict[str, Any]) -> list[str]:
-    """Say in sentences what a reader should look at twice."""
+    """Return a sentence for each thing that may be wrong."""
     n = facts["ratings"]
     odd = {
         f"{facts['repeated_pairs']} ratings repeat a (user, item) pair": facts["repeated_pairs"],

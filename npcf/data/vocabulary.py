@@ -106,11 +106,11 @@ class Vocabulary:
 
         How ratings under one vocabulary are read under another: `table[ratings.users]`.
         """
-        nobody = np.full(other.first_row, -1, np.int32)
+        na = np.full(other.first_row, -1, np.int32)
         if self is other:
-            return np.concatenate([nobody, np.arange(self.first_row, len(self), dtype=np.int32)])
+            return np.concatenate([na, np.arange(self.first_row, len(self), dtype=np.int32)])
         self.require_same_kind(other, argument)
-        return np.concatenate([nobody, self.rows_or_none(other.ids, argument)])
+        return np.concatenate([na, self.rows_or_none(other.ids, argument)])
 
     def require_same_kind(self, other: "Vocabulary", argument: str) -> None:
         """Raise DTypeError unless the ids of `other` are of the type of these."""
@@ -143,7 +143,7 @@ class Vocabulary:
         return found
 
     def require_na_row(self) -> None:
-        """Raise UsageError if there is no row for nobody, in which unknown ids could be put."""
+        """Raise UsageError unless there is a row `#na#` for unknown ids."""
         if not self.na_row:
             raise UsageError("unknown", "there is no row #na#", "Use Vocabulary(ids, na_row=True).")
 

@@ -1,4 +1,4 @@
-"""X and y as scikit-learn's callers give them: frames, arrays, lists; judged before training.
+"""Validation of scikit-learn's X and y: frames, arrays, lists.
 
 X has two columns of ids.  An id is text or a whole number; a whole number held as a float is taken
 for the integer it is, below 2**53, from where on floats no longer tell neighbours apart.

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from npcf.errors import UsageError, require_type
 
-log = logging.getLogger("npcf")  # warnings reach standard error even where nobody set up logging
+log = logging.getLogger("npcf")  # warnings reach standard error even without a handler
 
 DEPTH = 3  # mappings in mappings
 
