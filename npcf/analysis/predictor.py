@@ -17,8 +17,8 @@ all of them would be unknown.
 Every prediction is computed by the model's own forward, so single pairs, frames, matrices and
 recommendations agree to the bit, for any chunk size.
 
-`clip=(low, high)` clips predictions afterwards.  It is not part of the model: `y_range` squashes and
-has a gradient; the loss never sees clipping.
+`clip=(low, high)` clips predictions afterwards.  It is not part of the model: `y_range` squashes
+and has a gradient; the loss never sees clipping.
 """
 
 from collections.abc import Sequence

@@ -8,20 +8,60 @@ Downloading needs the extra `data` (pooch); a zip that is already there (`source
 
 import hashlib
 import importlib
+import io
 import logging
 import os
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from npcf.data.archive import check_zip
-from npcf.data.releases import BASE_URL, LARGEST, REGISTRY, TERMS, Release
 from npcf.errors import DataError, UsageError, WriteError, require_choice, require_number
 from npcf.files import move_into_place, require_replaceable
 
 log = logging.getLogger("npcf.data")
 
+BASE_URL = "https://files.grouplens.org/datasets/movielens/"
+LARGEST = 2**31  # bytes of a release whose size is not known
+TERMS = (
+    "{name}: MovieLens, GroupLens Research, University of Minnesota. For research; no commercial "
+    "use without permission; redistribution only as its README.txt allows. Cite Harper and Konstan "
+    "2015, doi:10.1145/2827872."
+)
+
+
+class Release(NamedTuple):
+    """What is known of a zip: hashes as published, and its size where that is known."""
+
+    md5: str = ""
+    sha256: str = ""
+    size: int = 0
+
+
+MUTABLE = Release()  # changes now and then under the same name
+REGISTRY = {
+    "ml-100k": Release(
+        "0e33842e24a9c977be4e0107933c0723",
+        "50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229",
+        4_924_029,
+    ),
+    "ml-1m": Release(
+        "c4d9eecfca2ab87c1945afe126590906",
+        "a6898adb50b9ca05aa231689da44c217cb524e7ebd39d264c56e2832f2c54e20",
+    ),
+    "ml-10m": Release("ce571fd55effeba0271552578f2648bd"),
+    "ml-20m": Release(
+        "cd245b17a1ae2cc31bb14903e1204af3",
+        "96f243c338a8665f6bcc89c53edf6ee39162a846940de6b7c8c48aeada765ff3",
+        198_702_078,
+    ),
+    "ml-25m": Release("6b51fb2759a8657d3bfcbfc42b592ada"),
+    "ml-32m": Release("d472be332d4daa821edc399621853b57", size=238_950_008),
+    "ml-latest": MUTABLE,
+    "ml-latest-small": MUTABLE,
+}
 _told: set[str] = set()
 
 
@@ -33,12 +73,22 @@ def fetch(
     base_url: str = BASE_URL,
     timeout: float = 30.0,
 ) -> Path:
-    """Return the path of the zip of release `name` in folder `to`, downloaded if it is not there.
+    """Return the path of a release's zip, downloaded if it is not there.
 
-    `to` is $NPCF_DATA or the user's cache folder if None.  `source` is a zip got by other means,
-    copied instead of downloading.  `timeout`: seconds without a byte before it gives up.
+    Parameters
+    ----------
+    to : folder; by default $NPCF_DATA or the user's cache.
+    source : a zip got by other means, copied instead of downloading.
+    timeout : seconds without a byte before it gives up.
+
     ml-latest and ml-latest-small have no published hash: theirs is recorded beside the zip.
-    Raises DataError on a failed, torn or wrong download, UsageError if pooch is not installed.
+
+    Raises
+    ------
+    DataError
+        For a failed, torn or wrong download.
+    UsageError
+        If pooch is not installed.
     """
     release = REGISTRY[require_choice("name", name, REGISTRY)]
     timeout = require_number("timeout", timeout, 0.001)
@@ -74,30 +124,30 @@ def licence(name: str) -> str:
     return TERMS.format(name=require_choice("name", name, REGISTRY))
 
 
-class _Capped:
-    """A file that refuses to grow beyond what a release can have."""
+class _Capped(io.FileIO):
+    """A file that refuses to grow beyond the size of a release."""
 
-    def __init__(self, file: Any, limit: int):
-        self.file, self.left = file, limit
+    limit = LARGEST
 
-    def write(self, chunk: bytes) -> None:
-        self.left -= len(chunk)
-        if self.left < 0:
+    def write(self, chunk: Any) -> int:
+        if self.tell() + len(chunk) > self.limit:
             raise DataError("download", "is larger than the release", "It is not what was asked.")
-        self.file.write(chunk)
-
-    def flush(self) -> None:
-        self.file.flush()
+        return super().write(chunk)
 
 
 def _download(name: str, base_url: str, goal: Path, release: Release, timeout: float) -> None:
-    pooch = _pooch()
+    try:
+        pooch = importlib.import_module("pooch")
+    except ImportError:
+        cure = 'pip install "npcf[data]", or give a zip you have: source="ml-100k.zip".'
+        raise UsageError("fetch", "downloading needs pooch, which is not installed", cure) from None
     url = f"{base_url}{name}.zip"
     transfer = pooch.HTTPDownloader(timeout=timeout)
 
     def capped(url: str, path: Any, pooch: Any) -> None:
-        with open(path, "wb") as file:
-            transfer(url, _Capped(file, release.size or LARGEST), pooch)
+        with _Capped(path, "wb") as file:
+            file.limit = release.size or LARGEST
+            transfer(url, file, pooch)
 
     quiet = pooch.get_logger()
     level = quiet.level
@@ -105,13 +155,13 @@ def _download(name: str, base_url: str, goal: Path, release: Release, timeout: f
     try:
         known = f"md5:{release.md5}" if release.md5 else None
         pooch.retrieve(url, known, fname=goal.name, path=goal.parent, downloader=capped)
+    except DataError:
+        raise
     except OSError as error:  # requests' exceptions are OSErrors
         raise DataError(url, *_diagnosis(error, name, url, timeout)) from None
-    except ValueError as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(url, "is not the file that was published: its hash differs", _by_hand(
-            name, url)) from None  # fmt: skip
+    except ValueError:
+        problem = "is not the file that was published: its hash differs"
+        raise DataError(url, problem, _by_hand(name, url)) from None
     finally:
         quiet.setLevel(level)
 
@@ -132,20 +182,10 @@ def _by_hand(name: str, url: str) -> str:
     return f"By hand: curl -LO {url} && npcf data fetch {name} --from {name}.zip"
 
 
-def _pooch() -> Any:
-    try:
-        return importlib.import_module("pooch")
-    except ImportError:
-        cure = 'pip install "npcf[data]", or give a zip you have: source="ml-100k.zip".'
-        raise UsageError("fetch", "downloading needs pooch, which is not installed", cure) from None
-
-
 def _cache() -> Path:
-    given = os.environ.get("NPCF_DATA")
-    if given:
+    if given := os.environ.get("NPCF_DATA"):
         return Path(given)
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "npcf"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "npcf"
 
 
 def _copy(source: str | Path, goal: Path) -> None:
@@ -199,6 +239,5 @@ def _recorded(path: Path) -> Path:
 
 def _hash(path: Path, kind: str) -> str:
     with open(path, "rb") as file:
-        return hashlib.file_digest(
-            file, lambda: hashlib.new(kind, usedforsecurity=False)
-        ).hexdigest()
+        new = partial(hashlib.new, kind, usedforsecurity=False)
+        return hashlib.file_digest(file, new).hexdigest()
