@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npcf.data import read_csv
-from npcf.data import text as blocks
 from npcf.data.format import SEPARATORS
 from npcf.errors import DataError, SettingError
+from tests.data.reading import BLOCK, blocks_of, triples
 
 GOOD = "user,item,rating\n8,a,3\n8,b,4.5\n7,a,1\n"
 
@@ -20,12 +20,6 @@ def write(folder, text, name="mine.csv"):
     path = folder / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
-
-
-def triples(ratings):
-    users, items = ratings.user_vocab.labels, ratings.item_vocab.labels
-    columns = ratings.users, ratings.items, ratings.rating.tolist()
-    return [(users[u], items[i], r) for u, i, r in zip(*columns, strict=True)]
 
 
 @pytest.mark.parametrize("separator", SEPARATORS)
@@ -50,12 +44,8 @@ def test_what_csv_writes_comes_back(separator, ids, data, tmp_path_factory):
         writer = csv.writer(file, delimiter=separator, lineterminator="\n")
         writer.writerow(["stars", "remark", "movie", "u_id"])
         writer.writerows(rows)
-    usual = blocks.BLOCK
-    try:
-        blocks.BLOCK = data.draw(st.sampled_from([32, 200, usual]))
+    with blocks_of(data.draw(st.sampled_from([32, 200, BLOCK]))):
         ratings = read_csv(path, ids=ids)
-    finally:
-        blocks.BLOCK = usual
     assert triples(ratings) == [(u, m, r) for r, _, m, u in rows]
     assert ratings.columns == ("u_id", "movie", "stars")
 
@@ -138,12 +128,11 @@ def test_traps_are_refused_naming_file_and_line(tmp_path, text, message):
 
 @pytest.mark.parametrize("block", [32, 100])
 @pytest.mark.parametrize(("text", "message"), [case for case in BAD if "line 5: " in case[1]])
-def test_the_line_is_right_wherever_blocks_end(tmp_path, monkeypatch, text, message, block):
+def test_the_line_is_right_wherever_blocks_end(tmp_path, text, message, block):
     """The same file behind 20 more good lines: the number grows by as many."""
-    monkeypatch.setattr(blocks, "BLOCK", block)
     text = text.encode() if isinstance(text, str) else text
     text = GOOD.encode() + b"8,a,3\n" * 20 + text[len(GOOD) :]
-    with pytest.raises(DataError, match=message.replace("line 5", "line 25")):
+    with blocks_of(block), pytest.raises(DataError, match=message.replace("line 5", "line 25")):
         read_csv(write(tmp_path, text))
 
 

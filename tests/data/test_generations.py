@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npcf.data import archive, read_ml100k, read_movielens
-from npcf.data import text as blocks
 from npcf.errors import DataError
+from tests.data.reading import blocks_of, triples
 from tests.places import NO_MOVIELENS, movielens
 
 FIELDS = [(9, 30, 4, 978300760), (2, 7, 1, 978302109), (2, 30, 5, 978301968)]
@@ -62,9 +62,7 @@ def put(folder, files, kind="folder"):
 @pytest.mark.parametrize("files", GENERATIONS.values(), ids=GENERATIONS)
 def test_all_generations_say_the_same_from_every_place(tmp_path, files, kind):
     ratings = read_movielens(put(tmp_path, files, kind))
-    users, items = ratings.user_vocab.labels, ratings.item_vocab.labels
-    got = zip(ratings.users, ratings.items, ratings.rating, strict=True)
-    assert [(users[u], items[i], r) for u, i, r in got] == [row[:3] for row in FIELDS]
+    assert triples(ratings) == [row[:3] for row in FIELDS]
     assert ratings.titles == ["#na#", TITLES[7], TITLES[30]]
     assert ratings.timestamps is None
     assert {c.dtype for c in (ratings.users, ratings.items)} == {np.dtype(np.int32)}
@@ -100,15 +98,9 @@ def test_where_blocks_end_does_not_matter(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("blocks")
     (folder / "ratings.csv").write_text("userId,movieId,rating,timestamp\n" + lines)
     (folder / "movies.csv").write_text("movieId,title,genres\n" + titles)
-    usual = blocks.BLOCK
-    try:
-        blocks.BLOCK = data.draw(st.integers(8, 100))
+    with blocks_of(data.draw(st.integers(8, 100))):
         ratings, merged = read_movielens(folder), read_movielens(folder, item="title")
-    finally:
-        blocks.BLOCK = usual
-    users, items = ratings.user_vocab.labels, ratings.item_vocab.labels
-    got = zip(ratings.users, ratings.items, ratings.rating, strict=True)
-    assert [(users[u], items[i], 2 * r) for u, i, r in got] == rows
+    assert [(u, i, 2 * r) for u, i, r in triples(ratings)] == rows
     assert [merged.titles[i] for i in merged.items] == [f"Title {m % 5}" for _, m, _ in rows]
     movies = {m for _, m, _ in rows}
     assert merged.n_merged_ids == len(movies) - len({m % 5 for m in movies})

@@ -12,6 +12,7 @@ from npcf.data import Batch, CollabDataLoaders, split_indices
 from npcf.errors import DataError, SettingError, UsageError
 from npcf.verify import assert_same_bits
 from npcf.verify.strategies import ratings_frames
+from tests.data.reading import triples
 
 MANY = pd.DataFrame(
     {
@@ -21,12 +22,6 @@ MANY = pd.DataFrame(
         "title": [f"Title {i % 10}" for i in range(200)],
     }
 )
-
-
-def ids(dls, ratings):
-    users, items = dls.valid.user_vocab.labels, dls.valid.item_vocab.labels
-    rows = zip(ratings.users, ratings.items, ratings.rating.tolist(), strict=True)
-    return [(users[u], items[i], r) for u, i, r in rows]
 
 
 def test_one_batch_is_the_lessons():
@@ -56,8 +51,8 @@ def test_the_split_of_a_frame_is_fastais(frame, seed, data):
     dls = CollabDataLoaders.from_df(frame, pct, seed=seed, bs=1)
     rows = list(frame.itertuples(index=False, name=None))
     train, valid = split_indices(len(frame), pct, seed)
-    assert ids(dls, dls.train.ratings) == [rows[i] for i in train]
-    assert ids(dls, dls.valid) == [rows[i] for i in valid]
+    assert triples(dls.train.ratings) == [rows[i] for i in train]
+    assert triples(dls.valid) == [rows[i] for i in valid]
 
 
 @given(frame=ratings_frames(min_size=4), seed=st.integers(0, 99))
@@ -67,15 +62,15 @@ def test_a_vocabulary_of_training_knows_nobody_else(frame, seed):
     both = CollabDataLoaders.from_df(frame, **options)
     dls = CollabDataLoaders.from_df(frame, vocabulary="train", **options)
     user, item = both.classes
-    seen = ids(both, both.train.ratings)
-    assert ids(dls, dls.train.ratings) == seen
+    seen = triples(both.train.ratings)
+    assert triples(dls.train.ratings) == seen
     assert dls.classes == {
         user: ["#na#", *sorted({u for u, _, _ in seen})],
         item: ["#na#", *sorted({i for _, i, _ in seen})],
     }
     known = [(u if u in dls.classes[user] else "#na#", i if i in dls.classes[item] else "#na#", r)
-             for u, i, r in ids(both, both.valid)]  # fmt: skip
-    assert ids(dls, dls.valid) == known
+             for u, i, r in triples(both.valid)]  # fmt: skip
+    assert triples(dls.valid) == known
     assert dls.n_unseen_users == sum(u == "#na#" for u, _, _ in known)
     assert dls.n_unseen_items == sum(i == "#na#" for _, i, _ in known)
     assert dls.valid.titles == [str(label) for label in dls.classes[item]]

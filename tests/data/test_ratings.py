@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from npcf.data import Ratings, Vocabulary
 from npcf.errors import DataError, UnknownIdError
+from tests.data.reading import triples
 
 
 @st.composite
@@ -24,10 +25,7 @@ def frames(draw):
 @given(frame=frames())
 def test_rows_lead_back_to_ids(frame):
     ratings = Ratings.from_frame(frame)
-    users, items = ratings.user_vocab.labels, ratings.item_vocab.labels
-    assert [users[row] for row in ratings.users] == frame["user"].tolist()
-    assert [items[row] for row in ratings.items] == frame["item"].tolist()
-    assert ratings.rating.tolist() == frame["rating"].tolist()
+    assert triples(ratings) == list(frame.itertuples(index=False, name=None))
     assert len(ratings) == len(frame)
 
 

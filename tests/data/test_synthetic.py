@@ -1,6 +1,7 @@
 """Planted ratings: long-tailed, without repeats, and drawn from the truth they come with."""
 
 import tracemalloc
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -74,12 +75,8 @@ def test_sizes_and_repeats_are_as_asked(users, items, n, repeats, seed, large):
     n = max(users + items, min(n, users * items // (2 if large else 1)))
     if n > users * items // (2 if large else 1):
         return
-    usual = pairs.TABLE
-    try:
-        pairs.TABLE = 0 if large else usual
+    with mock.patch.object(pairs, "TABLE", 0 if large else pairs.TABLE):
         ratings = planted(users, items, n, seed=seed, duplicates=min(repeats, n)).ratings
-    finally:
-        pairs.TABLE = usual
     assert len(ratings) == n + min(repeats, n)
     assert ratings.n_duplicates == min(repeats, n)
     assert set(ratings.users.tolist()) == set(range(1, users + 1))
