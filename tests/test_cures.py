@@ -220,6 +220,7 @@ ELSEWHERE = {
     ("files.py", "SettingError: cure"),
     ("files.py", "WriteError: cure"),
     ("fused/live.py", "UsageError: 'Attach models of npcf.models.'"),
+    ("kernels/__init__.py", "UsageError: cure"),
     ("training/checkpoint.py", "DataError: f'Save it by an npcf of version {VERSION} files.'"),
     ("training/safetensors_io.py", "DataError: 'Name a file that may be read.'"),
     ("training/safetensors_io.py", "DataError: 'Use another copy.'"),

@@ -291,6 +291,12 @@ FILES = [
     ("csv with a field too many", lambda tmp: csv(tmp, "user,item,rating\n1,2,3\n1,2,3,4\n"), DataError,
      "ratings.csv"),
     ("csv not UTF-8", lambda tmp: csv(tmp, b"user,item,rating\n\xff\xfe,2,3\n"), DataError, "ratings.csv"),
+    ("csv with an id of 4,301 digits", lambda tmp: csv(
+        tmp, f"user,item,rating\n1,2,3\n{'1' * 4301},2,3\n"), DataError, "line 3: user is .*beyond"),
+    ("csv in an encoding of no text", lambda tmp: (csv(tmp, "user,item,rating\n1,2,3\n"), data.read_csv(
+        tmp / "ratings.csv", encoding="rot13")), SettingError, "'rot13' is unknown"),
+    ("csv in an encoding of no name", lambda tmp: data.read_csv(tmp / "x", encoding="\0"), SettingError,
+     "encoding"),
     ("csv with NaN", lambda tmp: csv(tmp, "user,item,rating\n1,2,nan\n"), DataError, "rating"),
     ("no saved model", lambda tmp: training.load(tmp / "none"), DataError, "no file"),
     ("model of nothing", lambda tmp: saved(tmp, lambda c: b""), DataError, "damaged"),

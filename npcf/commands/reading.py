@@ -99,7 +99,8 @@ def _columns(text: str | None) -> dict[str, Any]:
             cure = "Name each once: --columns user=userId,item=movieId,rating=rating."
             raise SettingError("--columns", f"names the {role} twice", cure, value=text)
         quoted = len(name) > 1 and name[0] == name[-1] == '"'
-        found[role] = name[1:-1] if quoted else int(name) if name.isdecimal() else name
+        position = not quoted and name.isdecimal() and len(name) < 10
+        found[role] = int(name) if position else name[1:-1] if quoted else name
     return found
 
 

@@ -17,6 +17,7 @@ from npcf.errors import DataError
 
 WHOLE = re.compile(r"[+-]?(\d+)(?:\.0+)?", re.ASCII)
 NA_LIKE = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "#N/A", "<NA>")
+MOST_DIGITS = 1000  # of a number: Python reads no more than 4,300
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -127,11 +128,16 @@ class Layout(NamedTuple):
             at = end + 1
 
 
+def shortened(text: str) -> str:
+    """Return the text as a message shows it."""
+    return repr(text) if len(text) <= 60 else f"{text[:60]!r}... ({len(text)} characters)"
+
+
 def whole_number(text: str) -> int:
     """Return the number that an id of a column of whole numbers stands for; ValueError if none."""
     found = WHOLE.fullmatch(text.strip())
-    if found is None:
-        raise ValueError(f"{text!r} is not a whole number")
+    if found is None or len(found[1]) > MOST_DIGITS:
+        raise ValueError(f"{shortened(text)} is not a whole number")
     return -int(found[1]) if text.strip().startswith("-") else int(found[1])
 
 
@@ -196,27 +202,31 @@ def _problem(row: list[str], layout: Layout) -> tuple[str, str, str] | None:
 
 
 def _id_problem(text: str, kind: str, *, zeros: bool = False) -> str:
+    shown = shortened(text)
     if not text.strip():
         return "missing"
     if kind != "any text" and text.strip() in NA_LIKE:
-        return f"{text!r}, which reads like a missing value"
+        return f"{shown}, which reads like a missing value"
     if kind != "whole":
         return ""
     found = WHOLE.fullmatch(text.strip())
     if not found or (zeros and "." in text):
-        return f"{text!r}, not a whole number"
+        return f"{shown}, not a whole number"
+    if len(found[1]) > MOST_DIGITS:
+        return f"{shown}, beyond 64 bits"
     if len(found[1]) > 1 and found[1][0] == "0" and not zeros:
-        return f"{text!r}: as a number it would be the same id as {whole_number(text)}"
-    return "" if -(2**63) <= whole_number(text) < 2**63 else f"{text!r}, beyond 64 bits"
+        return f"{shown}: as a number it would be the same id as {whole_number(text)}"
+    return "" if -(2**63) <= whole_number(text) < 2**63 else f"{shown}, beyond 64 bits"
 
 
 def _rating_problem(text: str, whole: bool) -> str:
+    shown = shortened(text)
     if not text.strip():
         return "missing"
     try:
         value = float(text)
     except ValueError:
-        return f"{text!r}, not a {'whole ' if whole else ''}number"
+        return f"{shown}, not a {'whole ' if whole else ''}number"
     if not abs(value) <= FLOAT32_MAX:
-        return f"{text!r}, no finite float32"
-    return f"{text!r}, not a whole number" if whole and value % 1 else ""
+        return f"{shown}, no finite float32"
+    return f"{shown}, not a whole number" if whole and value % 1 else ""

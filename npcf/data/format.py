@@ -55,8 +55,9 @@ class Format:
         require_choice("ids", self.ids, ("auto", "text"))
         require_choice("quoting", self.quoting, ("auto", "csv", "none"))
         try:
-            codecs.lookup(self.encoding)
-        except (LookupError, TypeError):
+            codecs.getincrementaldecoder(self.encoding)
+            "a".encode(self.encoding)  # LookupError where it is no encoding of text, as rot13
+        except (LookupError, TypeError, ValueError):
             cure = f"Choose one that Python knows: {self.spelling(encoding='latin-1')}."
             raise SettingError("encoding", f"{self.encoding!r} is unknown", cure) from None
         values = [self.not_rated] if np.ndim(self.not_rated) == 0 else list(self.not_rated)

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable
 from typing import IO, Any, NamedTuple
 
+from npcf.data.fields import MOST_DIGITS, shortened
 from npcf.data.spelling import PYTHON, Spelling
 from npcf.errors import DataError
 
@@ -27,7 +28,10 @@ def read_titles(
     """Return {movie id: title}; ids are numbers unless `as_text`."""
     text, titles = _decode(stream.read(), label, form.encodings), dict[Any, str]()
     if form.quoted:
-        rows: Iterable[list[str]] = csv.reader(io.StringIO(text, newline=""))
+        try:
+            rows: Iterable[list[str]] = list(csv.reader(io.StringIO(text, newline="")))
+        except csv.Error as error:  # a field of more than 131,072 characters
+            raise DataError(label, f"cannot be read ({error})", "Is it the right file?") from None
     else:  # split by hand: a title may hold quotes, and str.splitlines knows too many line ends
         rows = (row.rstrip("\r").split(form.separator) for row in text.split("\n"))
     for line, row in enumerate(rows, 1):
@@ -37,9 +41,11 @@ def read_titles(
         if len(row) < 2:
             cure = f"It is cut short or not separated by {form.separator!r}."
             raise DataError(where, "has fewer than 2 fields", cure)
-        if not as_text and not (row[0].isascii() and row[0].isdigit()):
+        number = row[0].isascii() and row[0].isdigit() and len(row[0]) <= MOST_DIGITS
+        if not as_text and not number:
             cure = f"A line is the id of a movie, then its title; if ids are text, {ids}."
-            raise DataError(where, f"movie is {row[0]!r}, not a whole number", cure, value=row[0])
+            problem = f"movie is {shortened(row[0])}, not a whole number"
+            raise DataError(where, problem, cure, value=row[0])
         movie = row[0].strip() if as_text else int(row[0])
         if movie in titles:
             raise DataError(where, "repeats a movie id", "Each id has one line.", value=row[0])

@@ -27,6 +27,7 @@ from npcf.suggestions import did_you_mean
 
 NA = "#na#"
 CHUNK = 2**20  # ids looked up at a time: pandas' positions take 8 bytes each
+LARGEST = 10**1000  # Python prints and saves no number of more than 4,300 digits
 KINDS = {"integer": "whole", "string": "text", "empty": "empty"}
 TYPES = {"whole": "int", "text": "str"}
 NAMES = {"whole": "integer", "text": "string"}  # in messages
@@ -174,6 +175,11 @@ def kind_of(ids: pd.Series) -> str:
 def require_one_kind(argument: Any, ids: pd.Series, cure: str = "") -> str:
     """Return the kind of `ids`; DataError naming the first that is no id, or of another kind."""
     kind = kind_of(ids)
+    if kind == "whole" and ids.dtype == object:
+        large = [abs(number) >= LARGEST for number in ids.array]
+        if any(large):
+            cure, at = "Give it a shorter number, or text.", large.index(True)
+            raise DataError(str(argument), "a number this large is no id", cure, position=at)
     if kind in KINDS.values():
         return kind
     position, value = _first_other(ids, "whole")

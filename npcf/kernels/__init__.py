@@ -2,6 +2,14 @@
 
 from typing import TYPE_CHECKING
 
+from npcf.errors import UsageError
+
+try:
+    import numba as _numba  # noqa: F401
+except ValueError as error:  # NUMBA_NUM_THREADS=0
+    cure = "Look at the environment variables NUMBA_..., and correct the one that is meant."
+    raise UsageError("numba", f"cannot be loaded ({error})", cure) from None
+
 from npcf.kernels._jit import compile_seconds as compile_seconds
 from npcf.kernels._jit import compiles as compiles
 from npcf.kernels.ops import (

@@ -145,6 +145,8 @@ BAD = [
     (changed(comma(), "movies.csv", b"\n30", b"\n32"), "no title for movie 30"),
     (changed(comma(), "movies.csv", b"\xc3", b"\xff"), "line 2: byte 0xFF is not utf-8"),
     (comma() | {"movies.csv": b""}, "movies.csv: is empty"),
+    (changed(comma(), "movies.csv", b"\n30", b"\n" + b"3" * 5000), "line 3: movie is '333"),
+    (changed(comma(), "movies.csv", b"\n30,", b"\n30," + b"t" * 2**17), "field larger than"),
     ({"ratings.csv": comma()["ratings.csv"]}, "there is no file .*movies.csv"),
     ({"movies.csv": comma()["movies.csv"]}, "there is no file .*u.data or .*ratings.dat or"),
     (tab() | comma(), "holds .*ratings.csv.*Name the one you mean"),

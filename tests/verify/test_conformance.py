@@ -297,9 +297,18 @@ def test_verb_reports_and_exits_by_the_outcome(capsys, monkeypatch):
         (["npcf.ops", "--laws", "nothing"], 2, "no law matches"),
         (["npcf.ops", "--max-examples", "0"], 2, "whole number"),
         (["no_such_module"], 1, "cannot be imported"),
+        ([""], 1, "cannot be imported"),
+        (["..x"], 1, "cannot be imported"),
+        (["ends"], 1, "SystemExit: 3, in "),
+        (["divides"], 1, "ZeroDivisionError: division by zero, in "),
+        (["torn"], 1, "SyntaxError"),
     ],
 )
-def test_verb_refuses(arguments, code, words, capsys):
+def test_verb_refuses(arguments, code, words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, text in {"ends": "raise SystemExit(3)", "divides": "1/0", "torn": "def f("}.items():
+        (tmp_path / f"{name}.py").write_text(text)
     assert main(["conformance", *arguments]) == code
     assert words in capsys.readouterr().err
 

@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
@@ -47,11 +48,14 @@ class Implementation:
         if os.getcwd() not in sys.path:
             sys.path.insert(0, os.getcwd())
         try:
-            return cls(importlib.import_module(name), name)
-        except ImportError as error:
-            raise UsageError(
-                name, f"cannot be imported ({error})", "Give the dotted name of a module."
-            ) from error
+            module = importlib.import_module(name)
+        except (Exception, SystemExit) as error:  # whatever the module does while it is imported
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            problem = f"cannot be imported ({type(error).__name__}: {error}"
+            if last.filename.startswith(os.getcwd()):
+                problem += f", in {last.filename}, line {last.lineno}"
+            raise UsageError(name, f"{problem})", "Give the dotted name of a module.") from error
+        return cls(module, name)
 
     def lacks(self, needs: Iterable[str]) -> list[str]:
         """Return which of the functions `needs` are absent."""
