@@ -134,6 +134,30 @@ class Hostile:
     __hash__ = None
 
 
+# name: a function that makes one anew, for some are used up
+ANYTHING = {
+    "None": lambda: None, "NaN": lambda: float("nan"), "text": lambda: "x", "empty text": str,
+    "bytes": lambda: b"x", "list": lambda: [1], "dict": dict, "set": lambda: {1},
+    "list of lists": lambda: [[1], []], "tuple": lambda: (0,), "text in pairs": lambda: ("a", "b"),
+    "array": lambda: np.ones(3), "0-d": lambda: np.array(1.0), 
+    "masked": lambda: np.ma.masked_all(3),
+    "tensor": lambda: torch.ones(3), "number of torch": lambda: torch.tensor(0.5),
+    "with a gradient": lambda: torch.ones(3, requires_grad=True), "True": lambda: True,
+    "NumPy's True": lambda: np.bool_(True), "negative": lambda: -1, "zero": lambda: 0,
+    "one": lambda: np.int64(1), "huge": lambda: 10**400, "infinite": lambda: float("inf"),
+    "half": lambda: np.float32(0.5), "imaginary": lambda: 1j,
+    "decimal": lambda: decimal.Decimal("0.5"),
+    "fraction": lambda: fractions.Fraction(1, 2), "function": lambda: len, "class": lambda: object,
+    "module": lambda: np, "date": lambda: datetime.date(2020, 1, 1), "NA": lambda: pd.NA,
+    "column": lambda: pd.Series([1.0]), "frame": lambda: pd.DataFrame({"a": [1]}),
+    "index of tuples": lambda: pd.MultiIndex.from_arrays([[1], [2]]),
+    "generator": lambda: (i for i in [1]), "layer": lambda: torch.nn.Embedding(3, 2),
+    "dtype of torch": lambda: torch.float32, "...": lambda: ..., "hostile": Hostile,
+    "an object": types.SimpleNamespace, "list of hostile": lambda: [Hostile()],
+    "dict of arrays": lambda: {"a": np.ones(3)}, "memory": lambda: memoryview(b"abc"),
+}  # fmt: skip
+
+
 def nullable(a, dtype):
     return pandas(a).astype(dtype)
 

@@ -54,8 +54,9 @@ def shown(value: Any) -> str:
     if isinstance(value, int | float | complex | str | bytes | np.generic | list | tuple | dict):
         try:
             words = repr(value)
-        except ValueError:  # Python prints no whole number of more than 4,300 digits
-            return "a number too long to print"
+        except Exception:  # what is in a list may refuse
+            # Python prints no whole number of more than 4,300 digits
+            return "a number too long to print" if isinstance(value, int) else kind_of(value)
         if len(words) <= SHORT and "\n" not in words:
             return words
     return kind_of(value)

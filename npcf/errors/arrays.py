@@ -56,7 +56,7 @@ def require_dtype(argument: str, dtype: Any) -> np.dtype[Any]:
     """Return `dtype` as NumPy's if npcf computes in it, or raise."""
     try:
         found = np.dtype(dtype)
-    except TypeError:  # torch.float32
+    except Exception:  # torch.float32, or whatever the object says
         found = np.dtype(object)
     if found not in FLOAT_DTYPES or dtype is None:
         problem = f"{shown(dtype)} is not one npcf computes in"
@@ -115,7 +115,7 @@ def require_padding_idx(padding_idx: int | None, n_rows: int) -> int | None:
     if padding_idx is None:
         return None
     if isinstance(padding_idx, bool) or not isinstance(padding_idx, int | np.integer):
-        problem = f"must be a whole number, got {padding_idx!r}"
+        problem = f"must be a whole number, got {shown(padding_idx)}"
         raise DTypeError("padding_idx", problem, "It names a row.")
     if not -n_rows <= padding_idx < n_rows:
         problem = f"{padding_idx} is outside [-{n_rows}, {n_rows})"

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, TypeVar, get_args
 
@@ -41,6 +42,23 @@ def require_pair(argument: str, value: Any) -> tuple[Any, Any]:
         cure = f"Write two: {argument}=(a, b)."
         raise SettingError(argument, problem, cure, value=value) from None
     return first, second
+
+
+def require_numbers(
+    argument: str, value: Any, n: int, high: float = np.inf, *, open_high: bool = False
+) -> tuple[float, ...]:
+    """Return `value` as a tuple of `n` floats in [0, high] (or [0, high)), or raise."""
+    try:
+        numbers = tuple(itertools.islice(value, n + 1))
+    except Exception:  # not iterable, or whatever a foreign object says to that
+        numbers = ()
+    if len(numbers) != n:
+        problem, cure = f"must be {n} numbers, got {shown(value)}", f"Write {n} in brackets."
+        raise SettingError(argument, problem, cure, value=value)
+    return tuple(
+        require_number(f"{argument}[{i}]", number, high=high, open_high=open_high)
+        for i, number in enumerate(numbers)
+    )
 
 
 def require_count(argument: str, value: Any, low: int = 1, high: float = LARGEST_COUNT) -> int:
@@ -84,6 +102,13 @@ def require_type(argument: str, value: Any, wanted: Any, cure: str) -> Any:
     classes = wanted if isinstance(wanted, tuple) else get_args(wanted) or (wanted,)
     names = " or ".join(cls.__name__ for cls in classes)
     raise UsageError(argument, f"is {kind_of(value)}, not {names}", cure, value=value)
+
+
+def require_callable(argument: str, value: Any, cure: str) -> Any:
+    """Return `value` if it can be called, or raise."""
+    if not callable(value):
+        raise UsageError(argument, f"is {kind_of(value)}, which cannot be called", cure)
+    return value
 
 
 def require_members(argument: str, value: Any, names: Iterable[str], cure: str) -> Any:

@@ -15,8 +15,8 @@ from npcf._atomic import in_one_go
 from npcf._types import FloatArray, Params, YRange
 from npcf.errors import (
     DivergenceError,
-    UsageError,
     optional_flag,
+    require_callable,
     require_count,
     require_flag,
     require_ids,
@@ -162,8 +162,8 @@ class Fused:
         self.refresh_bindings()
         ratings = check_ratings(users, items, rating, starts, self.rule.n_rows, self.rule.dtype)
         schedule = check_schedule(self.optimizer, lrs, moms, ratings.starts.size - 1)
-        if between is not None and not callable(between):
-            raise UsageError("between", "cannot be called", "Give a function of one number.")
+        if between is not None:
+            require_callable("between", between, "Give a function of one number.")
         n_steps = schedule.steps.n_steps
         given = check_losses(losses, n_steps, self.rule)
         noted = np.full(n_steps, np.nan)

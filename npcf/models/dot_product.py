@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from npcf import ops
 from npcf._types import FloatArray, Params
-from npcf.errors import require_params
-from npcf.models.look_up import look_up
+from npcf.errors import require_params, require_type
+from npcf.models.look_up import look_up, require_backend
 
 
 class DotProductCache(NamedTuple):
@@ -28,6 +28,7 @@ def dot_product_forward(
     params: Params, users: Any, items: Any, *, backend: ModuleType = ops
 ) -> tuple[FloatArray, DotProductCache]:
     """Predict affinities (B,) for the pairs (users_b, items_b); return (pred, cache)."""
+    require_backend(backend)
     require_params(params, ("user_factors", "item_factors"))
     p, p_cache = look_up(backend, params, "user_factors", "users", users)  # (B, K)
     q, q_cache = look_up(backend, params, "item_factors", "items", items)  # (B, K)
@@ -37,6 +38,7 @@ def dot_product_forward(
 
 def dot_product_backward(d_pred: FloatArray, cache: DotProductCache) -> Params:
     """Map d_pred (B,) to gradients under the names, shapes and dtypes of `params`."""
+    require_type("cache", cache, DotProductCache, "Pass what dot_product_forward returned second.")
     d_p, d_q = cache.backend.row_dot_backward(d_pred, cache.dot)
     return {
         "user_factors": cache.backend.embedding_backward(d_p, cache.p),

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 from npcf import ops
 from npcf._types import FloatArray, Params, YRange
-from npcf.errors import require_number, require_pair, require_params
-from npcf.models.look_up import look_up
+from npcf.errors import require_number, require_pair, require_params, require_type
+from npcf.models.look_up import look_up, require_backend
 
 PARAM_NAMES = ("user_factors", "item_factors", "user_bias", "item_bias")
 
@@ -51,6 +51,7 @@ def dot_product_bias_forward(
     Raises IdRangeError on an id outside its table, ShapeError where shapes do not belong together.
     Source: fastbook chapter 8, `DotProductBias`; fastai `EmbeddingDotBias`.
     """
+    require_backend(backend)
     require_params(params, PARAM_NAMES)
     p, p_cache = look_up(backend, params, "user_factors", "users", users)  # (B, K)
     q, q_cache = look_up(backend, params, "item_factors", "items", items)  # (B, K)
@@ -72,7 +73,8 @@ def dot_product_bias_forward(
 
 def dot_product_bias_backward(d_pred: FloatArray, cache: DotProductBiasCache) -> Params:
     """Map d_pred (B,) to gradients under the names, shapes and dtypes of `params`."""
-    backend = cache.backend
+    cure = "Pass what dot_product_bias_forward returned second."
+    backend = require_type("cache", cache, DotProductBiasCache, cure).backend
     if cache.range is None:
         d_logit = d_pred
     else:

@@ -22,14 +22,13 @@ from npcf.errors import (
     as_array,
     optional_rng,
     require_count,
-    require_dtype,
     require_floats,
     require_padding_idx,
     require_same_shape,
     require_type,
     spell_checked,
 )
-from npcf.models.initializers import Initializer, fastai_normal, normal
+from npcf.models.initializers import Initializer, drawn, fastai_normal, normal
 from npcf.ops import embedding_forward
 
 
@@ -93,7 +92,7 @@ class Embedding:
         init: Initializer = fastai_normal,
     ):
         shape = require_count("ni", ni, 0), require_count("nf", nf, 0)
-        self._weight = init(shape, optional_rng(rng), require_dtype("dtype", dtype))
+        self._weight = drawn(init, shape, optional_rng(rng), dtype)
         self.padding_idx = require_padding_idx(padding_idx, ni)
         if self.padding_idx is not None:
             self._weight[self.padding_idx] = 0
@@ -160,8 +159,7 @@ def create_params(
     """Return an array of shape `size` drawn from N(0, 0.01**2), to be indexed with ids."""
     require_type("size", size, tuple | list, "Pass a list: create_params([n, k]).")
     shape = tuple(require_count(f"size[{i}]", n, 0) for i, n in enumerate(size))
-    table = init(shape, optional_rng(rng), require_dtype("dtype", dtype))
-    return table.view(LessonArray)
+    return drawn(init, shape, optional_rng(rng), dtype).view(LessonArray)
 
 
 def _refuse_outer_sum(left: FloatArray, right: Any) -> None:

@@ -4,8 +4,21 @@ from types import ModuleType
 from typing import Any
 
 from npcf._types import FloatArray, Params
-from npcf.errors import NpcfError, require_floats, require_ids
+from npcf.errors import NpcfError, require_floats, require_ids, require_members
 from npcf.ops import EmbeddingCache
+
+OPERATIONS = tuple(
+    f"{operation}_{way}"
+    for operation in ("embedding", "row_dot", "bias", "sigmoid_range", "mse")
+    for way in ("forward", "backward")
+)
+
+
+def require_backend(backend: Any) -> ModuleType:
+    """Return `backend` if it has the operations of models, or raise."""
+    cure = "Pass a module: backend=npcf.ops, or npcf.kernels."
+    found: ModuleType = require_members("backend", backend, OPERATIONS, cure)
+    return found
 
 
 def look_up(

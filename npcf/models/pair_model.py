@@ -47,12 +47,12 @@ class PairModel:
         self, params: Grads, y_range: YRange = None, *, column: bool = False, mean: float = 0.0
     ):
         require_tables("params", params)
-        for name, value in (("y_range", y_range), ("mean", mean or None)):
+        self.mean = require_number("mean", mean, low=-np.inf)
+        for name, value in (("y_range", y_range), ("mean", self.mean or None)):
             if value is not None and "user_bias" not in params:
                 raise SettingError(
                     name, "is for models with biases", "Leave it out, or add bias tables."
                 )
-        self.mean = require_number("mean", mean, low=-np.inf)
         self.params = {name: _table(name, table) for name, table in params.items()}
         self.y_range = y_range
         self.column = require_flag("column", column)

@@ -20,7 +20,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npcf._types import FloatArray
-from npcf.errors import as_array, require_floats, require_gradient, require_ids
+from npcf.errors import (
+    as_array,
+    require_count,
+    require_dtype,
+    require_floats,
+    require_gradient,
+    require_ids,
+)
 from npcf.ops.caches import cached_floats, require_cache
 
 
@@ -32,8 +39,8 @@ class OneHotCache(NamedTuple):
 
 def one_hot(ids: Any, n_rows: int, dtype: Any = np.float64) -> FloatArray:
     """Return H (B, n_rows) with H[b, ids_b] = 1 and zeros elsewhere."""
-    ids = require_ids("ids", ids, n_rows)
-    result = np.zeros((ids.size, n_rows), dtype)
+    ids = require_ids("ids", ids, n_rows := require_count("n_rows", n_rows, 0))
+    result = np.zeros((ids.size, n_rows), require_dtype("dtype", dtype))
     result[np.arange(ids.size), ids.ravel()] = 1
     return result
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from npcf._atomic import Change, assign
 from npcf._types import Grads, Params
-from npcf.errors import require_count, require_flag, require_number, require_pair, spell_checked
+from npcf.errors import require_count, require_flag, require_number, require_numbers, spell_checked
 from npcf.optim.optimizer import Optimizer, PerParameter, Touched
 
 
@@ -106,11 +106,8 @@ class Adam(Optimizer):
 
 def checked_betas(betas: Any) -> tuple[float, float]:
     """Return `betas` as a pair of numbers in [0, 1), or raise."""
-    beta1, beta2 = require_pair("betas", betas)
-    return (
-        require_number("betas[0]", beta1, high=1, open_high=True),
-        require_number("betas[1]", beta2, high=1, open_high=True),
-    )
+    beta1, beta2 = require_numbers("betas", betas, 2, high=1, open_high=True)
+    return beta1, beta2
 
 
 @spell_checked

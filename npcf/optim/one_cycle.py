@@ -20,6 +20,7 @@ from npcf.errors import (
     require_count,
     require_flag,
     require_number,
+    require_numbers,
     spell_checked,
 )
 
@@ -57,7 +58,7 @@ def one_cycle_fastai(
     div, div_final = require_number("div", div, 1), require_number("div_final", div_final, 1)
     lrs = (lr_max / div, lr_max, lr_max / div_final)
     lr = _two_cosines(positions, pct_start, lrs)
-    return lr, _two_cosines(positions, pct_start, moms)
+    return lr, _two_cosines(positions, pct_start, require_numbers("moms", moms, 3, high=1))
 
 
 @spell_checked
@@ -149,7 +150,7 @@ def _fastai_positions(n_steps: int, n_epochs: int) -> list[float]:
     return positions
 
 
-def _two_cosines(positions: list[float], pct_start: float, points: Points) -> Values:
+def _two_cosines(positions: list[float], pct_start: float, points: tuple[float, ...]) -> Values:
     """Anneal from points[0] to points[1] in the first pct_start of positions, then to points[2]."""
     parts = np.array([0, pct_start, 1 - pct_start], np.float32)
     limits = np.cumsum(parts, dtype=np.float64).astype(np.float32)

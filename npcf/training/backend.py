@@ -14,8 +14,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from npcf import ops
-from npcf.errors import SettingError
+from npcf.errors import require_choice
 from npcf.models import PairModel
+from npcf.models.look_up import require_backend
 from npcf.optim import Optimizer
 from npcf.optim.optimizer import held
 from npcf.training import steps
@@ -48,12 +49,10 @@ def operations(backend: Backend) -> ModuleType:
 
     None is "numba", or "numpy" where Numba is told not to compile (NUMBA_DISABLE_JIT).
     """
-    if isinstance(backend, ModuleType):
-        return backend
-    if backend not in ("numpy", "numba", None):
-        raise SettingError(
-            "backend", f"there is no backend {backend!r}", 'Give "numpy", "numba" or a module.'
-        )
+    if not isinstance(backend, str | None):
+        return require_backend(backend)
+    if backend is not None:
+        require_choice("backend", backend, ("numpy", "numba"))
     if backend == "numpy":
         return ops
     from npcf import kernels

@@ -9,7 +9,8 @@ import numpy as np
 from npcf import _notebook
 from npcf._atomic import assign, in_one_go
 from npcf._types import Params
-from npcf.errors import ShapeError
+from npcf.errors import ShapeError, UsageError
+from npcf.foreign import read_number, shown
 from npcf.training.backend import Execution, choice, choose, own_step
 from npcf.training.callbacks import Callback, StopTraining
 from npcf.training.fit_state import FitState
@@ -146,7 +147,10 @@ def _row(learner: "Learner", state: FitState, elapsed: Elapsed) -> EpochRow:
     metrics = {}
     for name, metric in learner.metrics.items():
         value = metric.measure(learner) if hasattr(metric, "measure") else metric(pred, rating)
-        metrics[name] = float(value)
+        metrics[name] = number = read_number(value)
+        if np.isnan(number) and not isinstance(value, float | np.floating):
+            problem = f"made {shown(value)}, not a number"
+            raise UsageError(f"metrics[{name!r}]", problem, "Return a float.", value=value)
     losses = train_loss, valid_loss, valid_loss - train_loss, error
     return EpochRow(state.epoch, *losses, lr, elapsed.seconds, metrics, elapsed.compile_seconds)
 

@@ -7,7 +7,15 @@ import numpy as np
 
 from npcf import ops
 from npcf._types import FloatArray
-from npcf.errors import DivergenceError, EmptyBatchError, require_real, require_same_shape
+from npcf.errors import (
+    DivergenceError,
+    EmptyBatchError,
+    as_array,
+    require_real,
+    require_same_shape,
+    require_type,
+)
+from npcf.models.look_up import require_backend
 
 
 class FlatCache(NamedTuple):
@@ -29,12 +37,16 @@ class MSELossFlat:
         self, pred: FloatArray, rating: FloatArray, *, backend: ModuleType = ops
     ) -> tuple[Any, FlatCache]:
         """Return (loss, cache)."""
-        loss, cache = backend.mse_forward(pred.reshape(-1), rating.reshape(-1))
+        pred, rating = as_array("pred", pred), as_array("rating", rating)
+        loss, cache = require_backend(backend).mse_forward(pred.reshape(-1), rating.reshape(-1))
         return loss, FlatCache(cache, pred.shape)
 
     def backward(self, d_loss: Any, cache: FlatCache, *, backend: ModuleType = ops) -> FloatArray:
         """Map d_loss to d_pred, the shape of pred."""
-        d_pred: FloatArray = backend.mse_backward(d_loss, cache.mse).reshape(cache.shape)
+        require_type("cache", cache, FlatCache, "Pass what forward returned second.")
+        d_pred: FloatArray = (
+            require_backend(backend).mse_backward(d_loss, cache.mse).reshape(cache.shape)
+        )
         return d_pred
 
 

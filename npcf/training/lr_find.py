@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npcf import _notebook
-from npcf.errors import DivergenceError, require_count
+from npcf.errors import DivergenceError, require_count, require_members
 from npcf.optim import exponential_range
 from npcf.training.history import SmoothedLoss
 from npcf.training.steps import optimizer_of
@@ -47,6 +47,8 @@ def lr_find(
     over which the loss keeps falling (a longest decreasing subsequence).
     Source: Smith 2017; fastai `lr_find`, suggestion `valley`.
     """
+    cure = "Pass a Learner: npcf.training.lr_find(learner)."
+    require_members("learner", learner, ("model", "dls", "opt_func"), cure)
     lrs = exponential_range(require_count("num_it", num_it, 2), start_lr, end_lr)
     model, rng = learner.model, learner.dls.train.rng
     saved = {name: table.copy() for name, table in model.params.items()}

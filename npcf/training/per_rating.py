@@ -24,6 +24,7 @@ from npcf.errors import (
     no_numbers,
     optional_flag,
     refuse_option,
+    require_callable,
     require_choice,
     require_count,
 )
@@ -132,8 +133,8 @@ class PerRatingSGD:
                 valid.require_rows_of(ratings)
             for _ in given_of(valid, "valid.", ratings.n_users, ratings.n_items).chunks():
                 pass  # checks them
-        if on_epoch is not None and not callable(on_epoch):
-            raise UsageError("on_epoch", "cannot be called", "Pass a function of one row.")
+        if on_epoch is not None:
+            require_callable("on_epoch", on_epoch, "Pass a function of one row.")
         progress, ratings = optional_flag("progress", progress), _columns(ratings)
         if self.settings.loss == "mse":  # cross-entropy has no meaning there at all: `given_of`
             require_in_range(ratings.rating, self.settings.y_range, outside)

@@ -61,29 +61,34 @@ def ndcg_at_k(relevant: Relevant, ranked: Ranked, k: int) -> float:
     return _mean_over_users(relevant, ranked, k, ndcg)
 
 
-def _require_lists(argument: str, lists: Any) -> None:
-    """Raise unless `lists` has one collection of items a user."""
+def _as_lists(argument: str, lists: Any) -> list[list[Any]]:
+    """Return the items of each user, or raise."""
     cure = "Pass a list of lists, one for each user: [[1, 2], [3]]."
     require_type(argument, lists, (Sequence, np.ndarray), cure)
-    for user, items in enumerate(lists):
-        if isinstance(items, str) or not isinstance(items, Collection):
+    found: list[list[Any]] = []
+    for user, items in enumerate(lists if getattr(lists, "ndim", 1) else [lists]):
+        try:
+            found.append(list(items))
+            distinct = set(found[-1])
+        except Exception:  # not iterable, not hashable, or what a foreign object says to that
+            distinct = None
+        if distinct is None or isinstance(items, str):
             problem = f"is {kind_of(items)}, not a list of items"
             raise UsageError(argument, problem, cure, position=user, value=items)
+    return found
 
 
 def _mean_over_users(
     relevant: Relevant, ranked: Ranked, k: int, score: Callable[[FloatArray, int], Any]
 ) -> float:
     require_count("k", k)
-    for name, lists in (("relevant", relevant), ("ranked", ranked)):
-        _require_lists(name, lists)
+    relevant, ranked = _as_lists("relevant", relevant), _as_lists("ranked", ranked)
     if len(relevant) != len(ranked):
         raise ShapeError(
             "ranked", f"{len(ranked)} lists for {len(relevant)} users", "Give one for each user."
         )
     scores = []
-    for user, (wanted, places) in enumerate(zip(map(set, relevant), ranked, strict=True)):
-        items = list(places)
+    for user, (wanted, items) in enumerate(zip(map(set, relevant), ranked, strict=True)):
         if len(set(items)) < len(items):
             twice = next(item for rank, item in enumerate(items) if item in items[:rank])
             raise DataError(

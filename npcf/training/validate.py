@@ -10,9 +10,11 @@ from npcf.errors import (
     DataError,
     RangeWarning,
     UsageError,
+    require_callable,
     require_choice,
     require_members,
     require_number,
+    require_pair,
     require_type,
 )
 from npcf.foreign import kind_of
@@ -22,7 +24,7 @@ def require_options(
     opt_func: Any, loss_func: Any, lr_mult: Any, metrics: Any, callbacks: Any, on_epoch: Any
 ) -> None:
     """Raise unless each is of the kind that `Learner` takes."""
-    _require_callable("opt_func", opt_func, "Pass a function of (params, lr): npcf.optim.Adam.")
+    require_callable("opt_func", opt_func, "Pass a function of (params, lr): npcf.optim.Adam.")
     if loss_func is not None:
         cure = "Pass npcf.training.MSELossFlat(), or leave it out."
         require_members("loss_func", loss_func, ("forward", "backward"), cure)
@@ -34,19 +36,14 @@ def require_options(
         cure = "Name each: metrics={'mae': npcf.training.mae}."
         for name, metric in require_type("metrics", metrics, Mapping, cure).items():
             if not hasattr(metric, "measure"):
-                _require_callable(f"metrics[{name!r}]", metric, cure)
+                require_callable(f"metrics[{name!r}]", metric, cure)
     cure = "Pass a list: callbacks=[callback]."
     for i, callback in enumerate(require_type("callbacks", callbacks, (list, tuple), cure)):
         if isinstance(callback, type):
             problem = f"is {kind_of(callback)}, not an instance"
             raise UsageError("callbacks", problem, f"Call it: {callback.__name__}().", position=i)
     if on_epoch is not None:
-        _require_callable("on_epoch", on_epoch, "Pass a function of one EpochRow: on_epoch=print.")
-
-
-def _require_callable(argument: str, value: Any, cure: str) -> None:
-    if not callable(value):
-        raise UsageError(argument, f"is {kind_of(value)}, which cannot be called", cure)
+        require_callable("on_epoch", on_epoch, "Pass a function of one EpochRow: on_epoch=print.")
 
 
 OUTSIDE = ("raise", "warn", "allow")
@@ -70,7 +67,10 @@ def require_in_range(
     values = np.asarray(rating)
     if y_range is None or outside == "allow" or not values.size:
         return
-    low, high = float(y_range[0]), float(y_range[1])
+    low, high = (
+        require_number(f"y_range[{i}]", end, -np.inf)
+        for i, end in enumerate(require_pair("y_range", y_range))
+    )
     if low > high or (low <= values.min() and values.max() <= high):  # the model refuses the first
         return
     wrong = (values < low) | (values > high)

@@ -17,6 +17,7 @@ from npcf.errors import (
     ShapeError,
     UsageError,
     as_array,
+    require_callable,
     require_floats,
 )
 from npcf.verify.precision import PRECISION, Precision
@@ -49,8 +50,7 @@ class Subject:
 
     def __init__(self, f: Callable[..., Any], vjp: Callable[..., Any], inputs: Sequence[Any]):
         for name, function in (("f", f), ("vjp", vjp)):
-            if not callable(function):
-                raise UsageError(name, f"is {function!r}, which cannot be called", "Pass f, vjp.")
+            require_callable(name, function, "Pass f, vjp.")
         if not isinstance(inputs, tuple | list):
             raise UsageError(
                 "inputs", f"must be a tuple, got {type(inputs).__name__}", "Write (x,) for one x."
