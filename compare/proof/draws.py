@@ -42,10 +42,14 @@ class Draw:
         return x.astype(self.dtype)
 
     def gradient(self, size: int) -> Any:
-        """Return numbers of the kind, at the end eight zeros and eight whose squares overflow."""
+        """Return numbers of the kind, then eight zeros, and as often as not eight huge ones.
+
+        Their squares overflow.
+        """
         x = self.array(size)
         x[-16:-8] = 0
-        x[-8:] = np.ldexp(x[-8:] + np.sign(x[-8:]), 65 if self.dtype == np.float32 else 513)
+        if self.choice((0, 1)):
+            x[-8:] = np.ldexp(x[-8:] + np.sign(x[-8:]), 65 if self.dtype == np.float32 else 513)
         return x
 
     def choice(self, options: Any) -> Any:
@@ -125,18 +129,20 @@ def models(draw: Draw) -> Arguments:
 
 def sgd_steps(draw: Draw) -> Arguments:
     """Draw an array, its gradient, a buffer or none, and settings in lawful combination."""
-    momentum = draw.choice((0.0, 0.5, 0.9))
-    nesterov = bool(momentum and draw.choice((0, 1)))
-    buf = draw.array(150) if momentum and draw.choice((0, 1, 1)) else None
-    dampenings = (0.0, 0.3) if buf is not None else (0.3,)  # which the first step is to ignore
+    # no buffer before the first step, which is not dampened
+    momentum, dampening, nesterov, first = draw.choice((
+        (0.0, 0.0, False, True), (0.5, 0.0, False, False), (0.9, 0.3, False, True),
+        (0.5, 0.3, False, False), (0.9, 0.0, True, True), (0.5, 0.0, True, False),
+    ))  # fmt: skip
     settings = {
         "lr": draw.choice((1e-3, 0.05, 0.3, 1.0)),
         "momentum": momentum,
-        "dampening": 0.0 if nesterov or not momentum else draw.choice(dampenings),
+        "dampening": dampening,
         "nesterov": nesterov,
         "weight_decay": draw.choice((0.0, 1e-3, 0.1)),
         "decoupled": draw.choice((False, True)),
     }
+    buf = None if first else draw.array(150)
     return {"w": draw.array(150), "g": draw.gradient(150), "buf": buf, "settings": settings}
 
 

@@ -90,8 +90,8 @@ class Operations:
     ) -> Any:
         """out (B,) = dot + user_bias[users] + item_bias[items]."""
         f, a = self._over(dot, library)
-        b, c = f.lookup(a(user_bias), users), f.lookup(a(item_bias), items)
-        return self._result(f.logit(a(dot), b, c))
+        biases = f.bias_rows(a(user_bias), a(item_bias), users, items)
+        return self._result(f.logit(a(dot), *biases))
 
     @quiet
     def bias_backward(
@@ -105,8 +105,7 @@ class Operations:
     ) -> Any:
         """(d_dot (B,), d_user_bias (U,), d_item_bias (I,))."""
         f, a = self._over(d_out, library)
-        d = a(d_out)
-        return self._each((d, f.scatter(d, users, n_users), f.scatter(d, items, n_items)))
+        return self._each(f.bias_gradients(a(d_out), users, items, n_users, n_items))
 
     @quiet
     def sigmoid(self, x: FloatArray, library: Library = ANY) -> Any:
