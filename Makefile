@@ -6,7 +6,7 @@ WORKERS ?= auto
 SHARD ?= 1/1
 
 # What `make cover` asks every branch of: the reference, its twins, and the bounds.
-CORE := npcf/ops/*,npcf/models/*,npcf/optim/*,npcf/fused/*,npcf/kernels/*,npcf/verify/bounds/*,npcf/verify/bounded*.py
+CORE := npcf/ops/*,npcf/models/*,npcf/optim/*,npcf/fused/*,npcf/kernels/*,npcf/verify/bound*.py,npcf/verify/formulas.py,npcf/verify/update_rules.py,npcf/verify/setting.py
 
 .PHONY: train test check check-nojit check-boundscheck check-processors check-abuse check-oldest check-workflow check-long cover mutate proof bench peers picture format clean
 

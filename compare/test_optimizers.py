@@ -150,7 +150,7 @@ def one_mention_at_a_time(r, name, lr):
     for touched, d_outs in zip(r.touched, r.d_outs, strict=True):
         for row, d_out in zip(touched[name], d_outs[name], strict=True):
             w = Bounded(value[row], error[row], table.precision)
-            w = w - Bounded.exact(d_out) * w.constant(lr)
+            w = w - Bounded.exact(d_out) * lr
             value[row], error[row] = w.value, w.error
     return Bounded(value, error, table.precision)
 

@@ -49,11 +49,12 @@ class Setting:
     def sqrt(self) -> "Setting":
         """Return the square root."""
         value, low = math.sqrt(self.value), math.sqrt(max(self.value - self.error, 0.0))
-        if not value:
-            return Setting(0.0)
-        return Setting(value, self.error / (value + low) + DOUBLE.u * value)
+        inherited = self.error / (value + low) if value else math.sqrt(self.error)
+        return Setting(value, inherited + DOUBLE.u * value)
 
-    def _with(self, other: Any, operation: Any, inherited: Callable[..., float]) -> "Setting":
+    def _with(self, other: Any, operation: Any, inherited: Callable[..., float]) -> Any:
+        if hasattr(other, "peak"):  # Bounded knows what to do
+            return NotImplemented
         other = Setting.of(other)
         p = self.precision if self.precision is not DOUBLE else other.precision
         value = operation(self.value, other.value)
@@ -66,29 +67,20 @@ class Setting:
         return Setting(value, error + p.u * (abs(value) + error) + p.eta, p)
 
     def __add__(self, other: Any) -> Any:
-        if hasattr(other, "peak"):  # Bounded
-            return NotImplemented
         return self._with(other, add, lambda a, da, b, db: da + db)
 
     def __sub__(self, other: Any) -> Any:
-        if hasattr(other, "peak"):
-            return NotImplemented
         return self._with(other, sub, lambda a, da, b, db: da + db)
 
     def __rsub__(self, other: Any) -> Any:
         return Setting.of(other) - self
 
     def __mul__(self, other: Any) -> Any:
-        if hasattr(other, "peak"):
-            return NotImplemented
         return self._with(other, mul, lambda a, da, b, db: a * db + b * da + da * db)
 
     def __truediv__(self, other: Any) -> Any:
-        if hasattr(other, "peak"):
-            return NotImplemented
-
         def inherited(a: float, da: float, b: float, db: float) -> float:
-            return (da + (a + da) / (b - db) * db) / (b - db)
+            return (da + (a + da) / (b - db) * db) / (b - db) if b > db else math.inf
 
         return self._with(other, truediv, inherited)
 
@@ -96,10 +88,9 @@ class Setting:
         return Setting.of(other) / self
 
     def __pow__(self, t: int) -> "Setting":
-        """Return the power; pow is off by a unit or two."""
+        """Return the power of an exact number; pow is off by a unit or two."""
         value = self.value**t
-        error = t * abs(self.value) ** (t - 1) * self.error if self.error else 0.0
-        return Setting(value, 2 * DOUBLE.u * abs(value) + error)
+        return Setting(value, 2 * DOUBLE.u * abs(value) + DOUBLE.eta)
 
     def __gt__(self, other: float) -> bool:
         return self.value > other

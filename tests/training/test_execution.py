@@ -10,7 +10,7 @@ from npcf.data import CollabDataLoaders, planted
 from npcf.errors import DivergenceError, SettingError
 from npcf.fused import trainer
 from npcf.training import Callback, Learner, MSELossFlat, SmoothedLoss
-from npcf.verify import Bounded, assert_same_bits
+from npcf.verify import assert_same_bits
 from npcf.verify.bounded_run import BoundedRun, arrays_of, shares_used
 from tests.kernels.fused_runs import FusedRun
 from tests.kernels.windows import Judged, both, window
@@ -124,8 +124,8 @@ def test_fused_training_stays_within_the_bounds_of_its_windows(
         assert row.train_loss_smoothed == smoother.smoothed
         valid = learn.dls.valid
         walk = BoundedRun(type(learn.opt), stops.states[n * (epoch + 1)], learn.model.y_range)
-        error = walk.predictions(valid.users, valid.items) - Bounded.exact(valid.rating * 1.0)
-        loss = (error * error).sum() * error.constant(1 / len(valid.rating))
+        f, pred = walk.formulas, walk.predictions(valid.users, valid.items)
+        loss = f.loss(f.residual(pred, f.n.array(valid.rating * 1.0)))
         assert shares_used(np.array(row.valid_loss), loss) <= 1
         assert shares_used(np.array(row.rmse), loss.sqrt()) <= 1
         assert row.lr == reference.rows[epoch].lr

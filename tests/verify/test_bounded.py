@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from npcf import kernels, ops
-from npcf.verify import LIBRARIES, PRECISION, Bounded
+from npcf import kernels, ops, verify
+from npcf.verify import LIBRARIES, PRECISION, Bounded, Formulas, RunningError
 from npcf.verify.exact import fractions as exact
 from npcf.verify.exact import sigmoid_of as sigmoid
 from npcf.verify.exact import sqrt as exact_sqrt
 from npcf.verify.precision import precision_of
+from npcf.verify.setting import Setting
 from npcf.verify.strategies import dtypes, lookups, row_pairs, values, vectors
 
 
@@ -119,6 +120,45 @@ def test_operands_that_are_off_are_accounted_for(operation, a, b, errors, at):
     assert difference <= Fraction(float(bound.error))
 
 
+SETTINGS = {**OPERATIONS, "/": operator.truediv}
+ordinary = st.floats(0.01, 100)
+
+
+@pytest.mark.parametrize("first", SETTINGS)
+@pytest.mark.parametrize("second", SETTINGS)
+@given(a=ordinary, b=ordinary, c=ordinary)
+def test_settings_are_combined_in_double_and_converted_once(first, second, a, b, c):
+    def combined(x, y, z):
+        return SETTINGS[second](z, SETTINGS[first](x, y))
+
+    if not a - b or not combined(a, b, c):
+        return
+    want, computed = combined(*map(Fraction, (a, b, c))), combined(a, b, c)
+    setting = combined(a, Setting(b), c)
+    assert abs(Fraction(computed) - want) <= Fraction(setting.error)
+    _, error, _ = setting.within(PRECISION[np.dtype(np.float32)])
+    assert abs(Fraction(float(np.float32(computed))) - want) <= Fraction(error)
+
+
+@given(beta=st.floats(0.01, 0.9999), t=st.integers(1, 200))
+def test_a_bias_correction_and_its_root_are_off_by_what_cancels(beta, t):
+    setting, want = 1 - Setting(beta) ** t, 1 - Fraction(beta) ** t
+    assert abs(Fraction(1 - beta**t) - want) <= Fraction(setting.error)
+    root = Fraction(float(np.sqrt(1 - beta**t))) - exact_sqrt(want)
+    assert abs(root) <= Fraction(setting.sqrt().error)
+
+
+def test_settings_beyond_a_format_claim_nothing():
+    single = PRECISION[np.dtype(np.float32)]
+    assert Setting(1e39).within(single)[1] == np.inf
+    assert 1e-46 < Setting(1e-46).within(single)[1] <= 1e-44  # it becomes zero
+    assert (1 / Setting(1e-9, 1e-8)).error == np.inf
+    assert Setting(0.0, 1e-8).sqrt().error == 1e-4
+    one = Bounded.exact(np.ones(2, np.float32))
+    assert np.isinf((one / 0.0).error).all() and np.isinf((one * 1e39).error).all()
+    assert ((Setting(0.5) - one).value == -0.5).all()
+
+
 def test_bounds_are_reached_by_constructed_cases():
     """A bound that is never used proves nothing: these use more than 0.4 of it."""
     f32 = np.float32
@@ -152,3 +192,25 @@ def test_dividing_by_what_may_be_zero_gives_no_false_certainty():
     zero = Bounded(0.0, 1e-9, PRECISION[np.dtype(np.float64)])
     one = Bounded(1.0, 0.0, PRECISION[np.dtype(np.float64)])
     assert np.isinf((one / zero).error)
+
+
+def test_old_names_work_with_a_warning():
+    w, g, zero = (Bounded.exact(np.full(2, x)) for x in (1.0, 0.5, 0.0))
+    f, adam, params = Formulas(RunningError()), {"lr": 0.1, "eps": 1e-5}, {
+        "user_factors": np.ones((2, 1)), "item_factors": np.ones((1, 1)),
+    }  # fmt: skip
+    batch = np.array([0, 1]), np.array([0, 0]), np.array([1.0, 5.0]), (0.0, 5.5)
+    tables = verify.exact_params(params)
+    cases = {
+        "sgd": ((w, g, None, True, {"lr": 0.1, "rows": "all_rows"}), f.sgd(w, g, None, lr=0.1)),
+        "adam": ((w, g, zero, zero, 1, adam), f.adam(w, g, zero, zero, 1, **adam)),
+        "sparse_adam": ((w, g, zero, zero, 1, adam), f.sparse_adam(w, g, zero, zero, 1, **adam)),
+        "rmsprop": ((w, g, zero, zero, zero, adam), f.rmsprop(w, g, zero, zero, zero, **adam)),
+        "predictions": ((tables, *batch[:2], batch[3]), f.forward(params, *batch[:2], batch[3])),
+        "gradients": ((tables, *batch, np.float64), f.loss_and_gradients(params, *batch)),
+    }
+    for name, (args, want) in cases.items():
+        with pytest.warns(DeprecationWarning, match=rf"npcf\.verify\.bounded_{name} is now"):
+            got = getattr(verify, f"bounded_{name}")(*args)
+        assert (got[0].value == want[0].value).all() and (got[0].error == want[0].error).all()
+    assert got[2].keys() == params.keys()
