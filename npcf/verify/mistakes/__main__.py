@@ -9,18 +9,26 @@ from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
 
+from npcf.suggestions import did_you_mean
 from npcf.verify.mistakes.killing import MUTANTS, Kill, kill
 
 
 def main() -> int:
     """Return 1 if a mutant survives."""
     parser = argparse.ArgumentParser(prog="python -m npcf.verify.mistakes")
-    parser.add_argument("names", nargs="*", help="mutants to try (all)")
+    parser.add_argument("names", nargs="*", help="mistakes to try (all)")
     parser.add_argument("--max-examples", type=int, default=200, help="inputs a law (200)")
     parser.add_argument("-j", "--jobs", type=int, default=1, help="processes (1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the table there too")
     args = parser.parse_args()
-    chosen = [MUTANTS[name] for name in args.names or MUTANTS]
+    names = {name for name in args.names if name not in MUTANTS}
+    for name in names - {wrong.mistake.name for wrong in MUTANTS.values()}:
+        known = [*MUTANTS, *{wrong.mistake.name: None for wrong in MUTANTS.values()}]
+        parser.error(f"there is no mistake {name!r}. {did_you_mean(name, known)}")
+    chosen = [
+        wrong for name, wrong in MUTANTS.items()
+        if not args.names or name in args.names or wrong.mistake.name in names
+    ]  # fmt: skip
     # Mutants divide by zero and overflow; that is their affair.
     with Pool(args.jobs, warnings.simplefilter, ("ignore",)) as pool:
         kills = list(pool.imap(partial(kill, max_examples=args.max_examples), chosen))

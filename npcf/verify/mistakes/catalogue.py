@@ -1,9 +1,9 @@
 """What a mistake is: a name, a plain sentence, the cure, and the pieces of the right program.
 
     mistake(
-        "adam_without_root",
-        "Adam divides by the second moment and not by its root.",
-        "Divide by sqrt(v_hat) + eps.",
+        "no_root",
+        "The root is forgotten.",
+        "sqrt(v_hat) + eps.",
         adam_root=lambda f, v, correction, eps: v * (1 / correction) + eps,
     )
 
