@@ -5,7 +5,9 @@ trainer holds may be replaced by anybody.  Each ends in a typed error, or in rig
 """
 
 import copy
+import os
 import pickle
+import sys
 from itertools import count
 
 import numpy as np
@@ -316,3 +318,15 @@ def test_an_epoch_is_not_changed_by_what_is_swapped_while_it_runs(monkeypatch):
     assert results[0] == results[2]
     for name, table in results[1].items():
         assert_same_bits(results[3][name], table, name)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a mapped file cannot be cut short there")
+@pytest.mark.parametrize("name", ["users", "items", "rating"])
+def test_a_mapped_file_that_is_cut_short_is_an_error_and_no_bus_error(name, tmp_path):
+    given, path = ratings_of(n=4096), tmp_path / f"{name}.npy"
+    np.save(path, getattr(given, name))
+    mapped = given._replace(**{name: np.load(path, mmap_mode="r")})
+    assert_same_bits(stored(mapped, 8, 0)[0].rating, stored(given, 8, 0)[0].rating)
+    os.truncate(path, 1024)
+    with pytest.raises(DataError, match=rf"{name}\[0\]: was changed while it was being read"):
+        stored(mapped, 8, 0)
