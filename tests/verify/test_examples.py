@@ -7,22 +7,21 @@ import pytest
 
 from npcf.verify.conformance import LAWS, Implementation, check
 from npcf.verify.conformance.protocol import FUNCTIONS
-from tests.laws import random_seed
+from tests.laws import NPCF, PLAIN, random_seed
 
-PLACE = "npcf.verify.examples"
-WHOLE = ("plain", "npcf_numpy", "npcf_numba")
+WHOLE = (PLAIN, *NPCF)
 CLEAN_CASES = 10_000  # without a false alarm
 EACH = 2 + CLEAN_CASES // len(LAWS)  # a law of few different inputs may try less
 
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_whole_implementations_lack_nothing(name):
-    assert Implementation.imported(f"{PLACE}.{name}").lacks(FUNCTIONS) == []
+    assert Implementation.imported(name).lacks(FUNCTIONS) == []
 
 
 @pytest.mark.slow("ten thousand inputs")
 def test_no_false_alarm_in_ten_thousand_clean_cases():
-    plain, inputs = Implementation.imported(f"{PLACE}.plain"), 0
+    plain, inputs = Implementation.imported(PLAIN), 0
     for law in LAWS.values():
         outcome = check(law, plain, max_examples=EACH, random_seed=random_seed())
         assert outcome.status == "held", f"{law.statement}\n{outcome.message}"
@@ -39,7 +38,7 @@ def imports(source):
 
 
 def test_the_plain_one_imports_nothing_of_npcf_but_itself():
-    for file in files(f"{PLACE}.plain").iterdir():
+    for file in files(PLAIN).iterdir():
         if file.name.endswith(".py"):
             for name in imports(file.read_text("utf-8")):
-                assert not name.startswith("npcf") or name.startswith(f"{PLACE}.plain"), name
+                assert not name.startswith("npcf") or name.startswith(PLAIN), name

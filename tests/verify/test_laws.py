@@ -6,13 +6,11 @@ from npcf import kernels, ops
 from npcf.verify.conformance import LAWS, Implementation
 from npcf.verify.conformance.contracts import CONTRACTS
 from npcf.verify.conformance.runner import groups
-from npcf.verify.conformance.sizes import KINDS
+from npcf.verify.conformance.sizes import FIELDS
 from npcf.verify.conformance.subjects import SUBJECTS
-from tests.laws import LONG, PLACE, named, obeyed
+from tests.laws import LONG, NPCF, PLAIN, named, obeyed
 
-EXECUTIONS = [
-    Implementation.imported(f"{PLACE}.{name}") for name in ("npcf_numpy", "npcf_numba", "plain")
-]
+EXECUTIONS = [Implementation.imported(name) for name in (*NPCF, PLAIN)]
 # As `npcf conformance npcf.ops` sees them: without a word on whose exp they use.
 MODULES = [Implementation(ops), Implementation(kernels)]
 
@@ -38,4 +36,4 @@ def test_every_subject_has_its_contracts_and_its_sizes():
         names = {name for name in LAWS if name.startswith(f"{subject.name}_")}
         wanted = {f"{subject.name}_{name}" for name, one in CONTRACTS.items() if one.about(subject)}
         assert wanted | {f"{subject.name}_is_right_at_every_size"} <= names
-    assert [*KINDS] == [subject.name for subject in SUBJECTS]
+    assert [*FIELDS] == [subject.name for subject in SUBJECTS]

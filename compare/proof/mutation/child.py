@@ -127,8 +127,8 @@ def run_stage(tree: Path, change: Change | None, stage: Stage, first: list[str])
 
 def _broken_law(stage: Stage) -> str | None:
     """Return the first law of the conformance suite that npcf's own operations break, or None."""
+    from compare.implementations import npcf_numpy
     from npcf.verify.conformance import LAWS, Implementation, run
-    from npcf.verify.examples import npcf_numpy
 
     laws = [law for law in LAWS.values() if law.family.startswith(stage.laws)]
     outcomes = run(Implementation(npcf_numpy), laws, stage.examples, shrink=False)

@@ -7,7 +7,7 @@ Needs the extra `verify`.  The page to write an implementation from is `protocol
 `laws`, implementations to look at in `npcf.verify.examples`, wrong ones in `npcf.verify.mistakes`.
 """
 
-from npcf.verify.conformance import contracts as _contracts  # noqa: F401  (registers laws)
+from npcf.verify.conformance import contracts_of_arguments as _contracts  # noqa: F401  (register laws)
 from npcf.verify.conformance import laws as _laws  # noqa: F401
 from npcf.verify.conformance import sizes as _sizes  # noqa: F401
 from npcf.verify.conformance.counterexample import replay

@@ -13,7 +13,7 @@ import numpy as np
 from npcf.verify.conformance.implementation import Implementation
 from npcf.verify.conformance.protocol import FUNCTIONS
 from npcf.verify.conformance.runner import BROKEN, Outcome
-from npcf.verify.conformance.sizes import KINDS, PLAIN, USUAL
+from npcf.verify.conformance.sizes import PLAIN, USUAL, make
 from npcf.verify.conformance.subjects import SUBJECTS, Subject
 from npcf.verify.hints import Setting, hint
 
@@ -107,8 +107,8 @@ def _hint(implementation: Implementation, group: Sequence[Outcome]) -> str:
 
 def suspicion(s: Subject, impl: Implementation) -> str:
     """Return a line on how the first wrong result of `s` differs from the right one, or ""."""
-    sized = USUAL._replace(batch=7, mentions=2, dtype=impl.dtypes[-1])
-    p = KINDS[s.name].make(sized, np.random.default_rng(1))
+    sized = USUAL._replace(batch=7, mentions=2, seed=1, dtype=impl.dtypes[-1])
+    p = make(s.name, sized)
     try:
         got, want = s.all(impl, p), s.all(PLAIN, p)
         allowed = s.allowed(impl, p)

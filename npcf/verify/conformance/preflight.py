@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npcf.verify.conformance.implementation import Implementation
-from npcf.verify.conformance.sizes import KINDS, PLAIN, USUAL
+from npcf.verify.conformance.sizes import PLAIN, USUAL, make
 from npcf.verify.conformance.subjects import SUBJECTS, Subject
 
 
@@ -39,7 +39,7 @@ def preflight(impl: Implementation) -> list[Finding]:
 
 
 def _finding(s: Subject, impl: Implementation, dtype: Any) -> Finding | None:
-    p = KINDS[s.name].make(USUAL._replace(dtype=dtype), np.random.default_rng(0))
+    p = make(s.name, USUAL._replace(dtype=dtype))
     want = s.all(PLAIN, p)
     function = s.needs[0]
     try:

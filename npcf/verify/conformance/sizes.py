@@ -8,7 +8,6 @@ A module may add its own with `TILES = (100,)`, the command line with `--sizes 1
 An input is written as its sizes and a seed; the numbers follow from them.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -56,97 +55,66 @@ class Sized(NamedTuple):
 
 
 USUAL = Sized(5, 3, 4, 0, 0, np.dtype(np.float32))
-RNG = np.random.Generator
-
-
-def _ids(p: Sized, rng: RNG, rows: int) -> Any:
-    ids = rng.integers(0, rows, p.batch)
-    ids[p.batch - min(p.mentions, p.batch) :] = rows - 1
-    return ids
-
-
-def _normal(p: Sized, rng: RNG, *shape: int) -> Any:
-    return rng.standard_normal(shape).astype(p.dtype)
-
-
-def _lookup(p: Sized, rng: RNG) -> Lookup:
-    table, ids = _normal(p, rng, p.rows, p.factors), _ids(p, rng, p.rows)
-    return Lookup(table, ids, _normal(p, rng, p.batch, p.factors))
-
-
-def _row_dot(p: Sized, rng: RNG) -> RowPairs:
-    rows = p.batch, p.factors
-    return RowPairs(_normal(p, rng, *rows), _normal(p, rng, *rows), _normal(p, rng, p.batch))
-
-
-def _bias(p: Sized, rng: RNG) -> BiasInput:
-    dot, d_out = _normal(p, rng, p.batch), _normal(p, rng, p.batch)
-    tables = _normal(p, rng, p.rows), _normal(p, rng, p.rows + 3)
-    return BiasInput(dot, *tables, _ids(p, rng, p.rows), _ids(p, rng, p.rows + 3), d_out)
-
-
-def _sigmoid_range(p: Sized, rng: RNG) -> RangeInput:
-    return RangeInput(_normal(p, rng, p.batch), 0.5, 5.25, _normal(p, rng, p.batch))
-
-
-def _mse(p: Sized, rng: RNG) -> LossInput:
-    return LossInput(_normal(p, rng, p.batch), _normal(p, rng, p.batch), 1.0)
-
-
-def _model(p: Sized, rng: RNG) -> Pull:
-    size = p.dtype.type(max(p.factors, 1) ** -0.5)  # logits of about one
-    params = {
-        "user_factors": _normal(p, rng, p.rows, p.factors) * size,
-        "item_factors": _normal(p, rng, p.rows + 3, p.factors),
-        "user_bias": _normal(p, rng, p.rows),
-        "item_bias": _normal(p, rng, p.rows + 3),
-    }
-    ids = _ids(p, rng, p.rows), _ids(p, rng, p.rows + 3)
-    return Pull(params, *ids, _normal(p, rng, p.batch), (0.5, 5.25))
-
-
-def _sgd(p: Sized, rng: RNG) -> SGDStep:
-    w, g, buf = (_normal(p, rng, p.rows, p.factors) for _ in range(3))
-    settings = {"lr": 0.05, "momentum": 0.9, "dampening": 0.3, "nesterov": False}
-    return SGDStep(w, g, buf, settings | {"weight_decay": 0.1, "decoupled": True})
-
-
-def _adam(p: Sized, rng: RNG) -> AdamStep:
-    w, g, m, root = (_normal(p, rng, p.rows, p.factors) for _ in range(4))
-    settings = {"lr": 0.05, "betas": (0.9, 0.99), "eps": 1e-5}
-    return AdamStep(w, g, m, root * root, 3, settings | {"weight_decay": 0.1, "decoupled": True})
-
-
-class Kind(NamedTuple):
-    """How inputs of one subject are made, and which sizes they have."""
-
-    make: Callable[[Sized, RNG], Any]
-    sizes: tuple[str, ...]
-
-
-KINDS = {
-    "lookup": Kind(_lookup, ("batch", "factors", "rows", "mentions")),
-    "row_dot": Kind(_row_dot, ("batch", "factors")),
-    "bias": Kind(_bias, ("batch", "rows", "mentions")),
-    "sigmoid_range": Kind(_sigmoid_range, ("batch",)),
-    "mse": Kind(_mse, ("batch",)),
-    "model": Kind(_model, ("batch", "factors", "rows", "mentions")),
-    "sgd": Kind(_sgd, ("factors", "rows")),
-    "adam": Kind(_adam, ("factors", "rows")),
+SGD = {"lr": 0.05, "momentum": 0.9, "dampening": 0.3, "nesterov": False}
+ADAM = {"lr": 0.05, "betas": (0.9, 0.99), "eps": 1e-5}
+DECAY = {"weight_decay": 0.1, "decoupled": True}
+TABLES = {"user_factors": "NK", "item_factors": "MK", "user_bias": "N", "item_bias": "M"}
+# For each subject its input and the fields: the axes of an array (B ratings, K factors, N users or
+# rows, M items), n or m for a batch of ids, + for squares, or a value.
+FIELDS: dict[str, tuple[Any, ...]] = {
+    "lookup": (Lookup, "NK", "n", "BK"),
+    "row_dot": (RowPairs, "BK", "BK", "B"),
+    "bias": (BiasInput, "B", "N", "M", "n", "m", "B"),
+    "sigmoid_range": (RangeInput, "B", 0.5, 5.25, "B"),
+    "mse": (LossInput, "B", "B", 1.0),
+    "model": (Pull, TABLES, "n", "m", "B", (0.5, 5.25)),
+    "sgd": (SGDStep, "NK", "NK", "NK", SGD | DECAY),
+    "adam": (AdamStep, "NK", "NK", "NK", "NK+", 3, ADAM | DECAY),
 }
 PLAIN = Implementation(plain)
 
 
+def make(name: str, p: Sized) -> Any:
+    """Return an input of the subject `name`, of these sizes."""
+    rng = np.random.default_rng(p.seed)
+    sizes = {"B": p.batch, "K": p.factors, "N": p.rows, "M": p.rows + 3}
+
+    def made(field: Any) -> Any:
+        if field is TABLES:
+            tables = {table: made(axes) for table, axes in TABLES.items()}
+            tables["user_factors"] *= max(p.factors, 1) ** -0.5  # logits of about one
+            return tables
+        if not isinstance(field, str):
+            return field
+        if field in "nm":
+            ids = rng.integers(0, sizes[field.upper()], p.batch)
+            ids[p.batch - min(p.mentions, p.batch) :] = sizes[field.upper()] - 1
+            return ids
+        array = rng.standard_normal([sizes[axis] for axis in field.strip("+")]).astype(p.dtype)
+        return array * array if field.endswith("+") else array
+
+    record, *fields = FIELDS[name]
+    return record(*map(made, fields))
+
+
+def sizes_that_count(name: str) -> list[str]:
+    """Return which sizes an input of the subject `name` has."""
+    axes = "".join(field if isinstance(field, str) else "NKn" * (field is TABLES)
+                   for field in FIELDS[name][1:])  # fmt: skip
+    named = {"batch": "B", "factors": "K", "rows": "N", "mentions": "n"}
+    return [size for size, axis in named.items() if axis in axes]
+
+
 def is_right_at_every_size(s: Subject, impl: Any, p: Sized) -> None:
     """Hold the results against the plain implementation, another program of the same formula."""
-    made = KINDS[s.name].make(p, np.random.default_rng(p.seed))
+    made = make(s.name, p)
     agree(s, s.all(impl, made), s.all(PLAIN, made), s.allowed(impl, made))
 
 
 def sweep(s: Subject, impl: Implementation) -> list[Sized]:
     """Return one size after another, each alone and ascending, in the first dtype of `impl`."""
     found = []
-    for size in KINDS[s.name].sizes:
+    for size in sizes_that_count(s.name):
         for n in sizes_of(impl):
             p = USUAL._replace(dtype=impl.dtypes[0])
             # as many ratings as mentions; and for many rows ratings enough to name some of each

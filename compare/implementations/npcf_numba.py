@@ -1,7 +1,7 @@
 """npcf's compiled execution as an implementation of the protocol."""
 
+from compare.implementations.npcf_adapters import functions
 from npcf import kernels
-from npcf.verify.examples.npcf_adapters import functions
 
 LIBRARY = "numba"
 globals().update(functions(kernels))

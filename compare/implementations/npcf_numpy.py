@@ -1,7 +1,7 @@
 """npcf's reference, NumPy, as an implementation of the protocol."""
 
+from compare.implementations.npcf_adapters import functions
 from npcf import ops
-from npcf.verify.examples.npcf_adapters import functions
 
 LIBRARY = "numpy"
 globals().update(functions(ops))
