@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from npcf.commands import config, streams
 from npcf.commands.parser import Parser
 from npcf.commands.signals import INTERRUPTED, as_interrupts
+from npcf.commands.wording import told
 from npcf.errors import NpcfError, SettingError
 
 
@@ -40,7 +41,7 @@ def _exit_code(work: Callable[[], int | None]) -> int:
     try:
         return work() or 0
     except NpcfError as error:
-        problem, code = str(error), 2 if isinstance(error, SettingError) else 1
+        problem, code = told(error), 2 if isinstance(error, SettingError) else 1
     except BrokenPipeError:  # the reader of a pipe has left
         return 0
     except OSError as error:  # a disk that is full, a folder that may not be written

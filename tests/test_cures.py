@@ -7,6 +7,7 @@ the words of its cure.  A cure that cannot be followed ("Check it.") is to be wr
 import contextlib
 import importlib
 import os
+import re
 import zipfile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 import npcf
 from npcf import data, models, ops, optim
 from npcf.cli import main
+from npcf.commands.wording import OPTIONS
 from npcf.errors import NpcfError
 from npcf.fused import trainer_for
 from tests import cure_sites, test_refusals
@@ -150,6 +152,12 @@ def set_out(folder):
     held = {
         "r.csv": f"user,item,rating\n{rows}",
         "p.csv": "user,item\n1,5\n",
+        "few.csv": "user,item,rating\n1,2,3\n",
+        "comma.csv": f'"user,id",item,rating\n{rows}',
+        "spaces.csv": "user  item rating\n1 2 3\n",
+        "squeezed.csv": "user item rating\n1 2 3\n",
+        "headless.csv": rows,
+        "text.csv": "user,item\nx,5\n",
         "empty.csv": "user,item\n",
         "strange.csv": "user,item\n99,5\n",
         "predicted.csv": "user,item,prediction\n1,5,3\n",
@@ -162,6 +170,8 @@ def set_out(folder):
     }
     for name, text in held.items():
         (folder / name).write_text(text)
+    (folder / "release").mkdir()
+    (folder / "release" / "ratings.csv").write_text(f"userId,movieId,rating\n{rows}")
     loaded = npcf.data.CollabDataLoaders.from_df(pd.read_csv(folder / "r.csv"), seed=0)
     for part in (loaded.train.ratings, loaded.valid):
         part.titles[1:] = ["Alpha", "Beta", "Gamma", "Delta"]
@@ -174,6 +184,8 @@ def test_a_cure_of_the_command_line_is_followed(wrong, mended, desk, capsys):
     assert main(wrong.split()) in (1, 2)
     said = capsys.readouterr().err
     assert "NPCF-E" in said
+    plain = re.sub(r"--[a-z-]+[ =]\S+|\w+=NAME|'.*?'", "", said)  # no word of Python is left
+    assert not re.search(rf"\w=|frame|\.\w+\(|{'|'.join(n for n in OPTIONS if '_' in n)}", plain)
     assert main(mended.split()) == 0, capsys.readouterr().err
 
 
@@ -214,6 +226,7 @@ ELSEWHERE = {
     ("commands/reading.py", "DataError: 'Name a file, or pipe one in.'"),
     ("commands/streams.py", "DataError: 'Send something to it, or name a file.'"),
     ("commands/streams.py", "WriteError: 'Send it elsewhere.'"),
+    ("commands/train.py", "SettingError: cure"),
     ("commands/train_options.py", "SettingError: 'Leave it out, or begin anew.'"),
     ("errors/arrays.py", "ShapeError: 'Reshape it, or look whether two arguments changed places.'"),
     ("files.py", "SettingError: 'Choose another folder.'"),

@@ -244,7 +244,8 @@ FRAMES = [
     ("rating as dates", lambda: ratings(rating=pd.to_datetime(["2020"] * 3)), DataError, "rating"),
     ("user missing", lambda: ratings(user=["a", None, "b"]), DataError, r"user\[1\]"),
     ("frame with ids as floats", lambda: ratings(item=[1.0, 2.0, 3.0]), DataError, "item"),
-    ("frame with ids as booleans", lambda: ratings(user=[True, False, True]), DataError, "user"),
+    ("frame with ids as booleans", lambda: ratings(user=[True, False, True]), DataError,
+     "dtype bool. Read the ids"),
     ("ids of two types", lambda: ratings(user=pd.Series([1, "1", 2], dtype=object)), DataError, "ids"),
     ("id beyond 2**53 once missing", lambda: ratings(user=[2**53 + 1, NAN, 3]), DataError, r"user\[1\]"),
     ("two titles an item", lambda: data.Ratings.from_frame(
@@ -297,6 +298,17 @@ FILES = [
         tmp / "ratings.csv", encoding="rot13")), SettingError, "'rot13' is unknown"),
     ("csv in an encoding of no name", lambda tmp: data.read_csv(tmp / "x", encoding="\0"), SettingError,
      "encoding"),
+    *((f"csv in {name} unsaid", lambda tmp, name=name: csv(tmp, "user,item,rating\n1,2,3\n".encode(name)),
+       DataError, f'encoding="{name}"') for name in (
+           "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")),
+    *((f"csv that is {name}", lambda tmp, magic=magic: csv(tmp, magic + bytes(9)), DataError, words)
+      for name, magic, words in (("parquet", b"PAR1", "a file of parquet"), ("lzma", b"]\0\0", "lzma"),
+                                 ("compress", b"\x1f\x9d", "a file of .Z"),
+                                 ("no whole zip", b"PK\3\4", "it is damaged"))),
+    ("csv below a blank line", lambda tmp: csv(tmp, "\n\nuser,item,rating\n1,2,3\n"), DataError,
+     "begins with a blank line"),
+    ("csv with digits of Python", lambda tmp: csv(tmp, "user,item,rating\n1,2,3\n1,2,1_0\n"), DataError,
+     "line 3: rating is '1_0', not a number"),
     ("csv with NaN", lambda tmp: csv(tmp, "user,item,rating\n1,2,nan\n"), DataError, "rating"),
     ("no saved model", lambda tmp: training.load(tmp / "none"), DataError, "no file"),
     ("model of nothing", lambda tmp: saved(tmp, lambda c: b""), DataError, "damaged"),

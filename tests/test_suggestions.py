@@ -47,6 +47,12 @@ def test_the_command_line_says_what_was_meant(words, meant, capsys):
     assert capsys.readouterr().err.rstrip().endswith(f"Did you mean {meant}?")
 
 
+def test_an_option_before_its_verb_is_told_its_place(capsys):
+    with pytest.raises(SystemExit):
+        main(["--json", "train"])
+    assert capsys.readouterr().err.rstrip().endswith("Write it behind the verb: npcf VERB --json")
+
+
 @pytest.mark.parametrize(("name", "meant"), [
     ("npcf.Lerner", "Learner"),
     ("npcf.rating", "Ratings"),

@@ -1,7 +1,7 @@
 """Ids to rows, rows to predictions."""
 
 import copy
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,7 @@ def predict_rows(
 def find_rows(vocab: Vocabulary, ids: Any, argument: str, unknown: str) -> NDArray[Any]:
     """Return the row of each id; an unknown one has row -1 ("mean") or 0 ("na"), or raises."""
     require_choice("unknown", unknown, UNKNOWN)
+    ids = list(ids) if isinstance(ids, Iterator) else ids
     if not isinstance(ids, Mapping | Set) and _n_dimensions(ids) != 1:
         raise ShapeError(
             argument, f"must be a list of ids, got {shown(ids)}", "Write [id] for one id."

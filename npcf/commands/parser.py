@@ -37,6 +37,8 @@ class Parser(argparse.ArgumentParser):
         elif strange := re.search(r"unrecognized arguments:.*?(?<!\S)(--?[\w-]+)", message):
             word, known = strange[1], self._options()
         found = nearest(word, known) or self._nearest_option()
+        if found and found[0] == word:  # an option of the verb
+            return f". Write it behind the verb: npcf VERB {word}"
         return f". Did you mean {found[0]}?" if found else ""
 
     def _nearest_option(self) -> list[str]:

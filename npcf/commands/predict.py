@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from npcf.commands.common import add_policy, add_verb, clip_of, load_predictor, print_json
-from npcf.commands.reading import add_reading, reader_of, standard_input
+from npcf.commands.reading import add_reading, reader_for, standard_input
 from npcf.commands.streams import write_utf8
 from npcf.errors import DataError, UnknownIdError
 
@@ -49,8 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _predicted(args: argparse.Namespace, predictor: Any) -> Iterator[Any]:
     """Yield frames of the lines as they stand, with their predictions."""
-    vocabs = predictor.user_vocab, predictor.item_vocab
-    reader = reader_of(args).for_model(*vocabs, predictor.columns)
+    reader = reader_for(args, predictor)
     n = 0
     for frame, users, items in reader.pairs(standard_input() if args.pairs == "-" else args.pairs):
         if "prediction" in frame.columns:

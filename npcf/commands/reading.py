@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from npcf.commands.common import trimmed
+from npcf.commands.common import require_effect, trimmed
 from npcf.errors import DataError, DTypeError, SettingError
 
 READING = ("columns", "ids", "separator", "quoting", "encoding", "not_rated", "matrix",
@@ -48,14 +48,20 @@ def reader_of(args: argparse.Namespace) -> Any:
     )
 
 
+def reader_for(args: argparse.Namespace, predictor: Any) -> Any:
+    """Return the Reader that the options ask for, with ids as a model has them."""
+    require_effect(args, ("ids",), False, "where a model says what ids are")
+    vocabs = predictor.user_vocab, predictor.item_vocab
+    return reader_of(args).for_model(*vocabs, predictor.columns)
+
+
 def read_ratings(path: str, args: argparse.Namespace, predictor: Any = None) -> Any:
     """Return the Ratings at `path`, `-` for standard input; with ids as `predictor` has them."""
     from npcf.data import read_ratings
 
-    reader, item = reader_of(args), args.item
+    item = args.item
+    reader = reader_of(args) if predictor is None else reader_for(args, predictor)
     if predictor is not None:
-        vocabs = predictor.user_vocab, predictor.item_vocab
-        reader = reader.for_model(*vocabs, predictor.columns)
         titles = predictor.columns[1] == "title"
         if item == "id" and titles:
             problem, cure = "the model's items are titles, not ids", "Say --item title."

@@ -18,8 +18,9 @@ from npcf.commands.train_options import (
     per_rating_wanted,
     settle,
 )
-from npcf.errors import require_count
+from npcf.errors import DataError, NpcfError, SettingError
 
+FEWEST = 5  # ratings: a fifth of them validates
 CHECKED = 64  # ratings whose gradients are checked: two predictions of all for each number
 # The table where one rating is one step.
 ROW_BY_RATING = "{:>5}  {:>11.6f}  {:>10.6f}  {:>8.5f}  {}"
@@ -131,12 +132,15 @@ def _load(args: argparse.Namespace) -> tuple[Any, Any, Any, str]:
     """Return (ratings, loaders, generator of the tables, a word on the source)."""
     from npcf.data import CollabDataLoaders, planted
 
-    tables, batches = np.random.default_rng(require_count("seed", args.seed, 0, np.inf)).spawn(2)
+    tables, batches = np.random.default_rng(args.seed).spawn(2)
     if args.data is None:
         ratings, source = planted().ratings, "planted (invented titles, known truth)"
     else:
         ratings, source = read_ratings(args.data, args), args.data
     _check_range(args, ratings)
+    if len(ratings) < FEWEST:
+        problem = f"holds {len(ratings)} rating(s), too few to set a fifth of them aside"
+        raise DataError(source, problem, f"Give at least {FEWEST} ratings.", value=len(ratings))
     dls = CollabDataLoaders.from_ratings(
         ratings, split_seed=args.split_seed, bs=args.bs, sampling=args.sampling, rng=batches
     )
@@ -145,7 +149,17 @@ def _load(args: argparse.Namespace) -> tuple[Any, Any, Any, str]:
 
 def _fit(learner: Any, args: argparse.Namespace) -> None:
     if args.resume:
-        learner.resume(args.checkpoint)
+        try:
+            learner.resume(args.checkpoint)
+        except NpcfError as error:
+            if not error.argument.startswith("dls"):
+                raise
+            cure = (
+                "Give the data that it was begun with, written the same way, or leave --data out."
+            )
+            raise SettingError(
+                "--data", f"is not that of the run in {args.checkpoint}", cure
+            ) from None
     else:
         learner.notes = notes(args)
         getattr(learner, SCHEDULES[args.schedule])(args.epochs, args.lr, wd=args.wd)

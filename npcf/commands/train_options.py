@@ -1,6 +1,7 @@
 """The options of `npcf train`: declaration, defaults, and validation."""
 
 import argparse
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +10,7 @@ from npcf import models
 from npcf.commands.common import is_given, require_effect
 from npcf.commands.config import values_of
 from npcf.commands.reading import READING
-from npcf.errors import SettingError, require_choice, require_count
+from npcf.errors import SettingError, require_choice, require_count, require_number
 
 MODELS = {"embedding": models.DotProductBiasEmb, "create_params": models.DotProductBiasCP}
 SCHEDULES = {"one_cycle": "fit_one_cycle", "flat_cos": "fit_flat_cos", "constant": "fit"}
@@ -20,6 +21,7 @@ DEFAULTS: dict[str, Any] = {
 }  # fmt: skip
 OF_THE_PRESET = ("factors", "lr", "wd", "y_range")  # not filled in
 MINI_BATCHES = ("model", "sampling", "schedule", "backend", "checkpoint", "resume", "every")
+LARGEST_END = 1e18  # of --y-range: the square of an error is no float32 beyond
 # What may differ when a run goes on: where things lie, and who computes.  The rest is restored.
 FREE = ("data", "backend", "save", "checkpoint", "every", "resume", "json")
 
@@ -81,6 +83,10 @@ def settle(args: argparse.Namespace) -> None:
     for name in ("factors", "epochs", "bs", "threads", "every"):
         if getattr(args, name) is not None:
             require_count(f"--{name}", getattr(args, name))
+    require_count("--seed", args.seed, 0, math.inf)
+    require_count("--split-seed", args.split_seed, 0, 2**32 - 1)
+    for end in args.y_range or ():
+        require_number("--y-range", end, -LARGEST_END, LARGEST_END)
 
 
 def notes(args: argparse.Namespace) -> dict[str, Any]:
@@ -131,7 +137,13 @@ def _take_over(args: argparse.Namespace) -> None:
     """Take the options of the saved run; one that is given must not contradict them."""
     from npcf.training import load
 
-    saved = load(args.checkpoint).text.get("notes", {})
+    text = load(args.checkpoint).text
+    if text["callbacks"] != ["SaveEvery"]:
+        problem = (
+            f"{args.checkpoint} was not written by npcf train --checkpoint: no run to go on with"
+        )
+        raise SettingError("--resume", problem, "Leave it out.", value=args.checkpoint)
+    saved = text.get("notes", {})
     if not isinstance(saved, Mapping):
         saved = {}
     where = f"the options in {args.checkpoint}"

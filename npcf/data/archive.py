@@ -77,11 +77,13 @@ class Place:
         """Return the name of `other` in the folder of `name`; DataError if it is not there."""
         result = str(PurePosixPath(name).with_name(other))
         if not self.has_beside(name, other):
-            how = self.spelling(user=1, item=2, rating=3)
-            how = how if self.spelling.shell else f"read_csv(path, {how})"
-            cure = (
-                f"It belongs beside the ratings; unpack all of the release. Without titles: {how}."
-            )
+            how = "" if ".csv" in name else self.spelling(user=1, item=2, rating=3)
+            if self.spelling.shell:
+                how = f"name {self.label(name)} itself{how and ', with '}{how}"
+            else:
+                how = f"read_csv({str(self.path / name)!r}{how and ', '}{how})"
+            cure = "It belongs beside the ratings; unpack all of the release."
+            cure += "" if self.archived else f" Without titles: {how}."
             raise DataError("path", f"there is no file {self.label(result)}", cure)
         return result
 
@@ -90,8 +92,8 @@ class Place:
         if self.named:
             return self.named
         if not self.archived or len(self.names) != 1:
-            problem = f"holds {len(self.names)}" if self.archived else "is a folder"
-            problem = f"{self.path} {problem} file(s), not one"
+            problem = f"holds {len(self.names)} files" if self.archived else "is a folder"
+            problem = f"{self.path} {problem}, not one file"
             raise DataError("path", problem, "Name one csv file.")
         return self.names[0]
 
@@ -121,7 +123,7 @@ def open_text(source: Any, encoding: str = "utf-8", spelling: Spelling = PYTHON)
             if "b" not in getattr(source, "mode", "b") or isinstance(source, io.TextIOBase):
                 cure = "Open it in mode 'rb'."
                 raise UsageError("path", "is a stream of characters, not of bytes", cure)
-            yield Text(decompressed(source, label), label, encoding, spelling)
+            yield Text(decompressed(source, label, piped=True), label, encoding, spelling)
         return
     if not isinstance(source, str | Path):
         cure = "Name a file, or give an open binary stream."

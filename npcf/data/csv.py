@@ -72,7 +72,8 @@ class Reader(Format):
             quoting="none" if separator == "::" else self.quoting, spelling=self.spelling,
             spaced=separator != " " and all(f.startswith(" ") for f in fields[1:]),
         )  # fmt: skip
-        return layout._replace(kinds=self._kinds(text, layout)), 1 + has_header
+        kinds, of_model = self._kinds(text, layout), self.kinds is not None
+        return layout._replace(kinds=kinds, of_model=of_model), 1 + has_header
 
     def _kinds(self, text: Text, layout: Layout) -> tuple[str, str]:
         """Tell whole numbers from text by the first line of ratings."""

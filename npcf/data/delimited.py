@@ -52,7 +52,8 @@ def read_columns(
         problem, cure = "is empty: it holds no ratings", "Is it the right file?"
         if n_not_rated:
             problem = f"holds {n_not_rated} lines, and none is rated"
-            cure = f"Leave fewer values out: {layout.spelling(not_rated=[])}."
+            option = "--not-rated" if layout.spelling.shell else "not_rated"
+            cure = f"Say by {option} what is left out: fewer values, or none."
         raise DataError(text.label, problem, cure)
     found = times.cut() if times.n else None
     return Columns(users.coded(), items.coded(), rating.cut(), found, n_not_rated)

@@ -67,6 +67,7 @@ class Layout(NamedTuple):
     spaced: bool = False
     not_rated: tuple[float, ...] = ()
     spelling: Spelling = PYTHON
+    of_model: bool = False  # `kinds` are those of a model's ids
 
     @property
     def quoted(self) -> bool:
@@ -189,8 +190,9 @@ def _problem(row: list[str], layout: Layout) -> tuple[str, str, str] | None:
     for name, kind in zip(layout.columns, layout.kinds, strict=False):
         if problem := _id_problem(fields[name], kind):
             if kind != "any text" and fields[name].strip():
-                ids = layout.spelling(ids="text")
-                cure = f"Correct or drop the line, or keep ids as they are written: {ids}."
+                how = f", or keep ids as they are written: {layout.spelling(ids='text')}"
+                how = ": the model's ids are whole numbers" if layout.of_model else how
+                cure = f"Correct or drop the line{how}."
             return f"{name} is {problem}", cure, fields[name]
     for name in layout.columns[2:]:
         if problem := _rating_problem(fields[name], layout.whole_rating):
@@ -225,6 +227,8 @@ def _rating_problem(text: str, whole: bool) -> str:
         return "missing"
     try:
         value = float(text)
+        if not text.isascii() or "_" in text:  # which Python reads, and no csv means
+            raise ValueError
     except ValueError:
         return f"{shown}, not a {'whole ' if whole else ''}number"
     if not abs(value) <= FLOAT32_MAX:

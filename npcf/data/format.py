@@ -95,8 +95,11 @@ class Format:
                 options[separator] = layout.split(line, MOST_COLUMNS)
             except ValueError:
                 options[separator] = line.split(separator, MOST_COLUMNS)
-        separator, fields = max(options.items(), key=lambda option: len(option[1]))
         where = f"{label}, line 1"
+        if self.separator == " " and ("  " in line or line.startswith(" ")):
+            cure = "Let one space separate: sed 's/^ *//' FILE | tr -s ' ', and read that."
+            raise DataError(where, "has more spaces than separate its fields", cure)
+        separator, fields = max(options.items(), key=lambda option: len(option[1]))
         if len(fields) < n:
             problem = f"{line[:60]!r} is not {'three' if n > 2 else 'two'} or more names"
             cure = r"Separate the fields by one of , \t ; | or ::"
@@ -148,11 +151,12 @@ class Format:
         right = {role: i for i, role in enumerate(ROLES[: len(roles)], 1)}
         cure = f"Give a position, from 1, for each: {self.spelling(**right)}."
         for role, place in zip(ROLES, roles, strict=False):
+            where = "columns" if self.spelling.shell else role
             if isinstance(place, bool) or not isinstance(place, int):
-                raise SettingError(role, f"is {place!r} where others are positions", cure)
+                raise SettingError(where, f"is {place!r} where others are positions", cure)
             if not 1 <= place <= len(names):
                 problem = f"there is no column {place}: {label} has {len(names)}"
-                raise SettingError(role, problem, cure, value=place)
+                raise SettingError(where, problem, cure, value=place)
             names[place - 1] = role
         if len(set(roles)) < len(roles):
             raise SettingError("columns", f"{roles} names one position twice", cure)

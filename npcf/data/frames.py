@@ -182,8 +182,12 @@ def require_ids(frame: pd.DataFrame, names: Sequence[Any]) -> None:
     """Raise DataError if a column of ids holds floats, complex numbers or booleans."""
     for name in names:
         if frame[name].dtype.kind in "fcb":
-            cure = "Floats come from a column that once held NaN, and lose digits beyond 2**53; "
-            cure += "read the ids as integers or strings."
+            cure = "Read the ids as integers or strings."
+            if frame[name].dtype.kind == "f":
+                cure = (
+                    "Floats come from a column that once held NaN, and lose digits beyond 2**53; "
+                )
+                cure += "read the ids as integers or strings."
             raise DataError(name, f"ids have dtype {frame[name].dtype}", cure)
 
 

@@ -204,7 +204,8 @@ def _layout(text: Text, form: Form, reader: Reader) -> tuple[Layout, int]:
         fields = [field.strip().replace(".", "", 1) for field in line.split(layout.separator)]
         if len(fields) == 3 and all(map(str.isdigit, fields)):
             layout = layout._replace(names=layout.names[:3], timestamp=None)
-    return layout._replace(kinds=reader.kinds or _own_kind(text, layout, reader)), first
+    kinds = reader.kinds or _own_kind(text, layout, reader)
+    return layout._replace(kinds=kinds, of_model=reader.kinds is not None), first
 
 
 def _own_kind(text: Text, layout: Layout, reader: Reader) -> tuple[str, str]:

@@ -19,7 +19,7 @@ class Spelling(NamedTuple):
                 for name, value in options.items()
             ]
             return ", ".join(words)
-        roles = [f"{name}={value}" for name, value in options.items() if name in ROLES]
+        roles = [_role(name, value) for name, value in options.items() if name in ROLES]
         words = [f"--columns {_quoted(','.join(roles))}"] if roles else []
         for name, value in options.items():
             if name not in ROLES:
@@ -32,6 +32,14 @@ PYTHON, SHELL = Spelling(), Spelling(shell=True)
 
 def _python(value: Any) -> str:
     return f'"{value}"' if isinstance(value, str) and '"' not in value else repr(value)
+
+
+def _role(role: str, column: Any) -> str:
+    """Return `user=NAME` as --columns reads it: a part of a line of csv; digits are a position."""
+    if isinstance(column, str) and (column.isdecimal() or column[:1] == column[-1:] == '"'):
+        column = f'"{column}"'
+    part = f"{role}={column}"
+    return '"' + part.replace('"', '""') + '"' if "," in part else part
 
 
 def _argument(value: Any) -> str:

@@ -24,6 +24,13 @@ BLOCK = 2**22  # bytes read at a time: about 150,000 ratings
 LONGEST = 2**26  # bytes of a line, or of a quoted field that goes on over line ends
 COMPRESSED = {".gz", ".bz2", ".xz", ".zst"}
 MAGIC = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zst"}
+WIDE = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
+        codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
+WIDE_ZEROS = {b"\0\1\0\1": "utf-16-le", b"\1\0\1\0": "utf-16-be",
+              b"\0\1\1\1": "utf-32-le", b"\1\1\1\0": "utf-32-be"}  # fmt: skip
+SKIPPABLE = b"\x2a\x4d\x18"  # behind the first byte of a zstd frame without content
+UNREAD = {b"PAR1": "parquet", b"ARROW1": "feather", b"\x89HDF": "HDF5", b"SQLite": "SQLite",
+          b"\x1f\x9d": ".Z", b"]\0\0": "lzma", b"7z\xbc\xaf": "7z", b"Rar!": "rar"}  # fmt: skip
 CODECS = ("zlib", "_lzma", "lzma", "zstd", "backend_c", "zstandard")  # modules of their errors
 
 
@@ -63,7 +70,9 @@ class Text:
         """Return the first line without its end, and without taking it; raise if it is no text."""
         line = self.peek_line()
         if not line.strip():
-            raise DataError(self.label, "is empty", "Is it the right file?")
+            problem = "begins with a blank line" if self._ahead.strip() else "is empty"
+            cure = "Remove it." if self._ahead.strip() else "Is it the right file?"
+            raise DataError(self.label, problem, cure)
         self.check(self._ahead.partition(b"\n")[0], 1)
         return line
 
@@ -82,9 +91,11 @@ class Text:
                 place = error.start
         if place < 0:
             return
-        wide = block[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-        cure = f"Name its encoding: {self.spelling(encoding='utf-16' if wide else 'latin-1')}."
-        if not block[place]:
+        zeros = bytes(byte == 0 for byte in block[:4])
+        found = next((name for start, name in WIDE.items() if block.startswith(start)), None)
+        found = found or WIDE_ZEROS.get(zeros, "" if not block[place] else "latin-1")
+        cure = f"Name its encoding: {self.spelling(encoding=found)}."
+        if not found:
             cure = "It is no text: is it the right file?"
         where = f"{self.label}, line {line + block[:place].count(10)}"
         problem = f"byte 0x{block[place]:02X} is not UTF-8 text"
@@ -127,7 +138,7 @@ class Text:
             self._ahead = self._ahead.replace(b"\r", b"\n")
 
 
-def decompressed(stream: IO[bytes], label: str) -> IO[bytes]:
+def decompressed(stream: IO[bytes], label: str, *, piped: bool = False) -> IO[bytes]:
     """Return the decompressed stream; the same bytes if they are not compressed."""
     head = stream.read(6)
     while 0 < len(head) < 6 and (more := stream.read(6 - len(head))):
@@ -135,9 +146,13 @@ def decompressed(stream: IO[bytes], label: str) -> IO[bytes]:
     joined: Any = io.BufferedReader(_Joined(head, stream), 2**20)
     kind = next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), "")
     if head.startswith(b"PK\3\4"):
-        problem, cure = "is a zip archive, which cannot be read as a stream", "Name it as a file."
+        problem = "is a zip archive that cannot be read there"
+        cure = "Name it as a file." if piped else "Unpack it: it is damaged, or in another archive."
         raise DataError(label, problem, cure)
-    if kind == "zst":
+    for magic, name in UNREAD.items():
+        if head.startswith(magic):
+            raise DataError(label, f"is a file of {name}, not of text", "Turn it into csv.")
+    if kind == "zst" or head[1:4] == SKIPPABLE:
         return _zst(joined, label)
     opened: dict[str, Any] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
     result: IO[bytes] = opened[kind](joined, "rb") if kind else joined

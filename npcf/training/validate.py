@@ -75,9 +75,10 @@ def require_in_range(
         return
     wrong = (values < low) | (values > high)
     position = int(wrong.argmax())
+    what = f"--y-range {low:g} {high:g}" if shell else f"y_range ({low:g}, {high:g})"
     error = DataError(
         argument,
-        f"{values[position]:g} lies outside y_range ({low:g}, {high:g}), as do "
+        f"{values[position]:g} lies outside {what}, as do "
         f"{int(wrong.sum())} of {values.size} ratings: no prediction can reach them",
         _cure(values, shell, strict),
         position=position,

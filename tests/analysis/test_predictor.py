@@ -159,7 +159,7 @@ def test_ids_may_come_in_any_container(policy):
         frame = FRAME.astype({"u": kind, "m": kind})
         got = ASKED.predict_frame(frame, unknown=policy)["prediction"]
         assert_same_bits(got.to_numpy(), want)
-    for make in (list, tuple, pd.Index, np.array):
+    for make in (list, tuple, iter, pd.Index, np.array):
         assert_same_bits(ASKED.predict(make(FRAME["u"]), make(FRAME["m"]), unknown=policy), want)
 
 

@@ -204,10 +204,10 @@ BAD = [
     (["data", "fetch", "ml-1"], 2, "ml-1"),
     (["train", "--resume"], 2, "--checkpoint"),
     (["train", "--checkpoint", "/no/folder/run"], 2, "no folder"),
-    ([*TRAIN, "--lr", "nan"], 2, "lr_max: must be a finite number"),
+    ([*TRAIN, "--lr", "nan"], 2, "--lr: must be a finite number"),
     ([*TRAIN, "--bs", "0"], 2, "bs: must be a whole number >= 1"),
     ([*TRAIN, "--factors", "-1"], 2, "factors: must be a whole number >= 1"),
-    ([*TRAIN, "--wd", "-1"], 2, "weight_decay: must be"),
+    ([*TRAIN, "--wd", "-1"], 2, "--wd: must be"),
     ([*TRAIN, "--seed", "-1"], 2, "seed: must be a whole number >= 0"),
 ]  # fmt: skip
 

@@ -255,9 +255,11 @@ def test_a_run_goes_on_with_the_options_it_was_begun_with(work, capsys):
     "words",
     ["--epochs 2", "--lr 0.1", "--wd 0", "--factors 3", "--bs 16", "--schedule constant",
      "--model create_params", "--rows touched", "--y-range 1 5", "--seed 4", "--split-seed 1",
-     "--sampling replacement"],
+     "--sampling replacement", "--data more.csv"],
 )  # fmt: skip
-def test_an_option_that_contradicts_the_resumed_run_is_refused(words, work, capsys):
+def test_an_option_that_contradicts_the_resumed_run_is_refused(words, work, capsys, monkeypatch):
+    monkeypatch.chdir(work)
+    (work / "more.csv").write_text((work / "u.csv").read_text() + "1,2,3\n")
     assert main(train(work, "--checkpoint", f"{work}/other", "--json")) == 0
     option = words.split()[0]
     asked = ["train", "--checkpoint", f"{work}/other", "--resume", *words.split()]
@@ -274,10 +276,12 @@ def test_an_option_that_contradicts_the_resumed_run_is_refused(words, work, caps
 )
 def test_forged_notes_are_refused_in_one_line(notes, work, capsys):
     """A checkpoint with a right checksum, and options in it that no command line could hold."""
+    assert main(train(work, "--checkpoint", f"{work}/honest", "--json")) == 0
+    capsys.readouterr()
     from npcf.training import safetensors_io
 
     path = work / "forged"
-    saved = load(work / "model")
+    saved = load(work / "honest")
     safetensors_io.write(path, saved.text | {"notes": notes}, saved.arrays)
     asked = train(work, "--checkpoint", str(path), "--resume")
     assert main(asked) in (1, 2)

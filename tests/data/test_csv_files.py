@@ -154,5 +154,5 @@ def test_what_is_not_one_file_is_refused(tmp_path):
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("a.csv", GOOD)
         archive.writestr("b.csv", GOOD)
-    with pytest.raises(DataError, match=r"holds 2 file\(s\), not one"):
+    with pytest.raises(DataError, match=r"holds 2 files, not one file"):
         read_csv(write(tmp_path, content.getvalue(), "two.zip"))

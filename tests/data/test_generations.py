@@ -133,7 +133,7 @@ BAD = [
     (changed(comma(), "ratings.csv", b"1.0", b"1e39"), "line 3: rating is '1e39', no finite"),
     (changed(comma(), "ratings.csv", b"1.0", b"nan"), "line 3: rating is 'nan', no finite"),
     (changed(comma(), "ratings.csv", b"1.0", b"-inf"), "line 3: rating is '-inf', no finite"),
-    (changed(comma(), "ratings.csv", b"1.0", b"1_0"), "cannot be read"),
+    (changed(comma(), "ratings.csv", b"1.0", b"1_0"), "line 3: rating is .1_0., not a number"),
     (changed(comma(), "ratings.csv", b"1.0", b"\xe9"), "line 3: byte 0xE9 is not UTF-8"),
     (changed(comma(), "ratings.csv", b"1.0", b"\0"), "line 3: byte 0x00 is not UTF-8"),
     (changed(comma(), "ratings.csv", b"\n2,7", b'\n"2,7'), "ratings.csv, line 3: cannot be read"),

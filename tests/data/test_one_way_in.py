@@ -103,6 +103,7 @@ def test_what_train_has_read_every_verb_reads_alike(kind, tmp_path, capsys):
     shown = json.loads(out)
     for name in ("ratings", "users", "items"):
         assert shown[name] == told[name]
+    how = shlex.split(options.replace("--ids text", ""))  # which the model says
     code, out, err = npcf_says(capsys, "evaluate", model, path, "--json", *how)
     assert code == 0, err
     found = json.loads(out)

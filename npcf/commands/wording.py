@@ -1,0 +1,28 @@
+"""Errors in the words of the command line: options in the place of Python's arguments."""
+
+import re
+
+from npcf.errors import NpcfError, UnknownIdError
+
+OPTIONS = {
+    "n_epoch": "--epochs", "n_epochs": "--epochs", "lr_max": "--lr", "max_lr": "--lr", "lr": "--lr",
+    "weight_decay": "--wd", "wd": "--wd", "n_factors": "--factors", "batch_size": "--bs",
+    "bs": "--bs", "y_range": "--y-range", "outside": "--outside", "n_threads": "--threads",
+    "item": "--item", "columns": "--columns", "ids": "--ids", "separator": "--separator",
+    "quoting": "--quoting", "encoding": "--encoding", "not_rated": "--not-rated",
+    "matrix": "--matrix", "clip": "--clip", "unknown": "--unknown", "by": "--by", "n": "-n",
+    "to": "--to", "source": "--from",
+}  # fmt: skip
+# Cures that have no words in common with Python's.
+CURES = {"Use Vocabulary(ids, na_row=True).": "Choose --unknown mean."}
+# item=NAME is of --columns
+KEYWORD = re.compile(rf"\b({'|'.join(OPTIONS.keys() - {'item'})})=(?=\S)")
+
+
+def told(error: NpcfError) -> str:
+    """Return the message of an error as `npcf` prints it."""
+    message, name = error.message, str(error.argument)
+    if name in OPTIONS and not isinstance(error, UnknownIdError):
+        message = OPTIONS[name] + message.removeprefix(name)
+    cure = CURES.get(error.cure) or KEYWORD.sub(lambda k: f"{OPTIONS[k[1]]} ", error.cure)
+    return message.replace(error.cure, cure)
