@@ -1,21 +1,20 @@
-"""A training run judged along its own orbit: the running-error bound of one window after another.
+"""Check a long training run window by window against the running error of its own steps.
 
-How far may two right executions of one long run lie apart?  No number answers that.  Adam's
-division amplifies: with coupled decay and one rating a batch, one unit in the last place grows to
-1e-10 of a table in 800 steps, and to percents of it in float32.  So a constant is either violated
-by a better exp, or blind; and the running error bound of a whole run is infinite by step fifty.
+No fixed tolerance fits two right executions of one long run.  Adam's division amplifies rounding:
+with coupled decay and one rating a batch, one unit in the last place grows to 1e-10 of a table in
+800 steps, and to percents of it in float32.  A tolerance is violated by a better exp or sees no
+bug, and the running error of a whole run is infinite by step fifty.
 
-But a run can be followed from where it is.  Cut it into *windows*, at each end of which its state
-is read.  Where a window begins the run's own state is taken for exact, and its few steps are taken
-in `Bounded` numbers; where it ends, the run's state must lie within the bound.  No error is
-carried into the next window, so nothing has grown; and the run goes on undisturbed, so that a state
-which only a long run reaches is judged as it was reached.
+So the run is cut into *windows* of a few steps.  At the start of a window the run's own state is
+taken as exact; its steps are repeated in `Bounded` numbers; at the end the run's state must lie
+within the bound.  No error is carried into the next window, and the run itself is not disturbed:
+states that only a long run reaches are checked too.
 
     run = BoundedRun(optim.Adam, arrays_of(opt), y_range)      # the window begins
     run.step(users, items, rating, settings_of(opt))           # its steps, in Bounded numbers
     run.shares(arrays_of(opt))                                 # {name: |got - value| / tolerance}
 
-What rows may differ by whose update lags is added where they catch up (`lagged_rows`).
+Rounding of lagged updates is added where they are applied (`npcf.verify.lagged_rows`).
 """
 
 from collections.abc import Mapping
@@ -33,13 +32,13 @@ from npcf.verify.precision import quiet
 from npcf.verify.running_error import RunningError
 
 TABLES = ("user_factors", "item_factors", "user_bias", "item_bias")
-SCHEDULED = ("lr", "momentum")  # lagging rows know their values at every step
+SCHEDULED = ("lr", "momentum")  # lagged updates know their values at every step
 
 Arrays = Mapping[str, Any]
 
 
 def arrays_of(optimizer: Any) -> dict[str, Any]:
-    """Return copies of an optimiser's tables and state; reading lets lagging rows catch up."""
+    """Return copies of an optimiser's tables and state; reading applies lagged updates."""
     arrays = {**optimizer.params, **optimizer.state_arrays()}
     return {name: np.array(array) for name, array in arrays.items()}
 
@@ -96,7 +95,7 @@ class BoundedRun:
                  for name in TABLES}  # fmt: skip
         self._lag(each if lagged else None)
         if self.lag:
-            self.catch_up(named)
+            self.flush(named)
         _, loss, grads = self.formulas.loss_and_gradients(
             self.w, users, items, rating, self.y_range, self.mean
         )
@@ -107,13 +106,13 @@ class BoundedRun:
         return loss  # type: ignore[no-any-return]
 
     @quiet
-    def catch_up(self, named: Mapping[str, Any] | None = None) -> None:
-        """Let rows catch up, all of them unless masks (N,) are given."""
+    def flush(self, named: Mapping[str, Any] | None = None) -> None:
+        """Apply lagged updates, to all rows unless masks (N,) are given."""
         for name, lag in self.lag.items():
             w = self.w[name]
             rows = np.ones(len(w.value), bool) if named is None else named[name]
             held = [table.get(name) for table in self.states.values()]
-            w, *found = lag.caught_up(rows, w, *held)
+            w, *found = lag.flushed(rows, w, *held)
             self.w[name] = w
             for state, x in zip(self.states.values(), found, strict=True):
                 if x is not None:
@@ -122,7 +121,7 @@ class BoundedRun:
     @quiet
     def shares(self, arrays: Arrays) -> dict[str, FloatArray]:
         """Return which share of its tolerance each entry of a state has used; the window ends."""
-        self.catch_up()
+        self.flush()
         return {
             name: shares_used(_flat(name.split("/")[-1], arrays[name]), want)
             for name, want in self._wanted(arrays).items()
@@ -131,7 +130,7 @@ class BoundedRun:
     @quiet
     def check(self, arrays: Arrays) -> float:
         """Raise AssertionError unless a state lies within the bounds; return the largest share."""
-        self.catch_up()
+        self.flush()
         for name, want in self._wanted(arrays).items():
             got = _flat(name.split("/")[-1], arrays[name])
             assert_within(got.astype(np.float64), want.value, want.tolerance, name)
@@ -144,7 +143,7 @@ class BoundedRun:
 
     def predictions(self, users: IdArray, items: IdArray) -> Bounded:
         """Return predictions of the model as it is now."""
-        self.catch_up()
+        self.flush()
         pred: Bounded = self.formulas.forward(self.w, users, items, self.y_range, self.mean)[0]
         return pred
 
@@ -158,11 +157,11 @@ class BoundedRun:
         return wanted
 
     def _lag(self, each: dict[str, Any] | None) -> None:
-        """Begin or end to let rows lag; under other settings they catch up first."""
+        """Begin or stop lagging; before other settings take effect, rows are flushed."""
         held = each and self._held(each)
         if held == self.held:
             return
-        self.catch_up()
+        self.flush()
         self.held, self.lag = held, {}
         for name in TABLES if each else ():
             w = self.w[name]
@@ -185,8 +184,8 @@ class BoundedRun:
         self.w[name], m[name], v[name] = self.formulas.adam(
             self.w[name], g, m[name], v[name], self.t, **own
         )
-        if self.lag:  # w of the batch's rows lags too
-            self.lag[name].miss(own, m[name], v[name], self.t)
+        if self.lag:  # w of the batch's rows lags, too
+            self.lag[name].skip(own, m[name], v[name], self.t)
 
     def _sgd(self, name: str, g: Bounded, own: dict[str, Any], named: Any) -> None:
         w, buffers = self.w[name], self.states["buffers"]
@@ -202,7 +201,7 @@ class BoundedRun:
             buffers[name] = new_buf
         if self.lag:  # the batch's rows have taken the step
             lag = self.lag[name]
-            lag.miss(own, buf is None)
+            lag.skip(own, buf is None)
             lag.begin(named, new, new_buf)
 
 

@@ -24,6 +24,7 @@ bias = _bounds.bias
 bias_backward = _bounds.bias_backward
 dot_product_bias = _bounds.dot_product_bias
 dot_product_bias_all = _bounds.dot_product_bias_all
+dot_product_bias_backward = _bounds.dot_product_bias_backward
 dot_product_bias_gradients = _bounds.dot_product_bias_gradients
 dot_product_bias_loss = _bounds.dot_product_bias_loss
 embedding_backward = _bounds.embedding_backward

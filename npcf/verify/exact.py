@@ -128,6 +128,7 @@ bias = _exactly.bias
 bias_backward = _exactly.bias_backward
 dot_product_bias = _exactly.dot_product_bias
 dot_product_bias_all = _exactly.dot_product_bias_all
+dot_product_bias_backward = _exactly.dot_product_bias_backward
 dot_product_bias_gradients = _exactly.dot_product_bias_gradients
 dot_product_bias_loss = _exactly.dot_product_bias_loss
 embedding_backward = _exactly.embedding_backward

@@ -14,8 +14,9 @@ class Floats(Arithmetic):
     def __init__(self, dtype: Any = np.float64):
         self.dtype = np.dtype(dtype)
 
-    def number(self, x: Any) -> float:
-        return float(x)
+    number = staticmethod(float)
+    where, abs, constant = staticmethod(np.where), staticmethod(np.abs), staticmethod(np.full_like)
+    maximum = largest = staticmethod(np.maximum)
 
     def array(self, x: Any) -> Any:
         return np.asarray(x, self.dtype)
@@ -44,29 +45,14 @@ class Floats(Arithmetic):
         with np.errstate(over="ignore"):
             return 1 / (1 + np.exp(-x))
 
-    def maximum(self, x: Any, low: float) -> Any:
-        return np.maximum(x, low)
-
     def share(self, counts: Any) -> Any:
         return (1 / counts).astype(self.dtype)
-
-    def where(self, mask: Any, x: Any, y: Any) -> Any:
-        return np.where(mask, x, y)
 
     def where_above(self, x: Any, limit: Any, above: Any, below: Any) -> Any:
         return np.where(x > limit, above, below)
 
     def is_zero(self, x: Any) -> Any:
         return x == 0
-
-    def abs(self, x: Any) -> Any:
-        return np.abs(x)
-
-    def largest(self, x: Any, y: Any) -> Any:
-        return np.maximum(x, y)
-
-    def constant(self, x: Any, like: Any) -> Any:
-        return np.full_like(like, x)
 
     def through(self, x: Any, dtype: Any) -> Any:
         return x.astype(dtype).astype(x.dtype)

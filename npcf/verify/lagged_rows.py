@@ -1,12 +1,11 @@
-r"""What rows whose update lags behind may differ by from rows that move at every step.
+r"""Rounding of lagged (just-in-time) updates, beyond that of updates at every step.
 
-The fused loops leave a row outside the batch alone and apply what it missed in one go, when it is
-in a batch again or when somebody reads it: it *catches up*.  In exact arithmetic nothing changes.
-`npcf.verify.bounded_run` follows the rows that move at every step; here is what one catching up
-adds to their bounds.  A row lags over n steps, p is the working precision, d is double, in which
-the factors of all steps are kept.
+The fused loops do not touch a row outside the batch.  The updates it skips are applied in one go
+(*flushed*) when it is in a batch again or when it is read.  In exact arithmetic nothing changes.
+`npcf.verify.bounded_run` bounds updates at every step; this module bounds what a flush adds.  A row
+skips n steps, p is the working precision, d is double, which holds the factors of all steps.
 
-SGD.  Missed steps map (w, buf) by M_n .. M_1, multiplied in double in any order.  An entry of M_i
+SGD.  Skipped steps map (w, buf) by M_n .. M_1, multiplied in double in any order.  An entry of M_i
 has at most 6 roundings, a product of two matrices 2 more, each relative to the product of absolute
 values; multiplying w and buf with the result has 4 in the working precision.  Hence
 
@@ -23,8 +22,8 @@ terms of the sum over h have one sign, and in absolute value the powers sum to a
 
   * The series ends: 2 q**TERMS / (1 - q) exp(WIDTH / 4) of moved.
   * Its terms have 3 TERMS + 8 roundings: 2 gamma_p(3 TERMS + 8) of moved.
-  * Each c_h and x_h is a product over the missed steps: 4 (n + 5) roundings in double.
-  * A sum over the missed steps is the difference of two running sums from the beginning of a span.
+  * Each c_h and x_h is a product over the skipped steps: 4 (n + 5) roundings in double.
+  * A sum over the skipped steps is the difference of two running sums from the beginning of a span.
     Their roundings, n + 4, are relative to the longer sum.  In its steps h < s beta1 has not shrunk
     m below SHORTEST, so that it exceeds the sum wanted by at most
 
@@ -57,21 +56,21 @@ from npcf.verify.running_error import RunningError
 
 
 class LaggedSGD:
-    """One table and its buffer under SGD: how far absolute values reach over the missed steps."""
+    """One table and its buffer under SGD: how far absolute values reach over the skipped steps."""
 
     def __init__(self, w: Bounded, buf: Bounded | None):
         self.steps = np.zeros(len(w.value))
         self.reach = self._magnitudes(w, buf)
 
-    def miss(self, setting: dict[str, Any], first: bool) -> None:
-        """Let every row miss a step."""
+    def skip(self, setting: dict[str, Any], first: bool) -> None:
+        """Let every row skip a step."""
         (a, b), (c, d) = _matrix(setting, first)
         w, buf = self.reach
         self.reach = (abs(a) + 2 * abs(1 - a)) * w + abs(b) * buf, abs(c) * w + abs(d) * buf
         self.steps += 1
 
-    def caught_up(self, rows: Any, w: Bounded, buf: Bounded | None) -> list[Bounded | None]:
-        """Return the table and its buffer after `rows` (N,), a mask, have caught up."""
+    def flushed(self, rows: Any, w: Bounded, buf: Bounded | None) -> list[Bounded | None]:
+        """Return the table and its buffer after the flush of `rows` (N,), a mask."""
         late = rows & (self.steps > 0)
         relative = _column(DOUBLE.gamma(8 * self.steps), w) + w.precision.gamma(4)
         found = [
@@ -92,7 +91,7 @@ class LaggedSGD:
 
 
 class LaggedAdam:
-    """One table under Adam: how far its rows moved since they last caught up."""
+    """One table under Adam: how far its rows have moved since their last flush."""
 
     def __init__(self, w: Bounded, m: Bounded, dtype: Any):
         self.steps = np.zeros(len(w.value))
@@ -106,7 +105,7 @@ class LaggedAdam:
         self.shortest = SHORTEST[dtype]
 
     @quiet
-    def miss(self, setting: dict[str, Any], m: Bounded, v: Bounded, t: int) -> None:
+    def skip(self, setting: dict[str, Any], m: Bounded, v: Bounded, t: int) -> None:
         """Let w of every row lag over step t, which made m and v what they are."""
         beta1, beta2 = setting["betas"]
         self.rates.append(setting["lr"] / (1 - beta1**t))
@@ -119,8 +118,8 @@ class LaggedAdam:
         self.largest_m = np.maximum(self.largest_m, m.magnitude)
         self.steps += 1
 
-    def caught_up(self, rows: Any, w: Bounded, m: Bounded, v: Bounded) -> list[Bounded]:
-        """Return w, m and v after `rows` (N,), a mask, have caught up."""
+    def flushed(self, rows: Any, w: Bounded, m: Bounded, v: Bounded) -> list[Bounded]:
+        """Return w, m and v after the flush of `rows` (N,), a mask."""
         late, p = rows & (self.steps > 0), w.precision
         in_double = _column(DOUBLE.gamma(8 * (self.steps + 5)), w) * (self.moved + self.earlier)
         last = p.gamma(4) * (w.magnitude + self.moved)

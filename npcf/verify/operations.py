@@ -162,6 +162,24 @@ class Operations:
         return self._result(f.forward(params, users, items, y_range, mean)[0])
 
     @quiet
+    def dot_product_bias_backward(
+        self,
+        params: Params,
+        users: Any,
+        items: Any,
+        d_pred: FloatArray,
+        y_range: YRange,
+        library: Library = ANY,
+        *,
+        mean: float = 0.0,
+    ) -> tuple[Any, dict[str, Any]]:
+        """(pred, gradients of <d_pred, pred> under the names of `params`)."""
+        f, _ = self._over(params["user_factors"], library)
+        pred, tape = f.forward(params, users, items, y_range, mean)
+        grads = f.backward(d_pred, tape)
+        return self._result(pred), {name: self._result(grads[name]) for name in params}
+
+    @quiet
     def dot_product_bias_all(
         self,
         params: Params,

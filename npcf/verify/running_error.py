@@ -1,5 +1,6 @@
 """Running error analysis: an arithmetic for `npcf.verify.formulas`, over `Bounded` numbers."""
 
+from operator import attrgetter, methodcaller
 from typing import Any
 
 import numpy as np
@@ -27,23 +28,21 @@ class RunningError(Arithmetic):
         nothing = dict.fromkeys(("u", "eta", "tiny", "dropped", "exp", "sqrt"), 0.0)
         self._unrounded = self.precision._replace(**nothing)
 
-    def number(self, x: Any) -> Setting:
-        return Setting.of(x)
+    number = staticmethod(Setting.of)
+    take, column = staticmethod(Bounded.take), staticmethod(Bounded.column)
+    sum, scatter_sum = staticmethod(Bounded.sum), staticmethod(Bounded.scatter)
+    sqrt, sigmoid = staticmethod(methodcaller("sqrt")), staticmethod(Bounded.sigmoid)
+    size = staticmethod(attrgetter("size"))
 
     def array(self, x: Any) -> Bounded:
         return x if isinstance(x, Bounded) else Bounded.exact(x, self.precision)
 
-    def take(self, x: Bounded, ids: Any) -> Bounded:
-        return x.take(ids)
+    def add(self, first: Any, *terms: Any) -> Bounded:
+        total: Bounded = Bounded.plus(first, *terms)
+        return total
 
-    def scatter_sum(self, x: Bounded, ids: Any, n_rows: int) -> Bounded:
-        return x.scatter(ids, n_rows)
-
-    def sum(self, x: Bounded, axis: int | None = None) -> Bounded:
-        return x.sum(axis)
-
-    def add(self, first: Bounded, *terms: Any) -> Bounded:
-        return first.plus(*terms)
+    def slope(self, s: Any) -> Bounded:
+        return Bounded.slope(s)
 
     @quiet
     def product(self, *factors: Any) -> Bounded:
@@ -67,15 +66,6 @@ class RunningError(Arithmetic):
         floor = 0.0 if len(factors) == 3 and factors[1] is factors[2] else None
         return Bounded(result.value, result._error + lost, p, floor, result.peak)
 
-    def sqrt(self, x: Any) -> Any:
-        return x.sqrt()
-
-    def sigmoid(self, x: Bounded) -> Bounded:
-        return x.sigmoid()
-
-    def slope(self, s: Bounded) -> Bounded:
-        return s.slope()
-
     def maximum(self, x: Bounded, low: float) -> Bounded:
         value = np.maximum(x.value, low)
         return Bounded(value, x._error, x.precision, float(low), max(x.peak, low))
@@ -85,12 +75,6 @@ class RunningError(Arithmetic):
 
     def cast(self, x: Setting) -> Setting:
         return x.cast(self.precision)
-
-    def column(self, x: Bounded) -> Bounded:
-        return x.column()
-
-    def size(self, x: Bounded) -> int:
-        return x.size
 
     def share(self, counts: Any) -> Bounded:
         """1 / counts, rounded to double and then to the format, or at once."""

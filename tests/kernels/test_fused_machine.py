@@ -70,7 +70,7 @@ class Training(RuleBasedStateMachine):
         if self.steps == LONGEST:
             self.read()
         users, items, rating = batch = self.batch(1)
-        self.walk.catch_up()
+        self.walk.flush()
         self.opt.lr = self.lr
         pred, cache = self.model.forward(np.stack([users, items], axis=1), backend=kernels)
         loss, loss_cache = kernels.mse_forward(pred, rating)
@@ -93,7 +93,7 @@ class Training(RuleBasedStateMachine):
     @rule()
     def save_and_load(self):
         arrays = {k: v.copy() for k, v in self.opt.state_arrays().items()}
-        self.walk.catch_up()
+        self.walk.flush()
         self.opt.load_state_arrays(arrays)
 
     @rule(lr=st.sampled_from([0.0, 1e-3, 0.02]))
@@ -117,7 +117,7 @@ class Training(RuleBasedStateMachine):
     @rule()
     def flush(self):
         self.fused.flush()
-        self.walk.catch_up()
+        self.walk.flush()
 
     @rule(deferred=st.sampled_from([True, False, None]))
     def change_way(self, deferred):

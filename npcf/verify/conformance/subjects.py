@@ -12,7 +12,7 @@ import numpy as np
 from hypothesis.strategies import SearchStrategy
 
 from npcf.verify import bounds, exact
-from npcf.verify.conformance.laws._model import bounded_pull, pulls
+from npcf.verify.conformance.laws._model import pulls
 from npcf.verify.strategies import (
     adam_steps,
     bias_inputs,
@@ -161,16 +161,9 @@ def _mse(m: Any, p: Any, **library: Any) -> Any:
 
 
 def _model(m: Any, p: Any, **library: Any) -> Any:
-    """Predictions have exact values; of gradients for any upstream, only the running error."""
-    users, items = p.users.astype(np.intp), p.items.astype(np.intp)
-    q = p._replace(users=users, items=items)
-    grads = bounded_pull(q).values()
-    if m is exact:
-        return exact.dot_product_bias(p.params, users, items, p.y_range), *(
-            exact.fractions(grad.value) for grad in grads
-        )
-    pred = bounds.dot_product_bias(p.params, users, items, p.y_range, library["library"])
-    return pred, *(grad.tolerance for grad in grads)
+    batch = p.users.astype(np.intp), p.items.astype(np.intp), p.d_pred
+    pred, grads = m.dot_product_bias_backward(p.params, *batch, p.y_range, **library)
+    return pred, *grads.values()
 
 
 def _sgd(m: Any, p: Any, **library: Any) -> Any:
