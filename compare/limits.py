@@ -1,11 +1,10 @@
 """Limits that are not derived: how far a run of ours may stray from one that was recorded once.
 
-A recorded trajectory is one run of the real fastai; over a thousand steps rounding is amplified by
-Adam's division, which no a-priori bound follows usefully.  (Runs of npcf's own are judged along
-their own orbit instead: `npcf.verify.bounded_run`.)  So these limits are set from what was
-measured, the largest value of all runs that they judge, at the levels default, avx2 and mixed of
-`tests.processors`: the reference, the compiled operations, and fused steps, with rows that lag and
-without.
+A recorded trajectory is one run of the real fastai.  Over a thousand steps Adam's division amplifies
+rounding beyond any useful a-priori bound.  (npcf's own runs are checked window by window instead:
+`npcf.verify.bounded_run`.)  So these limits are set from measurements: the largest value of all
+runs that they apply to, at the levels default, avx2 and mixed of `tests.processors`: the reference,
+the compiled operations, and fused steps, with and without lagged updates.
 All other tolerances come from `npcf.verify`; `tests/test_tolerances.py` sees to it.
 """
 
