@@ -1,7 +1,7 @@
 """Limits that are not derived: how far a run of ours may stray from one that was recorded once.
 
-A recorded trajectory is one run of the real fastai.  Over a thousand steps Adam's division amplifies
-rounding beyond any useful a-priori bound.  (npcf's own runs are checked window by window instead:
+A recorded trajectory is one run of the real fastai.  Over a thousand steps Adam's division
+amplifies rounding beyond any useful a-priori bound.  (npcf's own runs are checked by windows:
 `npcf.verify.bounded_run`.)  So these limits are set from measurements: the largest value of all
 runs that they apply to, at the levels default, avx2 and mixed of `tests.processors`: the reference,
 the compiled operations, and fused steps, with and without lagged updates.
