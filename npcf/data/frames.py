@@ -165,22 +165,26 @@ def plain_names(names: Iterable[Any]) -> tuple[Any, ...]:
     return plain
 
 
-def require_present(frame: pd.DataFrame, columns: Sequence[Any]) -> None:
-    """Raise DataError if there are no rows, or naming the first missing entry of a column."""
+def usable(frame: Any, columns: Sequence[Any], others: Sequence[Any]) -> tuple[Any, Any, Any]:
+    """Return the names of the user, item and rating columns of a frame that can be used.
+
+    `others` are names of further columns, or None.  Raises DataError for a missing column, an empty
+    frame, a missing entry (naming the row), and ids that are floats, complex numbers or booleans.
+    """
+    require_frame("frame", frame)
+    user, item, rating = plain_names(find_columns(frame, *columns))
+    others = [name for name in others if name is not None]
+    require_columns(frame.columns, others)
     if frame.empty:
         raise DataError("frame", "has no rows", "Give at least one rating.")
-    for name in columns:
+    for name in (user, item, rating, *others):
         missing = frame[name].isna().to_numpy()
         if missing.any():
             at = int(missing.argmax())
             index = frame.index.tolist()[at]
             problem = f"is missing in {missing.sum()} row(s), first at index {index!r}"
             raise DataError(name, problem, "Fill or drop those rows: frame.dropna().", position=at)
-
-
-def require_ids(frame: pd.DataFrame, names: Sequence[Any]) -> None:
-    """Raise DataError if a column of ids holds floats, complex numbers or booleans."""
-    for name in names:
+    for name in (user, item):
         if frame[name].dtype.kind in "fcb":
             cure = "Read the ids as integers or strings."
             if frame[name].dtype.kind == "f":
@@ -189,6 +193,7 @@ def require_ids(frame: pd.DataFrame, names: Sequence[Any]) -> None:
                 )
                 cure += "read the ids as integers or strings."
             raise DataError(name, f"ids have dtype {frame[name].dtype}", cure)
+    return user, item, rating
 
 
 def ratings_of(column: pd.Series) -> NDArray[np.float32]:

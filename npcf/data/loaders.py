@@ -231,20 +231,13 @@ def require_loaders(argument: str, value: Any) -> Any:
 
 def _know_only(ratings: Ratings, train: NDArray[np.int64]) -> Ratings:
     """Return all ratings under vocabularies of those at `train`; other ids become row 0."""
-    user_vocab, users, _ = _narrowed(ratings.user_vocab, ratings.users, train)
-    item_vocab, items, kept = _narrowed(ratings.item_vocab, ratings.items, train)
-    titles = [NA, *(ratings.titles[row] for row in kept)]
-    return replace(
-        ratings, users=users, items=items, user_vocab=user_vocab, item_vocab=item_vocab,
-        titles=titles,
-    )  # fmt: skip
-
-
-def _narrowed(
-    vocab: Vocabulary, rows: NDArray[np.int32], train: NDArray[np.int64]
-) -> tuple[Vocabulary, NDArray[np.int32], NDArray[np.int64]]:
-    """Return the vocabulary of the rows at `train`, all rows under it, and the old rows kept."""
-    kept = np.unique(rows[train]).astype(np.int64)
-    new_row = np.zeros(len(vocab), np.int32)
-    new_row[kept] = np.arange(1, len(kept) + 1)
-    return Vocabulary(vocab.ids[kept - vocab.first_row]), new_row[rows], kept
+    parts: dict[str, Any] = {}
+    for side in ("user", "item"):
+        vocab, rows = getattr(ratings, f"{side}_vocab"), getattr(ratings, f"{side}s")
+        kept = np.unique(rows[train]).astype(np.int64)
+        new_row = np.zeros(len(vocab), np.int32)
+        new_row[kept] = np.arange(1, len(kept) + 1)
+        parts[f"{side}s"] = new_row[rows]
+        parts[f"{side}_vocab"] = Vocabulary(vocab.ids[kept - vocab.first_row])
+    parts["titles"] = [NA, *(ratings.titles[row] for row in kept)]  # of the items
+    return replace(ratings, **parts)

@@ -10,17 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from npcf import _notebook
-from npcf.data.frames import (
-    find_columns,
-    plain_names,
-    ratings_of,
-    require_columns,
-    require_frame,
-    require_ids,
-    require_present,
-    timestamps_of,
-    titles_of,
-)
+from npcf.data.frames import plain_names, ratings_of, timestamps_of, titles_of, usable
 from npcf.data.vocabulary import CHUNK, NA, Vocabulary
 from npcf.errors import DataError, spell_checked
 
@@ -123,12 +113,7 @@ class Ratings:
             For a missing column, an empty frame, a missing or infinite value (naming the row), ids
             that are floats, or an item with two titles.
         """
-        require_frame("frame", frame)
-        columns = user, item, rating = plain_names(find_columns(frame, user, item, rating))
-        others = tuple(name for name in (title, timestamp) if name is not None)
-        require_columns(frame.columns, others)
-        require_present(frame, columns + others)
-        require_ids(frame, (user, item))
+        columns = user, item, rating = usable(frame, (user, item, rating), (title, timestamp))
         values = ratings_of(frame[rating])
         times = None if timestamp is None else timestamps_of(frame[timestamp])
         user_vocab, item_vocab = (Vocabulary(frame[c], order, na_row, c) for c in (user, item))
