@@ -112,3 +112,7 @@ def _portable(value: Any) -> Any:
     except Exception:  # whatever the object's own __reduce__ raises
         return repr(value)
     return value
+
+
+for _class in (NpcfError, *NpcfError.__subclasses__(), RangeWarning):
+    _class.__module__ = "npcf.errors"  # where it is public: in tracebacks, and in pickles
