@@ -28,9 +28,10 @@ def test_the_separator_is_found(tmp_path, separator):
     assert triples(ratings) == [(8, "a", 3), (8, "b", 4.5), (7, "a", 1)]
 
 
-@pytest.mark.parametrize("separator", [",", "\t", ";", "|"])
-@pytest.mark.parametrize("ids", ["auto", "text"])
-@given(data=st.data())
+@given(
+    separator=st.sampled_from([",", "\t", ";", "|"]), ids=st.sampled_from(["auto", "text"]),
+    data=st.data(),
+)  # fmt: skip
 def test_what_csv_writes_comes_back(separator, ids, data, tmp_path_factory):
     """Quotes, separators and line ends inside fields, torn into blocks at any place."""
     text = st.text(st.sampled_from('ab,;|\t"\n é'), min_size=1).filter(str.strip)
