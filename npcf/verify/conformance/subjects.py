@@ -23,10 +23,7 @@ from npcf.verify.strategies import (
     sgd_steps,
 )
 
-EACH, WHOLE = (
-    "",
-    "whole",
-)  # what a result has an entry for: a rating, or nothing; else a table's row
+EACH, WHOLE = "", "whole"  # a result has an entry for each rating, or is one; or a table's rows
 Arrays = dict[str, Any]
 
 

@@ -94,22 +94,6 @@ def orders(n: int) -> tuple[Any, Any]:
     return np.arange(n)[::-1], np.roll(np.arange(n), -1)
 
 
-def cuts(n: int) -> Iterator[tuple[slice, slice]]:
-    """Yield every way to cut n things in two, empty parts included."""
-    for where in range(n + 1):
-        yield slice(0, where), slice(where, n)
-
-
-def coarse(array: Any) -> Any:
-    """Round to multiples of 1/256, so that sums of a few are exact in float32."""
-    return np.rint(np.array(array) * array.dtype.type(256)) / array.dtype.type(256)
-
-
-def whole(array: Any) -> Any:
-    """Round to whole numbers: sums of a few products of them are exact in every order."""
-    return np.rint(np.array(array))
-
-
 def without_small(array: Any, smallest: float = 2.0**-20) -> Any:
     """Set entries below `smallest` to zero, so that no product nears the smallest numbers."""
     return np.where(np.abs(array) < smallest, array.dtype.type(0), array)
