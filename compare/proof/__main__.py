@@ -81,13 +81,13 @@ def _laws() -> Row:
 
 
 def _mutants() -> list[Row]:
-    question, must = "mutants killed at 200 inputs a law", "all of >= 121"
+    question, must = "mutants killed at 200 inputs a law", "all of >= 301"
     found = results.load("mutants")
     if found is None:
         return [Row(question, must, "", "", None, "")]
     kills = found["figures"]
     dead = sum(bool(kill["law"]) for kill in kills)
-    ok = dead == len(kills) >= 121
+    ok = dead == len(kills) >= 301
     return [Row(question, must, "", f"{dead} of {len(kills)}", ok, _when(found))]
 
 

@@ -72,6 +72,13 @@ class Mistake:
     def __reduce__(self) -> tuple[Callable[[str], "Mistake"], tuple[str]]:
         return _found, (self.name,)  # functions without a name cannot be pickled
 
+    @property
+    def functions(self) -> set[str]:
+        """The functions of the conformance protocol in which it is seen first."""
+        if self.patch:
+            return self.patch.functions()
+        return {name for piece in self.pieces for name in FUNCTIONS_OF[piece]}
+
     def variants(self) -> list["Wrong"]:
         """Return the mistake at each of its sites, with each of its options."""
         return [Wrong(self, sites, options) for sites in self.sites for options in self.options]
@@ -100,8 +107,8 @@ class Wrong(NamedTuple):
         """Return the training loop with this mistake."""
         return self._bent(base)
 
-    def functions(self) -> dict[str, Change]:
-        """Return the functions of the plain example that it replaces."""
+    def replaced(self) -> dict[str, Change]:
+        """Return what stands in the place of functions of the plain example."""
         right, pieces = _right(), self.mistake.pieces
         return {name: self._given(change, right, name) for name, change in pieces.items()
                 if STAGE_OF[name] in ("data", "schedule", "files")}  # fmt: skip
@@ -174,20 +181,46 @@ def _enter(entry: Mistake) -> None:
     MISTAKES[entry.name] = entry
 
 
-_BY_STAGE = {
-    "data": "epoch_batches generator shuffled n_batches cut",
-    "output": "ids lookup dot bias_rows logit height sigmoid range_forward forward",
-    "loss": "residual loss loss_gradient",
-    "gradient": "scatter scatter_mean dot_gradients bias_gradients range_backward backward",
-    "step": "l2 shrink decay decay_after first_buffer buffer look_ahead move average lerp "
-            "average_square variance correction adam_root adam_update sgd adam sparse_adam rmsprop",
-    "loop": "order gradients advance time settings tables recall remember moved step update "
-            "record train",
-    "schedule": "linear exponential half_cosine cosine cosine_restarts cycles longer "
-                "step_decay one_cycle_fastai positions two_phases one_cycle_torch torch_phases",
-    "files": "save load",
+# For each stage, the functions of the protocol in which pieces are seen first, and the pieces.
+PIECES = {
+    "data": {"epoch_batches": "epoch_batches generator shuffled n_batches cut"},
+    "output": {
+        "embedding_forward": "lookup", "row_dot_forward": "dot", "bias_forward": "bias_rows logit",
+        "sigmoid_range_forward": "height sigmoid range_forward",
+        "dot_product_bias_forward": "ids forward",
+    },
+    "loss": {"mse_forward": "residual loss", "mse_backward": "loss_gradient"},
+    "gradient": {
+        "embedding_backward": "scatter", "row_dot_backward": "dot_gradients",
+        "bias_backward": "bias_gradients", "sigmoid_range_backward": "range_backward",
+        "dot_product_bias_backward": "backward", "": "scatter_mean",
+    },
+    "step": {
+        "sgd_step adam_step": "l2 shrink decay decay_after",
+        "sgd_step": "first_buffer buffer look_ahead move sgd",
+        "adam_step": "average average_square correction adam_root adam_update adam",
+        "": "lerp variance sparse_adam rmsprop",
+    },
+    "loop": {
+        "train": "order gradients advance time settings tables recall remember moved step update "
+                 "record train",
+    },
+    "schedule": {
+        "linear": "linear", "exponential": "exponential", "cosine": "cosine half_cosine",
+        "cosine_restarts": "cosine_restarts cycles longer", "step_decay": "step_decay",
+        "one_cycle_fastai": "one_cycle_fastai positions two_phases",
+        "one_cycle_torch": "one_cycle_torch torch_phases",
+    },
+    "files": {"save": "save", "load": "load"},
 }  # fmt: skip
-STAGE_OF = {piece: stage for stage, pieces in _BY_STAGE.items() for piece in pieces.split()}
+_PLACES = [
+    (piece, stage, functions.split())
+    for stage, parts in PIECES.items()
+    for functions, pieces in parts.items()
+    for piece in pieces.split()
+]
+STAGE_OF = {piece: stage for piece, stage, _ in _PLACES}
+FUNCTIONS_OF = {piece: functions for piece, _, functions in _PLACES}
 
 
 def clip(f: Any, x: Any, low: float, high: float) -> Any:

@@ -31,7 +31,7 @@ def implementation(wrong: Wrong | None = None) -> ModuleType:
         return _module(Formulas, Loop, {})
     if wrong.mistake.patch:
         return plain_with(wrong.mistake.patch, {})
-    return _module(wrong.formulas(), wrong.loop(), wrong.functions())
+    return _module(wrong.formulas(), wrong.loop(), wrong.replaced())
 
 
 def _module(formulas: type[Formulas], loop: type[Loop], functions: Any) -> ModuleType:

@@ -5,6 +5,7 @@ every function that calls a replaced one calls what stands in its place.
 """
 
 import ast
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -22,6 +23,11 @@ class Patch(NamedTuple):
     old: str
     new: str
 
+    def functions(self) -> set[str]:
+        """Return the function whose text it changes, and those that call it."""
+        name = re.findall(r"^def (\w+)", source(self.file).partition(self.old)[0], re.MULTILINE)[-1]
+        return {name} | _callers(name)
+
 
 def plain_with(patch: Patch | None, functions: Mapping[str, Callable[..., Any]]) -> ModuleType:
     """Return the plain example with a patch, and with some functions in the place of its own."""
@@ -35,6 +41,14 @@ def plain_with(patch: Patch | None, functions: Mapping[str, Callable[..., Any]])
         exec(_compiled(file, text), module.__dict__)
     module.__dict__.update(functions, LIBRARY="numpy")
     return module
+
+
+def _callers(name: str) -> set[str]:
+    found = set()
+    for file in FILES[1:]:
+        for part in re.split(r"^def ", source(file), flags=re.MULTILINE)[1:]:
+            found |= {part.partition("(")[0]} if f"{name}(" in part else set()
+    return found
 
 
 @cache
