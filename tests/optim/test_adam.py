@@ -76,7 +76,7 @@ def test_without_eps_a_zero_gradient_is_nan_as_in_torch():
 @pytest.mark.parametrize(
     ("setting", "name"),
     [({"lr": -1}, "lr"), ({"betas": (1.0, 0.9)}, r"betas\[0\]"), ({"eps": -1e-8}, "eps"),
-     ({"betas": 0.9}, "betas: must be a pair"), ({"betas": (0.9,)}, "betas: must be a pair"),
+     ({"betas": 0.9}, "betas: must be 2 numbers"), ({"betas": (0.9,)}, "betas: must be 2 numbers"),
      ({"betas": (0.9, np.nan)}, r"betas\[1\]"), ({"weight_decay": np.inf}, "weight_decay")],
 )  # fmt: skip
 def test_settings_outside_their_range_are_refused(setting, name):

@@ -164,7 +164,7 @@ def test_rows_that_do_not_fit_are_refused_before_anything_moves(cls, touched, er
     [({"lr": 0}, "lr: must be > 0"), ({"lr": {"w": 0.0}}, "lr: must be > 0"),
      ({"eps": 0.0}, "eps: must be > 0"), ({"lr": -1}, "lr: must be a finite number"),
      ({"eps": np.nan}, "eps"), ({"betas": (1.0, 0.9)}, r"betas\[0\]"),
-     ({"betas": (0.9, -0.1)}, r"betas\[1\]"), ({"betas": 0.9}, "betas: must be a pair")],
+     ({"betas": (0.9, -0.1)}, r"betas\[1\]"), ({"betas": 0.9}, "betas: must be 2 numbers")],
 )  # fmt: skip
 def test_sparse_adams_settings_outside_their_range_are_refused(setting, message):
     with pytest.raises(SettingError, match=message):
