@@ -46,7 +46,7 @@ from npcf.optim import SGD, Adam, Optimizer
 RULES: dict[type[Optimizer], Any] = {SGD: SGDRule, Adam: AdamRule}
 SLICE = 0.1  # seconds that a compiled call is meant to last, so that Ctrl-C is noticed
 WORDS = {
-    LAGGED: "rows outside the batch wait until they are needed",
+    LAGGED: "updates of rows outside the batch are applied when needed",
     DENSE: "every row moves at every step",
     TOUCHED: "only rows of the batch move",
 }

@@ -81,11 +81,11 @@ def choose(learner: "Learner") -> Execution:
         return Execution(name, None, 'backend="numpy"' if asked else "NUMBA_DISABLE_JIT is set")
     own = _own(learner)
     if own:
-        return Execution(name, None, f"there is no fused form of {own}")
+        return Execution(name, None, f"no fused steps for {own}")
     fused = _fused(learner)
     if fused is None:
         kind = type(learner.opt).__name__
-        return Execution(name, None, f"there is no fused form of this {kind} and its tables")
+        return Execution(name, None, f"no fused steps for this {kind} and its tables")
     return Execution("fused", fused, fused.describe())
 
 

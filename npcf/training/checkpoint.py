@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from npcf import models, optim
+from npcf._types import Params
 from npcf.data import CollabDataLoaders, Vocabulary
 from npcf.data.frames import plain_names
 from npcf.errors import DataError, UsageError, require_flag, require_number
@@ -127,10 +128,10 @@ def section(arrays: Arrays, prefix: str) -> Arrays:
     return {name[len(start) :]: a for name, a in arrays.items() if name.startswith(start)}
 
 
-def restore_optimizer(text: dict[str, Any], arrays: Arrays, params: Any) -> Any:
+def restore_optimizer(text: dict[str, Any], arrays: Arrays, params: Params) -> optim.Optimizer:
     """Return the optimiser that was saved, over `params`."""
     by_name = {cls.__name__: cls for cls in OPTIMIZERS}
-    opt: Any = by_name[text["class"]](params)
+    opt: optim.Optimizer = by_name[text["class"]](params)
     require_keys(text["settings"], opt.SETTINGS)
     for name, value in text["settings"].items():
         if isinstance(getattr(opt, name), bool):
@@ -187,7 +188,7 @@ def _restore_model(path: Any, text: Any, params: Arrays) -> PairModel:
     return model
 
 
-def _optimizer_as_json(opt: Any) -> dict[str, Any]:
+def _optimizer_as_json(opt: optim.Optimizer) -> dict[str, Any]:
     if type(opt) not in OPTIMIZERS:
         names = ", ".join(cls.__name__ for cls in OPTIMIZERS)
         raise UsageError(

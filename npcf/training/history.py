@@ -2,13 +2,16 @@
 
 import logging
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from npcf import _notebook
 from npcf.training.monitor import duration, epoch_time
+
+if TYPE_CHECKING:
+    from npcf.training.fit_state import FitState
 
 log = logging.getLogger("npcf")  # warnings reach standard error even where nobody set up logging
 
@@ -86,7 +89,7 @@ def history_frame(rows: list[EpochRow]) -> pd.DataFrame:
     return pd.DataFrame(flat, columns=None if flat else fields)
 
 
-def steps_frame(state: Any) -> pd.DataFrame:
+def steps_frame(state: "FitState | None") -> pd.DataFrame:
     """Return the steps of a fit that are done: step, epoch, lr, momentum, loss before the step."""
     columns = ["step", "epoch", "lr", "momentum", "loss"]
     if state is None:

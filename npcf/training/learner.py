@@ -216,7 +216,7 @@ class Learner:
     def resume(self, path: str | Path) -> pd.DataFrame:
         """Go on with the fit saved in `path`, over the same ratings; return the history.
 
-        The result has the bits of the run that saved and went on.  Where rows wait for their update
+        The result has the bits of the run that saved and went on.  Where rows lag
         (`execution`), saving brings them up to date, which rounds: a run that saves at other steps
         ends with other last bits.  With `deferred=False`, or by the reference, saving leaves no
         trace.  Raises DataError if the file is damaged, belongs to other ratings or batches, or

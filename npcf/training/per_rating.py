@@ -10,7 +10,7 @@ The rule is `npcf.kernels.blocked_sgd.reference`'s: one rating, one step, only i
 
 from collections.abc import Callable
 from dataclasses import asdict, fields
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -40,6 +40,9 @@ from npcf.training.per_rating_settings import (
     presets,
 )
 from npcf.training.validate import require_in_range
+
+if TYPE_CHECKING:
+    from npcf.kernels.blocked_sgd import Rule, Trainer
 
 
 class RatingArrays(NamedTuple):
@@ -166,13 +169,13 @@ class PerRatingSGD:
         return self._fitted.rmse(_columns(ratings), "ratings.", threads)
 
     @property
-    def rule(self) -> Any:
-        """The `npcf.kernels.blocked_sgd.Rule` of the last epoch."""
+    def rule(self) -> "Rule":
+        """The rule of the last epoch."""
         return self._fitted.rule
 
     @property
-    def fitted(self) -> Any:
-        """The `npcf.kernels.blocked_sgd.Trainer` in use."""
+    def fitted(self) -> "Trainer":
+        """The trainer in use."""
         return self._fitted.trainer
 
     @property
@@ -196,7 +199,7 @@ class PerRatingSGD:
         mean = s.mean if s.mean is not None else logit_of(trainer.mean_rating, s.y_range)
         return Fit(trainer, Rule(s.lr, s.lr, decays, mean, s.y_range, s.loss), n_epochs)
 
-    def _rule_at(self, fit: Fit, epoch: int) -> Any:
+    def _rule_at(self, fit: Fit, epoch: int) -> "Rule":
         s = self.settings
         last = (s.schedule_epochs or fit.n_epochs) - 1
         share = min(epoch / max(last, 1), 1.0)

@@ -1,12 +1,16 @@
 """A per-rating fit as it stands, and one epoch more of it."""
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from npcf.errors import DivergenceError
 from npcf.training.monitor import Interrupt, progress_bar
+
+if TYPE_CHECKING:
+    from npcf.kernels.blocked_sgd import Rule, Trainer
+    from npcf.kernels.blocked_sgd.given import Given
 
 
 class PerRatingEpoch(NamedTuple):
@@ -24,8 +28,8 @@ class PerRatingEpoch(NamedTuple):
 class Fit:
     """A fit as it stands: after each of its epochs one row more."""
 
-    trainer: Any  # npcf.kernels.blocked_sgd.Trainer
-    rule: Any  # npcf.kernels.blocked_sgd.Rule
+    trainer: "Trainer"
+    rule: "Rule"
     n_epochs: int
     rows: list[PerRatingEpoch] = field(default_factory=list)
 
@@ -70,7 +74,7 @@ class Fit:
 def given_of(
     ratings: Any, prefix: str, n_users: int, n_items: int, low: float = -np.inf,
     high: float = np.inf,
-) -> Any:  # fmt: skip
+) -> "Given":  # fmt: skip
     """Return ratings as compiled loops take them; `prefix` says in errors whose they are."""
     from npcf.kernels.blocked_sgd.given import Given
 

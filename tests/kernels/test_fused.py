@@ -210,7 +210,7 @@ def test_buffers_made_for_a_step_that_is_not_taken_go_away_again():
         (optim.SGD, {"lr": {"default": 0.1}, "momentum": 0.9}, {"batch_size": 64},
          "SGD, float32, strict; every row moves at every step"),
         (optim.Adam, {}, {"fast": True, "batch_size": 1},
-         "Adam, float32, fast; rows outside the batch wait until they are needed"),
+         "Adam, float32, fast; updates of rows outside the batch are applied when needed"),
         (optim.Adam, {"weight_decay": 0.1}, {},
          "Adam, float32, strict; every row moves at every step"),
     ],

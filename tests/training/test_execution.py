@@ -182,9 +182,8 @@ def test_what_was_chosen_is_said_and_can_be_forced(caplog):
     assert learn.execution is None
     learn.fit(1, 1e-3)
     if kernels.compiles():
-        assert str(learn.execution) == (
-            "fused (Adam, float64, strict; rows outside the batch wait until they are needed)"
-        )
+        absent = "updates of rows outside the batch are applied when needed"
+        assert str(learn.execution) == f"fused (Adam, float64, strict; {absent})"
     else:
         assert str(learn.execution) == "reference (NUMBA_DISABLE_JIT is set)"
     assert f"steps: {learn.execution}" in caplog.text
@@ -223,7 +222,7 @@ def test_what_is_somebody_s_own_is_never_passed_over():
     own.__class__ = OwnLearner
     for reason, learn in cases.items():
         learn.fit(1, 1e-3)
-        assert str(learn.execution) == f"compiled (there is no fused form of {reason})"
+        assert str(learn.execution) == f"compiled (no fused steps for {reason})"
     assert own.calls == len(own.dls.train)
 
 
