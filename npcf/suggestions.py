@@ -8,15 +8,13 @@ from typing import Any
 from npcf._renamed import by_old_name
 
 ROOMS = ("training", "models", "data", "analysis", "optim", "ops", "interop", "verify", "errors")
-MOST = 50_000  # known words looked through; more would take seconds
+MOST = 5_000  # known words compared letter by letter; more would take seconds
 
 
 def nearest(word: object, known: Iterable[object], n: int = 1) -> list[str]:
     """Return up to `n` known words like `word`, the best first: without case, then by letters."""
     by_lower: dict[str, str] = {}
-    for i, name in enumerate(known):
-        if i == MOST:
-            break
+    for name in known:
         by_lower.setdefault(str(name).lower(), str(name))
     text = str(word).lower()
     if len(text) > 1:
@@ -25,7 +23,10 @@ def nearest(word: object, known: Iterable[object], n: int = 1) -> list[str]:
             inside = [lower for lower in by_lower if text in lower]
         if inside:
             return [by_lower[lower] for lower in sorted(inside, key=len)[:n]]
-    return [by_lower[lower] for lower in difflib.get_close_matches(text, by_lower, n)]
+    some = list(by_lower)
+    if len(some) > MOST:
+        some = [lower for lower in some if lower[:1] == text[:1]][:MOST]
+    return [by_lower[lower] for lower in difflib.get_close_matches(text, some, n)]
 
 
 def did_you_mean(word: object, known: Iterable[object]) -> str:

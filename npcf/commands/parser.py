@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 
 from npcf.suggestions import nearest
 
+NEGATIVE = re.compile(r"-(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$|-(inf|infinity|nan)$", re.IGNORECASE)
+
 
 class Parser(argparse.ArgumentParser):
     """argparse's, and so are the parsers of its verbs."""
@@ -16,6 +18,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any):
         super().__init__(**{"allow_abbrev": False} | options)  # --conf is not --config
+        self._negative_number_matcher = NEGATIVE
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse as ever; remember the words, for `error` knows those of its message alone."""

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from npcf.commands.common import add_policy, add_verb, clip_of, load_predictor, print_json
+from npcf.commands.common import (
+    add_policy,
+    add_verb,
+    clip_of,
+    json_rows,
+    load_predictor,
+    print_rows,
+)
 from npcf.commands.reading import add_reading, reader_for, standard_input
 from npcf.commands.streams import write_utf8
 from npcf.errors import DataError, UnknownIdError
@@ -29,13 +36,13 @@ def add(verbs: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Read, predict, write: block after block, so that memory does not grow with the file."""
     predictor = load_predictor(args.model)
-    rows: list[dict[str, Any]] = []
+    rows: list[str] = []
     first = True
     if not args.json:
         write_utf8()
     for frame in _predicted(args, predictor):
         if args.json:
-            rows += frame.to_dict("records")
+            rows += json_rows(frame)
         else:
             frame.to_csv(sys.stdout, index=False, header=first)
         first = False
@@ -43,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         problem, cure = f"{args.pairs} has no rows", "Give at least one pair under a header."
         raise DataError("pairs", problem, cure)
     if args.json:
-        print_json(rows)
+        print_rows(rows)
     return 0
 
 

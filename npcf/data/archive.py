@@ -18,6 +18,7 @@ from npcf.foreign import kind_of
 
 SMALL = 2**26  # bytes that an archive may always unpack to
 LARGEST = 2**35  # bytes that no archive may unpack to
+TABLE = re.compile(r"\.[ct]sv(\.(gz|bz2|xz|zst))?$", re.IGNORECASE)
 RATIO = 50  # ratings compress four- to eightfold; only a zip bomb exceeds this
 
 
@@ -91,11 +92,14 @@ class Place:
         """Return the name of the only file; DataError if there are several, or none."""
         if self.named:
             return self.named
-        if not self.archived or len(self.names) != 1:
-            problem = f"holds {len(self.names)} files" if self.archived else "is a folder"
-            problem = f"{self.path} {problem}, not one file"
-            raise DataError("path", problem, "Name one csv file.")
-        return self.names[0]
+        tables = [name for name in self.names if TABLE.search(name)]  # beside a README
+        if self.archived and len(tables or self.names) == 1:
+            return (tables or self.names)[0]
+        problem = f"holds {len(self.names)} files" if self.archived else "is a folder"
+        problem, cure = f"{self.path} {problem}, not one file", "Name one csv file."
+        if self.archived:
+            cure = "Unpack it, and name the one that holds ratings."
+        raise DataError("path", problem, cure)
 
     def label(self, name: str) -> str:
         """Return what messages call a file."""

@@ -64,6 +64,8 @@ class Reader(Format):
         if has_header:
             names = [field.strip() for field in fields]
             columns = self.named_columns(names, roles, line, label)
+            # the second of two unused columns of one name is called so with a space behind it
+            names = [name + " " * names[:i].count(name) for i, name in enumerate(names)]
             text.skip_line()
         else:
             names, columns = self.numbered_columns(fields, roles, label)

@@ -1,7 +1,6 @@
 """`Format`: how a delimited file is written, and what its first line says."""
 
 import codecs
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,9 +64,12 @@ class Format:
         object.__setattr__(self, "not_rated", tuple(values))
         separator = NAMED.get(self.separator or "", self.separator)
         if separator not in (None, "::") and (
-            len(separator) != 1 or separator in '"\r\n' or separator.isalnum()
+            len(separator) != 1
+            or not separator.isascii()
+            or separator in '"\r\n'
+            or separator.isalnum()
         ):
-            problem = f"{separator!r} is not one character between fields, nor ::"
+            problem = f"{separator!r} is not one ASCII character between fields, nor ::"
             cure = f"Choose one, {self.spelling(separator=',')}, or leave it out."
             raise SettingError("separator", problem, cure, value=separator)
         object.__setattr__(self, "separator", separator)
@@ -126,10 +128,6 @@ class Format:
         if all(map(_is_number, names[:3])):
             problem = f"{line[:60]!r} is a rating, not a header"
             raise DataError(where, problem, headless, value=line[:60])
-        for field, count in Counter(names).items():
-            if count > 1:
-                cure = "Give each column its own name."
-                raise DataError(where, f"names the column {field!r} twice", cure, value=field)
         if self.by_position:
             roles = tuple(names[i] if r is None else r for i, r in enumerate(roles))
         known = [k if k in names else None for k in self.known]

@@ -58,7 +58,7 @@ def read_titles(
 def _decode(data: bytes, label: str, encodings: tuple[str, ...]) -> str:
     for encoding in encodings:
         try:
-            return data.decode(encoding)
+            return data.decode(encoding).removeprefix("\ufeff")
         except UnicodeDecodeError as error:
             line = 1 + data.count(b"\n", 0, error.start)
             problem = f"byte 0x{data[error.start]:02X} is not {encoding}"

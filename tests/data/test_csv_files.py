@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npcf.data import read_csv
+from npcf.data import Reader, read_csv
 from npcf.data.format import SEPARATORS
 from npcf.errors import DataError, SettingError
 from tests.data.reading import BLOCK, blocks_of, triples
@@ -68,6 +68,15 @@ def test_ids_beyond_2_to_53_keep_their_last_digit(tmp_path):
     assert triples(read_csv(write(tmp_path, f"user,item,rating\n{big},1,2\n"))) == [(big, 1, 2.0)]
 
 
+@pytest.mark.parametrize("more", [",,", ",x,x", ",,x,,x"])
+def test_columns_that_nobody_uses_may_have_any_names(more, tmp_path):
+    text = f"user,item,rating{more}\n8,1,3{more.replace('x', '9')}\n"
+    path = write(tmp_path, text)
+    assert triples(read_csv(path)) == [(8, 1, 3.0)]
+    (frame, *_), = Reader().pairs(path)  # fmt: skip
+    assert ",".join(name.strip() for name in frame.columns) == text.split("\n")[0]
+
+
 def line(text):
     return GOOD + text + "\n8,b,2\n"
 
@@ -80,7 +89,7 @@ BAD = [
     ("8,1,3\n8,2,4\n", "line 1: '8,1,3' is a rating, not a header. Add a line user,item,rating"),
     ("user item rating\n8 1 3\n", "line 1: 'user item rating' is not three or more names"),
     ("user,rating,when\n8,3,4\n", "line 1: has no column 'item'; it has 'user', 'rating', 'when'"),
-    ("user,item,item,rating\n8,1,1,3\n", "line 1: names the column 'item' twice"),
+    ("user,item,item,rating\n8,1,1,3\n", "line 1: has two columns 'item'"),
     ("user,item,rating,stars\n8,1,1,3\n", "line 1: has 2 columns that could be the rating"),
     ("user,item,rating\n8;1;3\n", "line 2: has fewer than 3 fields"),
     ("user,item,rating\n8\t1\t3\n", "line 2: has fewer than 3 fields"),
@@ -152,6 +161,10 @@ def test_what_is_not_one_file_is_refused(tmp_path):
     with pytest.raises(DataError, match="there is no file"):
         read_csv(tmp_path / "none.csv")
     content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("a.csv", GOOD)
+        archive.writestr("README.md", "no ratings")
+    assert len(read_csv(write(tmp_path, content.getvalue(), "one.zip"))) == 3
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("a.csv", GOOD)
         archive.writestr("b.csv", GOOD)

@@ -1,5 +1,6 @@
 """Every generation of MovieLens, in every kind of place, on hand-made files; what is refused."""
 
+import codecs
 import subprocess
 import sys
 import zipfile
@@ -86,6 +87,14 @@ def test_half_stars_line_ends_and_a_byte_order_mark(tmp_path):
 def test_predefined_folds_are_read_by_their_own_name(tmp_path):
     put(tmp_path, tab() | {"u1.base": tab()["u.data"].split(b"\n")[0]})
     assert len(read_movielens(tmp_path / "u1.base")) == 1
+
+
+def test_files_with_a_byte_order_mark_are_read(tmp_path):
+    put(tmp_path, {name: codecs.BOM_UTF8 + content for name, content in comma().items()})
+    (tmp_path / "plain").mkdir()
+    put(tmp_path / "plain", comma())
+    found, want = read_movielens(tmp_path), read_movielens(tmp_path / "plain")
+    assert (triples(found), found.titles) == (triples(want), want.titles)
 
 
 @given(data=st.data())

@@ -294,7 +294,8 @@ def test_python_s_cures_are_python_s(tmp_path):
      ("--columns user=1,item=9,rating=2", "no column 9"),
      ("--columns user=1", "where others are positions"),
      ("--columns user=1,item=1,rating=2", "names one position twice"),
-     ("--separator ab", "not one character"), ("--encoding klingon", "is unknown"),
+     ("--separator §", "not one ASCII character"),
+     ("--separator ab", "not one ASCII character"), ("--encoding klingon", "is unknown"),
      ("--not-rated=none", "is not a list of numbers"), ("--item title", "of MovieLens alone"),
      ("--not-rated=3,2", "none is rated")],
 )  # fmt: skip
