@@ -11,10 +11,12 @@ from hypothesis.extra.numpy import arrays
 
 from npcf import kernels, ops, verify
 from npcf.verify import LIBRARIES, PRECISION, Bounded, Formulas, RunningError
+from npcf.verify.exact import Exact
 from npcf.verify.exact import fractions as exact
 from npcf.verify.exact import sigmoid_of as sigmoid
 from npcf.verify.exact import sqrt as exact_sqrt
 from npcf.verify.precision import precision_of
+from npcf.verify.rationals import Rationals
 from npcf.verify.setting import Setting
 from npcf.verify.strategies import dtypes, lookups, row_pairs, values, vectors
 
@@ -120,8 +122,68 @@ def test_operands_that_are_off_are_accounted_for(operation, a, b, errors, at):
     assert difference <= Fraction(float(bound.error))
 
 
-SETTINGS = {**OPERATIONS, "/": operator.truediv}
 ordinary = st.floats(0.01, 100)
+
+# ---- pieces that right programs evaluate in several ways ---------------------------------------
+
+
+def root_ways(v, beta):
+    correction = 1 - beta**3
+    return [(v / correction) ** 0.5, (v * (1 / correction)) ** 0.5, v**0.5 / correction**0.5]
+
+
+PIECES = {  # the piece, and its ways in plain numbers; x and y > 0
+    "average": (
+        lambda f, x, y, beta: f.average(x, y, beta),
+        lambda x, y, b: [b * x + (1 - b) * y,
+                         x + (1 - b) * (y - x) if b > 0.5 else y - b * (y - x)],
+    ),
+    "lerp": (
+        lambda f, x, y, beta: f.lerp(x, y, beta),
+        lambda x, y, b: [b * x + (1 - b) * y, x + (1 - b) * (y - x)],
+    ),
+    "shrink": (
+        lambda f, x, y, beta: f.shrink(x, beta, beta),
+        lambda x, y, b: [x * (1 - b * b), x - (b * b) * x],
+    ),
+    "average_square": (
+        lambda f, x, y, beta: f.average_square(x, y, beta),
+        lambda x, y, b: [b * x + (1 - b) * y * y, b * x + (1 - b) * (y * y)],
+    ),
+    "root": (
+        lambda f, x, y, beta: f.adam_root(f.n.nonnegative(x), f.correction(beta, 3), 0 * beta),
+        lambda x, y, b: root_ways(x, b),
+    ),
+    "slope": (
+        lambda f, x, y, beta: f.range_backward(y, f.sigmoid(x), beta, 3 + beta),
+        lambda x, y, b: [y * (3 + b - b) * (1 - s) * s for s in [1 / (1 + np.exp(-x))]],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", PIECES)
+@given(x=ordinary, y=ordinary, beta=st.sampled_from([0.0, 0.1, 0.5, 0.9, 0.999]),
+       errors=st.tuples(*[st.integers(2, 60)] * 2), at=st.tuples(*[part] * 4))  # fmt: skip
+def test_every_way_to_evaluate_a_piece_stays_within(piece, x, y, beta, errors, at):
+    """From operands that are off, wherever the exact ones and the computed ones lie."""
+    evaluated, ways = PIECES[piece]
+    f, exactly = Formulas(RunningError()), Formulas(Exact())
+    off = [2.0**-bits * size for bits, size in zip(errors, (x, y), strict=True)]
+    true = [Fraction(v) + a * Fraction(e) for v, e, a in zip((x, y), off, at[:2], strict=True)]
+    computed = [float(t + a * Fraction(e)) for t, e, a in zip(true, off, at[2:], strict=True)]
+    for i in range(2):
+        if abs(Fraction(computed[i]) - true[i]) > off[i]:
+            computed[i] = (x, y)[i]
+    operands = [Bounded(np.array([v]), np.array([e]), f.n.precision)
+                for v, e in zip((x, y), off, strict=True)]  # fmt: skip
+    bound = evaluated(f, *operands, Setting(beta))
+    numbers = [Rationals.dyadic(np.array([t], object)) for t in true]
+    want = evaluated(exactly, *numbers, Fraction(beta)).fractions()[0]
+    for got in (bound.value[0], *ways(*computed, beta)):
+        assert abs(Fraction(float(got)) - want) <= Fraction(float(bound.error[0]))
+
+
+SETTINGS = {**OPERATIONS, "/": operator.truediv}
 
 
 @pytest.mark.parametrize("first", SETTINGS)
