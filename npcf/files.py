@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from npcf.errors import SettingError, WriteError
+from npcf.errors import SettingError, WriteError, require_path
 
 try:
     import fcntl
@@ -103,11 +103,7 @@ def require_replaceable(argument: str, path: Any) -> Path:
 
 def _target(path: Any, argument: str) -> tuple[Path, os.stat_result | None]:
     """Return (the path with links followed, what is there), or raise SettingError."""
-    try:
-        name = os.fsdecode(path)
-    except TypeError:
-        problem = f"must be a path, got {path!r}"
-        raise SettingError(argument, problem, "Name a file.", value=path) from None
+    name = require_path(argument, path)
     if not name or "\0" in name:
         problem = "is empty" if not name else f"{name!r} contains a NUL character"
         raise SettingError(argument, problem, "Name a file.", value=path)

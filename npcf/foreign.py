@@ -62,6 +62,14 @@ def shown(value: Any) -> str:
     return kind_of(value)
 
 
+def written(value: Any) -> str:
+    """Return the object's repr, or, where that fails, what it is."""
+    try:
+        return repr(value)
+    except Exception:  # whatever a foreign object says to that
+        return kind_of(value)
+
+
 def read_number(value: Any) -> float:
     """Return `value` as a float; NaN if it is none: text, a truth value, a date, several numbers.
 

@@ -13,6 +13,8 @@ MOST = 5_000  # known words compared letter by letter; more would take seconds
 
 def nearest(word: object, known: Iterable[object], n: int = 1) -> list[str]:
     """Return up to `n` known words like `word`, the best first: without case, then by letters."""
+    if not isinstance(word, str | int):
+        return []
     by_lower: dict[str, str] = {}
     for name in known:
         by_lower.setdefault(str(name).lower(), str(name))

@@ -9,6 +9,7 @@ import importlib
 import os
 import re
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import pandas as pd
 import pytest
 
 import npcf
-from npcf import data, models, ops, optim
+from npcf import data, models, ops, optim, training
 from npcf.cli import main
 from npcf.commands.wording import OPTIONS
 from npcf.errors import NpcfError
@@ -90,6 +91,12 @@ def columnar(idxs=(1,), y=(1.0, 2.0, 3.0), cats=("user", "item"), frame=FRAME[["
 def cached(**change):
     out, cache = ops.embedding_forward(W, IDS)
     return ops.embedding_backward(out, cache._replace(**change))
+
+
+class FitsInAnotherThread(training.Callback):
+    def after_step(self, learner):
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(learner.fit, 1).result()
 
 
 def regressor(**settings):

@@ -326,6 +326,16 @@ TRAINING = [
     ("epochs and a half", lambda: learner().fit_one_cycle(1.5), SettingError, "n_epoch"),
     ("rate of NaN", lambda: learner().fit(1, NAN), SettingError, "lr"),
     ("decay negative", lambda: learner().fit(1, 0.1, wd=-1), SettingError, "weight_decay"),
+    ("batches of no size", lambda: [
+        at := learner(), setattr(at.dls.train, "batch_size", 0), at.fit(1)], SettingError, "batch_size"),
+    ("batches of no generator", lambda: [
+        at := learner(), setattr(at.dls.train, "rng", None), at.fit(1)], UsageError, "rng"),
+    *((f"part {n} cut short", lambda part=part: [
+        at := learner(), part(at.dls).items.resize(3, refcheck=False), at.fit(1)],
+       ShapeError, "users, items and ratings") for n, part in enumerate(
+           (lambda d: d.train.ratings, lambda d: d.valid))),
+    ("position that there is not", lambda: RATINGS.take([0, 10**6]), IdRangeError, r"index\[1\]"),
+    ("mask of others", lambda: RATINGS.take([True]), NpcfError, "index"),
     ("patience of none", lambda: training.EarlyStopping(0), SettingError, "patience"),
     ("saving every 0 steps", lambda: training.SaveEvery("run", 0), SettingError, "every"),
     ("errors of nothing", lambda: training.rmse(np.zeros(0), np.zeros(0)), EmptyBatchError, "empty"),

@@ -38,8 +38,15 @@ from npcf.analysis.rows import (
     with_params,
 )
 from npcf.data import Ratings, Vocabulary
-from npcf.data.frames import require_frame, require_ratings
-from npcf.errors import DataError, ShapeError, require_choice, require_number, require_type
+from npcf.data.frames import require_columns, require_frame, require_ratings
+from npcf.errors import (
+    DataError,
+    ShapeError,
+    require_choice,
+    require_number,
+    require_pair,
+    require_type,
+)
 from npcf.models import PARAM_NAMES, PairModel
 
 
@@ -81,12 +88,16 @@ class Predictor:
                     f"has {len(vocab)} rows, the model's table has {n_rows}",
                     "Give the vocabulary that the model was trained with.",
                 )
-        if len(titles) != len(item_vocab):
+        cure = "Pass a list of labels, as ratings.titles."
+        titles = require_type(
+            "titles", titles, (list, tuple, np.ndarray, pd.Index, pd.Series), cure
+        )
+        if getattr(titles, "ndim", 1) != 1 or len(titles) != len(item_vocab):
             raise ShapeError(
-                "titles", f"has {len(titles)} labels for {len(item_vocab)} rows", "Label each row."
+                "titles", f"are not one label for each of {len(item_vocab)} rows", "Label each row."
             )
         self.model, self.user_vocab, self.item_vocab = model, user_vocab, item_vocab
-        self.titles, self.columns = list(titles), columns
+        self.titles, self.columns = list(titles), require_pair("columns", columns)
         self.mean_rating = require_number("mean_rating", mean_rating, -np.inf)
 
     @classmethod
@@ -131,6 +142,7 @@ class Predictor:
 
     def unknown_counts(self, ratings: Ratings) -> tuple[int, int]:
         """Return how many of `ratings` name a user, and an item, that the model does not know."""
+        require_ratings("ratings", ratings)
         users = self.user_vocab.rows_of(ratings.user_vocab, "users")[ratings.users]
         items = self.item_vocab.rows_of(ratings.item_vocab, "items")[ratings.items]
         return int(np.count_nonzero(users < 0)), int(np.count_nonzero(items < 0))
@@ -153,13 +165,9 @@ class Predictor:
         require_frame("frame", frame)
         given = user, item
         names = [self.columns[i] if name is None else name for i, name in enumerate(given)]
-        for name in names:
-            if name not in frame.columns:
-                raise DataError(
-                    "frame",
-                    f"has no column {name!r}; it has {', '.join(map(repr, frame.columns))}",
-                    "Name the columns: predict_frame(frame, user=..., item=...).",
-                )
+        cure = "Name the columns: predict_frame(frame, user=..., item=...)."
+        require_columns(frame.columns, names, cure)
+        require_type("column", column, str, "Give the new column a name: column='prediction'.")
         if column in frame.columns:
             raise DataError("frame", f"has a column {column!r}", "Choose another: column=....")
         ids = [frame[name] for name in names]

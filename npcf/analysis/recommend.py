@@ -18,6 +18,7 @@ from npcf.analysis.predictor import Predictor, require_predictor
 from npcf.analysis.rows import PAIRS_AT_ONCE, find_rows, predict_rows
 from npcf.data import Ratings
 from npcf.data.frames import require_ratings
+from npcf.data.vocabulary import as_series
 from npcf.errors import DivergenceError, require_choice, require_count
 
 Rows = NDArray[Any]
@@ -46,8 +47,7 @@ def recommend_all(
     """
     require_predictor(predictor)
     require_count("n", n)
-    if users is None:
-        users = predictor.user_vocab.ids
+    users = as_series(predictor.user_vocab.ids if users is None else users, "users")
     user_rows = find_rows(predictor.user_vocab, users, "users", "raise")
     seen_by = _seen_items(predictor, seen)
     candidates = np.arange(predictor.item_vocab.first_row, len(predictor.item_vocab))

@@ -1,7 +1,6 @@
 """Ids to rows, rows to predictions."""
 
 import copy
-from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -9,15 +8,14 @@ from numpy.typing import NDArray
 
 from npcf._types import FloatArray
 from npcf.data import Vocabulary
+from npcf.data.vocabulary import as_series
 from npcf.errors import (
     SettingError,
-    ShapeError,
     require_choice,
     require_count,
     require_number,
     require_pair,
 )
-from npcf.foreign import shown
 from npcf.models import PairModel
 
 UNKNOWN = ("raise", "mean", "na")
@@ -47,22 +45,11 @@ def predict_rows(
 def find_rows(vocab: Vocabulary, ids: Any, argument: str, unknown: str) -> NDArray[Any]:
     """Return the row of each id; an unknown one has row -1 ("mean") or 0 ("na"), or raises."""
     require_choice("unknown", unknown, UNKNOWN)
-    ids = list(ids) if isinstance(ids, Iterator) else ids
-    if not isinstance(ids, Mapping | Set) and _n_dimensions(ids) != 1:
-        raise ShapeError(
-            argument, f"must be a list of ids, got {shown(ids)}", "Write [id] for one id."
-        )
+    ids = as_series(ids, argument)
     if unknown == "mean":
         return vocab.rows_or_none(ids, argument)
     vocab.require_kind(ids, argument)
     return vocab.rows(ids, argument, unknown)
-
-
-def _n_dimensions(ids: Any) -> int:
-    try:
-        return int(np.ndim(ids))
-    except Exception:  # a list that holds lists among others; its first wrong id is named later
-        return 1
 
 
 def clipped(prediction: FloatArray, clip: Any) -> FloatArray:

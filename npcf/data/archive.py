@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from npcf.data.spelling import PYTHON, Spelling
 from npcf.data.text import Text, damage_named, decompressed
-from npcf.errors import DataError, UsageError
+from npcf.errors import DataError, UsageError, require_path
 from npcf.foreign import kind_of
 
 SMALL = 2**26  # bytes that an archive may always unpack to
@@ -26,6 +26,7 @@ class Place:
     """The files of a folder or archive; `named` is the file that the caller named, if any."""
 
     def __init__(self, path: str | Path, spelling: Spelling = PYTHON):
+        path = require_path("path", path)
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/{1,2}(?!/?[A-Za-z]:)", str(path)):
             cure = "Fetch it yourself, look at it, and name the file."
             raise DataError(

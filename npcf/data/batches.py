@@ -1,6 +1,7 @@
 """Mini-batches: every rating once an epoch, or, as fastai's loader does, drawn with replacement."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,6 +70,15 @@ class Epoch(NamedTuple):
         return Batch(self.users[rows], self.items[rows], self.rating[rows])
 
 
+CHECKS: dict[str, Callable[[str, Any], Any]] = {  # of the settings of `Batches`, also set later
+    "ratings": require_ratings,
+    "batch_size": require_count,
+    "sampling": partial(require_choice, choices=("permutation", "replacement")),
+    "drop_last": require_flag,
+    "rng": require_rng,
+}
+
+
 class Batches:
     """The mini-batches of one epoch at each iteration, drawn from `rng`.
 
@@ -92,10 +102,12 @@ class Batches:
         drop_last: bool = False,
         rng: np.random.Generator | None = None,
     ):
-        self.ratings = require_ratings("ratings", ratings)
-        self.batch_size = require_count("batch_size", batch_size)
-        self.sampling = require_choice("sampling", sampling, ("permutation", "replacement"))
-        self.drop_last, self.rng = require_flag("drop_last", drop_last), require_rng("rng", rng)
+        self.ratings: Any = ratings
+        self.batch_size, self.sampling, self.drop_last = batch_size, sampling, drop_last
+        self.rng: Any = rng
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, CHECKS[name](name, value) if name in CHECKS else value)
 
     def __len__(self) -> int:
         n = len(self.ratings)
@@ -108,6 +120,7 @@ class Batches:
     def epoch(self) -> Epoch:
         """Draw the next epoch's order, and return all of its batches at once."""
         n, rated = len(self.ratings), self.ratings
+        rated.require_whole()
         permute = self.sampling == "permutation"
         order = self.rng.permutation(n) if permute else self.rng.integers(0, n, n)
         starts = np.minimum(np.arange(len(self) + 1) * self.batch_size, n)

@@ -9,7 +9,15 @@ import numpy as np
 from npcf.data.fields import Layout
 from npcf.data.frames import find_roles
 from npcf.data.spelling import PYTHON, ROLES, Spelling
-from npcf.errors import DataError, SettingError, require_choice, require_flag, require_number
+from npcf.errors import (
+    DataError,
+    SettingError,
+    require_choice,
+    require_flag,
+    require_number,
+    require_type,
+)
+from npcf.foreign import shown
 
 SEPARATORS = ("::", "\t", ";", "|", ",")
 NAMED = {"tab": "\t", r"\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
@@ -58,10 +66,20 @@ class Format:
             "a".encode(self.encoding)  # LookupError where it is no encoding of text, as rot13
         except (LookupError, TypeError, ValueError):
             cure = f"Choose one that Python knows: {self.spelling(encoding='latin-1')}."
-            raise SettingError("encoding", f"{self.encoding!r} is unknown", cure) from None
-        values = [self.not_rated] if np.ndim(self.not_rated) == 0 else list(self.not_rated)
+            raise SettingError("encoding", f"{shown(self.encoding)} is unknown", cure) from None
+        try:
+            values = list(self.not_rated)
+        except Exception:  # one number, or whatever a foreign object says to that
+            values = [self.not_rated]  # type: ignore[list-item]
         values = [require_number("not_rated", value, -np.inf) for value in values]
         object.__setattr__(self, "not_rated", tuple(values))
+        for role in ("user", "item", "rating"):
+            cure = f"Name the column, or give its position: {role}='...', or {role}=1."
+            value = require_type(role, getattr(self, role), str | int | np.integer | None, cure)
+            if isinstance(value, np.integer):
+                object.__setattr__(self, role, int(value))
+        cure = f"Choose one, {self.spelling(separator=',')}, or leave it out."
+        require_type("separator", self.separator, str | None, cure)
         separator = NAMED.get(self.separator or "", self.separator)
         if separator not in (None, "::") and (
             len(separator) != 1
@@ -70,7 +88,6 @@ class Format:
             or separator.isalnum()
         ):
             problem = f"{separator!r} is not one ASCII character between fields, nor ::"
-            cure = f"Choose one, {self.spelling(separator=',')}, or leave it out."
             raise SettingError("separator", problem, cure, value=separator)
         object.__setattr__(self, "separator", separator)
         if (

@@ -1,6 +1,6 @@
 """The columns of a DataFrame: which are users, items and ratings, and whether they can be used."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from npcf.data.spelling import PYTHON, Spelling
-from npcf.errors import DataError, UsageError
-from npcf.foreign import kind_of, library_of
+from npcf.errors import DataError, UsageError, require_type
+from npcf.foreign import kind_of, library_of, written
 from npcf.suggestions import did_you_mean, nearest
 
 ARRAYS = ("users", "items", "rating", "n_users", "n_items")
@@ -106,7 +106,10 @@ def find_columns(
 
 def find_roles(frame: Any, wanted: Mapping[str, Any], spelling: Spelling = PYTHON) -> list[Any]:
     """Return the name of the column of each role, of some or all of user, item and rating."""
-    names = list(getattr(frame, "columns", frame))
+    cure = "Pass a DataFrame, or a list of the names of columns."
+    columns = getattr(frame, "columns", frame)
+    columns = require_type("frame", columns, (list, tuple, pd.Index), cure)
+    names = [name for name in columns if isinstance(name, Hashable)]
     found = [_find(names, role, name, spelling) for role, name in wanted.items()]
     for name in found:
         if found.count(name) > 1:
@@ -121,7 +124,7 @@ def _find(names: list[Any], role: str, given: Any, spelling: Spelling) -> Any:
         cure = f"Name a column that it has: {spelling(**{role: near})}."
         require_columns(names, [given], cure)
         return given
-    present = [name for name in ALIASES[role] if name in names]
+    present = [name for name in ALIASES[role] if _count(names, name)]
     if len(present) == 1:
         require_columns(names, present)
         return present[0]
@@ -141,16 +144,25 @@ def require_columns(names: Iterable[Any], wanted: Iterable[Any], cure: str = "")
     names = list(names)
     cure = cure or "Name the columns that it has: user=..., item=..., rating=...."
     for name in wanted:
-        if name not in names:
-            problem = f"has no column {name!r}; it has {_listed(names)}"
+        count = _count(names, name)
+        if not count:
+            problem = f"has no column {written(name)}; it has {_listed(names)}"
             raise DataError("frame", problem, did_you_mean(name, names) + cure, value=name)
-        if names.count(name) > 1:
+        if count > 1:
             cure = "Rename or drop one of them."
             raise DataError("frame", f"has two columns {name!r}", cure, value=name)
 
 
+def _count(names: list[Any], name: Any) -> int:
+    """Return how often `name` is among the names: never, if it cannot be compared with them."""
+    try:
+        return names.count(name) if isinstance(name, Hashable) else 0
+    except Exception:  # pd.NA is neither equal nor unequal
+        return 0
+
+
 def _listed(names: list[Any]) -> str:
-    shown = ", ".join(map(repr, names[:20]))
+    shown = ", ".join(map(written, names[:20]))
     return shown + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
@@ -186,12 +198,11 @@ def usable(frame: Any, columns: Sequence[Any], others: Sequence[Any]) -> tuple[A
             raise DataError(name, problem, "Fill or drop those rows: frame.dropna().", position=at)
     for name in (user, item):
         if frame[name].dtype.kind in "fcb":
-            cure = "Read the ids as integers or strings."
+            cure = "read the ids as integers or strings."
             if frame[name].dtype.kind == "f":
-                cure = (
-                    "Floats come from a column that once held NaN, and lose digits beyond 2**53; "
-                )
-                cure += "read the ids as integers or strings."
+                lost = "Floats come from a column that once held NaN, and lose digits beyond 2**53"
+                cure = f"{lost}; {cure}"
+            cure = cure[0].upper() + cure[1:]
             raise DataError(name, f"ids have dtype {frame[name].dtype}", cure)
     return user, item, rating
 

@@ -102,7 +102,7 @@ class CollabDataLoaders:
         """
         require_frame("ratings", ratings)
         given = (user_name, item_name, rating_name)
-        if None in given and len(ratings.columns) < 3:
+        if any(name is None for name in given) and len(ratings.columns) < 3:
             problem = f"has {len(ratings.columns)} column(s), not user, item and rating"
             raise DataError("ratings", problem, "Give at least three.")
         names = (ratings.columns[i] if name is None else name for i, name in enumerate(given))

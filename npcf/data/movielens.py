@@ -24,7 +24,14 @@ from npcf.data.fields import Layout
 from npcf.data.ratings import Coded, Ratings, count_repeats
 from npcf.data.text import COMPRESSED, Text
 from npcf.data.titles import TitleFormat, read_titles
-from npcf.errors import DataError, SettingError, require_choice, require_flag
+from npcf.errors import (
+    DataError,
+    SettingError,
+    require_choice,
+    require_flag,
+    require_path,
+    require_type,
+)
 
 
 class Form(NamedTuple):
@@ -81,12 +88,14 @@ def read_ratings(source: Source, item: str | None = None, reader: Reader | None 
     item : "id" or "title", for MovieLens alone.
     reader : reads what is no MovieLens, and whatever is there if it names columns or a separator.
     """
-    reader = reader or Reader()
+    cure = "Pass npcf.data.Reader(separator=...), or leave it out."
+    reader = Reader() if reader is None else require_type("reader", reader, Reader, cure)
     if not reader.is_own and not is_stream(source):
-        place = Place(str(source), spelling=reader.spelling)
+        source = require_path("path", source)
+        place = Place(source, spelling=reader.spelling)
         if find_form(place) or not (place.named or place.archived):
             item = "id" if item is None else item
-            return read_movielens(str(source), item, ids=reader.ids, reader=reader)
+            return read_movielens(source, item, ids=reader.ids, reader=reader)
     if item is not None:
         cure = f"Name the column instead: {reader.spelling(item='title')}."
         raise SettingError("item", "chooses between ids and titles of MovieLens alone", cure)

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from npcf import _notebook
 from npcf.data.frames import plain_names, ratings_of, timestamps_of, titles_of, usable
 from npcf.data.vocabulary import CHUNK, NA, Vocabulary
-from npcf.errors import DataError, spell_checked
+from npcf.errors import (
+    DataError,
+    ShapeError,
+    as_array,
+    require_count,
+    require_ids,
+    spell_checked,
+)
 
 
 class Coded(NamedTuple):
@@ -158,6 +165,7 @@ class Ratings:
 
     def head(self, n: int = 5) -> pd.DataFrame:
         """Return the first `n` ratings with ids in place of rows, and titles where they differ."""
+        n = require_count("n", n, 0)
         users = [self.user_vocab.label(row) for row in self.users[:n]]
         items = [self.item_vocab.label(row) for row in self.items[:n]]
         titles = [self.titles[row] for row in self.items[:n]]
@@ -180,6 +188,7 @@ class Ratings:
     @property
     def pairs(self) -> NDArray[np.int32]:
         """The ids as models take them, (n, 2): user row, item row."""
+        self.require_whole()
         return np.stack([self.users, self.items], axis=1)
 
     @property
@@ -225,11 +234,35 @@ class Ratings:
             cure = "Build one Ratings of both, then split it: ratings.take(index)."
             raise DataError(argument, problem, cure, value=here)
 
+    def require_whole(self) -> None:
+        """Raise ShapeError unless the columns are of one length: `resize` changes an array."""
+        lengths = [len(column) for column in (self.users, self.items, self.rating)]
+        if len(set(lengths)) > 1:
+            problem = f"have {', '.join(map(str, lengths))} users, items and ratings"
+            raise ShapeError(
+                "ratings", problem, "Leave the columns as they are: ratings.take(index)."
+            )
+
     def take(self, index: Any) -> "Ratings":
-        """Return the ratings at the positions `index`, in that order."""
+        """Return the ratings at the positions `index`, a mask or a slice, in that order."""
+        if not isinstance(index, slice):
+            index = _positions(index, len(self))
         times = None if self.timestamps is None else self.timestamps[index]
         users, items, rating = self.users[index], self.items[index], self.rating[index]
         return replace(self, users=users, items=items, rating=rating, timestamps=times)
+
+
+def _positions(index: Any, n: int) -> NDArray[np.intp]:
+    """Return the positions that `index` names among `n`, -1 the last, or raise."""
+    index = as_array("index", index)
+    if index.ndim != 1:
+        cure = "Give the positions as one list."
+        raise ShapeError("index", f"needs 1 dimension, got shape {index.shape}", cure)
+    if not len(index) or (index.dtype == bool and len(index) == n):
+        return np.flatnonzero(index)
+    if index.dtype.kind == "i":
+        index = np.where(index < 0, index + n, index)
+    return require_ids("index", index, n)
 
 
 def count_repeats(users: NDArray[Any], items: NDArray[Any], n_items: int) -> int:

@@ -88,7 +88,7 @@ def planted(
     if duplicates > n:
         problem = f"{duplicates} of {n} ratings cannot be repeated once"
         raise SettingError("duplicates", problem, "Lower it.", value=duplicates)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(None if seed is None else require_count("seed", seed, 0, np.inf))
     params = _draw_params(n_users, n_items, n_factors, rng)
     users, items = draw_pairs(n_users, n_items, n, rng)
     if duplicates:

@@ -20,12 +20,16 @@ from npcf.errors import (
     UsageError,
     as_array,
     require_choice,
+    require_count,
     require_flag,
+    require_ids,
+    require_type,
 )
-from npcf.foreign import shown
+from npcf.foreign import library_of, shown, written
 from npcf.suggestions import did_you_mean
 
 NA = "#na#"
+VOCABULARY = "Pass npcf.data.Vocabulary(ids), as ratings.user_vocab."
 CHUNK = 2**20  # ids looked up at a time: pandas' positions take 8 bytes each
 LARGEST = 10**1000  # Python prints and saves no number of more than 4,300 digits
 KINDS = {"integer": "whole", "string": "text", "empty": "empty"}
@@ -51,7 +55,7 @@ class Vocabulary:
     ):
         self.order = require_choice("order", order, ("sorted", "appearance"))
         self.na_row = require_flag("na_row", na_row)
-        column, self.argument = _as_series(ids, argument), argument
+        column, self.argument = as_series(ids, argument), argument
         self.kind = require_one_kind(argument, column)
         self.ids = _plain(pd.Index(column.unique()), self.kind, sort=order == "sorted")
 
@@ -70,11 +74,13 @@ class Vocabulary:
 
     def equals(self, other: "Vocabulary") -> bool:
         """Whether every row belongs to the same id in `other`."""
+        require_type("other", other, Vocabulary, VOCABULARY)
         return self is other or (self.na_row == other.na_row and self.ids.equals(other.ids))
 
     def label(self, row: int) -> Any:
         """Return the id of one row; `#na#` for the row that stands for none."""
-        return self.ids[int(row) - self.first_row] if row >= self.first_row else NA
+        row = int(require_ids("row", require_count("row", row, 0), len(self)))
+        return self.ids[row - self.first_row] if row >= self.first_row else NA
 
     def rows(self, ids: Any, argument: str = "ids", unknown: str = "raise") -> NDArray[np.int32]:
         """Return the row of each of `ids`; '196' is not 196: ids keep their type.
@@ -82,7 +88,7 @@ class Vocabulary:
         unknown="raise": UnknownIdError names the first unknown one; unknown="na": row 0.
         """
         require_choice("unknown", unknown, ("raise", "na"))
-        ids = _as_series(ids, argument)
+        ids = as_series(ids, argument)
         if unknown == "na":
             self.require_na_row()
             self.require_kind(ids, argument)
@@ -96,7 +102,7 @@ class Vocabulary:
 
     def rows_or_none(self, ids: Any, argument: str = "ids") -> NDArray[np.int32]:
         """Return the row of each of `ids`, -1 where it is unknown; DTypeError for other types."""
-        ids = _as_series(ids, argument)
+        ids = as_series(ids, argument)
         self.require_kind(ids, argument)
         rows = self._positions(ids)
         rows[rows >= 0] += self.first_row
@@ -107,6 +113,7 @@ class Vocabulary:
 
         How ratings under one vocabulary are read under another: `table[ratings.users]`.
         """
+        require_type("other", other, Vocabulary, VOCABULARY)
         na = np.full(other.first_row, -1, np.int32)
         if self is other:
             return np.concatenate([na, np.arange(self.first_row, len(self), dtype=np.int32)])
@@ -122,7 +129,7 @@ class Vocabulary:
 
     def require_kind(self, ids: Any, argument: str = "ids", cure: str = "") -> None:
         """Raise DTypeError naming the first of `ids` that is of another type than the known."""
-        ids = _as_series(ids, argument)
+        ids = as_series(ids, argument)
         kind = kind_of(ids)
         if kind in (self.kind, "empty") or self.kind == "empty":
             return
@@ -130,7 +137,7 @@ class Vocabulary:
         at, value = _first_other(ids, self.kind)
         cure = cure or f"list(map({TYPES[self.kind]}, {argument})) converts them."
         cure = "Leave it out." if _is_missing(value) else f"'196' is not 196. {cure}"
-        got = f"{value!r} is of type {type(value).__name__}"
+        got = f"{written(value)} is of type {type(value).__name__}"
         if "mixed" not in kind:
             at, got = None, f"ids are of type {NAMES.get(kind, kind)}"
         problem = f"{got}, the known ids of type {NAMES.get(self.kind, self.kind)}"
@@ -140,7 +147,11 @@ class Vocabulary:
         found = np.empty(len(ids), np.int32)
         for start in range(0, len(ids), CHUNK):
             part = slice(start, start + CHUNK)
-            found[part] = self.ids.get_indexer(pd.Index(ids.iloc[part]))
+            try:
+                found[part] = self.ids.get_indexer(pd.Index(ids.iloc[part]))
+            except TypeError:  # lists, which cannot be looked up
+                self.require_kind(ids)
+                found[part] = -1
         return found
 
     def require_na_row(self) -> None:
@@ -156,7 +167,7 @@ class Vocabulary:
             cure = f"Known ids are of type {type(first).__name__}, the first is {first!r}."
             if isinstance(value, str):
                 cure = f"{did_you_mean(value, self.ids)}{cure}"
-        problem = f"{value!r} is not among the {len(self.ids)} known ids"
+        problem = f"{written(value)} is not among the {len(self.ids)} known ids"
         raise UnknownIdError(argument, problem, cure, position=position, value=value)
 
 
@@ -190,11 +201,13 @@ def require_one_kind(argument: Any, ids: pd.Series, cure: str = "") -> str:
         cure = f"frame.astype({{{column}: str}}) makes them text."
         if argument == "ids":
             cure = "list(map(str, ids)) makes them text."
+        if argument == "ids" and hasattr(value, "item"):  # numbers in wrappings, as tensors
+            cure = "[i.item() for i in ids] makes them plain."
         if isinstance(value, bytes):
             cure = f'frame[{column}].str.decode("utf-8") makes them text.'
             cure = cure if argument != "ids" else "[i.decode() for i in ids] makes them text."
     got = type(value).__name__
-    problem = f"ids cannot be sorted and saved: {value!r} is of type {got}, which is no id"
+    problem = f"ids cannot be sorted and saved: {written(value)} is of type {got}, which is no id"
     if _is_missing(value):
         problem, cure = "is missing", "Fill or drop those rows: frame.dropna()."
     elif isinstance(value, str | int | np.integer) and not isinstance(value, bool):
@@ -212,23 +225,30 @@ def _is_missing(value: Any) -> bool:
     return value is None or value is pd.NA or value is pd.NaT or bool(nan)
 
 
-def _as_series(ids: Any, argument: Any) -> pd.Series:
+def as_series(ids: Any, argument: Any) -> pd.Series:
+    """Return a list of ids as a column that keeps their types, or raise."""
     if isinstance(ids, pd.Series):
         return ids
     if isinstance(ids, Mapping | Set):  # a set has no order, and a dict would be its keys
         problem = f"must be a list of ids, got {shown(ids)}"
         raise UsageError(str(argument), problem, f"Write list({argument}).", value=ids)
     single = isinstance(ids, str | bytes) or not isinstance(ids, Iterable)
-    ndim = 0 if single else getattr(ids, "ndim", 1)
+    ndim = 0 if single else getattr(ids, "ndim", 1) * getattr(ids, "nlevels", 1)
+    if isinstance(ids, list) and ids and isinstance(ids[0], list | np.ndarray):
+        ndim = 2
     if ndim != 1:
         problem = f"must be a list of ids, got {shown(ids)}"
         cure = "Take one column of it, and the ids of the other side from another."
         cure = cure if ndim else "Write [id] for one id."
         raise ShapeError(str(argument), problem, cure, value=ids)
-    if isinstance(ids, np.ma.MaskedArray):
+    if isinstance(ids, np.ma.MaskedArray) or library_of(ids) == "torch":
         ids = as_array(str(argument), ids)
     if not isinstance(ids, pd.Index | np.ndarray | pd.api.extensions.ExtensionArray):
-        ids = list(ids)
+        try:
+            ids = list(ids)
+        except Exception:  # whatever a foreign object says to that
+            problem = f"must be a list of ids, got {shown(ids)}"
+            raise UsageError(str(argument), problem, "Write the ids in a list.") from None
         if not pd.api.types.infer_dtype(ids, skipna=False) == "integer":
             ids = pd.Series(ids, dtype=object) if ids else ids  # [1, None] must not become floats
     return pd.Series(ids)

@@ -31,6 +31,7 @@ from npcf.errors.settings import (
     require_number as require_number,
     require_numbers as require_numbers,
     require_pair as require_pair,
+    require_path as require_path,
     require_rng as require_rng,
     require_type as require_type,
     spell_checked as spell_checked,

@@ -199,7 +199,7 @@ def require_trainable(params: Mapping[str, Any]) -> None:
 def require_grads(grads: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, FloatArray]:
     """Return `grads` as arrays with the keys, shapes and dtypes of `params`, or raise."""
     require_tables("grads", grads)
-    for name in sorted(params.keys() ^ grads.keys()):
+    for name in sorted(params.keys() ^ grads.keys(), key=str):
         side = "has no gradient for" if name in params else "names an unknown parameter"
         raise UsageError("grads", f"{side} {name!r}", f"The parameters are {', '.join(params)}.")
     arrays = {name: as_array(f"grads[{name!r}]", grads[name]) for name in params}

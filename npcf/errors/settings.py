@@ -3,6 +3,7 @@
 import functools
 import inspect
 import itertools
+import os
 from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, TypeVar, get_args
 
@@ -70,6 +71,15 @@ def require_count(argument: str, value: Any, low: int = 1, high: float = LARGEST
         problem = f"must be at most {high}, got {shown(value)}"
         raise SettingError(argument, problem, "Give a smaller number.", value=value)
     return int(value)
+
+
+def require_path(argument: str, value: Any) -> str:
+    """Return the text of a path, or raise: an open file is none, nor is a number."""
+    try:
+        return os.fsdecode(value)
+    except TypeError:
+        problem = f"must be a path, got {shown(value)}"
+        raise SettingError(argument, problem, "Name a file.", value=value) from None
 
 
 def require_flag(argument: str, value: Any) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from npcf._types import FloatArray
-from npcf.errors import require_floats
+from npcf.errors import require_flag, require_floats
 from npcf.kernels._jit import jit
 from npcf.kernels.pairwise import dot
 from npcf.ops.bias import BiasCache, check_bias, check_bias_gradient
@@ -103,7 +103,8 @@ def embedding_forward(
     n_rows, n_factors = weight.shape
     out = np.empty((ids.size, n_factors), weight.dtype)
     _gather_into(out, contiguous(weight), contiguous(ids).ravel())
-    cache = EmbeddingCache(ids, (n_rows, n_factors), padding_idx, weight.dtype, scale_grad_by_freq)
+    by_freq = require_flag("scale_grad_by_freq", scale_grad_by_freq)
+    cache = EmbeddingCache(ids, (n_rows, n_factors), padding_idx, weight.dtype, by_freq)
     return out.reshape(*ids.shape, n_factors), cache
 
 

@@ -66,7 +66,8 @@ def embedding_forward(
     """
     weight, ids, padding_idx = check_lookup(weight, ids, padding_idx)
     n_rows, n_factors = weight.shape
-    cache = EmbeddingCache(ids, (n_rows, n_factors), padding_idx, weight.dtype, scale_grad_by_freq)
+    by_freq = require_flag("scale_grad_by_freq", scale_grad_by_freq)
+    cache = EmbeddingCache(ids, (n_rows, n_factors), padding_idx, weight.dtype, by_freq)
     return weight[ids], cache
 
 

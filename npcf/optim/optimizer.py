@@ -29,6 +29,7 @@ from npcf.errors import (
     require_ids,
     require_number,
     require_trainable,
+    require_type,
 )
 from npcf.suggestions import did_you_mean
 
@@ -210,7 +211,9 @@ def moving_rows(rows: str, touched: Touched | None, params: Params) -> dict[str,
         raise UsageError(
             "touched", 'is missing, with rows="touched_rows"', "Pass step(grads, touched)."
         )
-    for name in sorted(params.keys() ^ touched.keys()):
+    cure = "Pass a dict of the rows of each parameter."
+    require_type("touched", touched, Mapping, cure)
+    for name in sorted(params.keys() ^ touched.keys(), key=str):
         side = "has no rows for" if name in params else "names an unknown parameter"
         raise UsageError("touched", f"{side} {name!r}", f"The parameters are {', '.join(params)}.")
     return {
@@ -224,7 +227,7 @@ def require_state(
 ) -> None:
     """Raise unless `arrays` has an array like its own for each parameter."""
     cure = "Make a new optimiser over the tables as they are; a Learner does so if opt is None."
-    for name in sorted(params.keys() ^ arrays.keys()):
+    for name in sorted(params.keys() ^ arrays.keys(), key=str):
         side = "has nothing for" if name in params else "names an unknown parameter"
         raise UsageError(argument, f"{side} {name!r}", cure)
     for name, table in params.items():
@@ -262,7 +265,7 @@ def _held(argument: str, arrays: Any) -> dict[str, Any]:
 def _check_state(
     arrays: Mapping[str, Any], wanted: Mapping[str, FloatArray], counts: tuple[str, ...]
 ) -> None:
-    for key in sorted((wanted.keys() | set(counts)) ^ arrays.keys()):
+    for key in sorted((wanted.keys() | set(counts)) ^ arrays.keys(), key=str):
         side = "names an unknown state" if key in arrays else "has no"
         raise UsageError(
             "arrays", f"{side} {key!r}", "Load what this optimiser's state_arrays() returned."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from npcf._types import Params
-from npcf.errors import require_count, require_number
+from npcf.errors import require_count, require_number, require_path
 from npcf.training.checkpoint import require_savable
 from npcf.training.safetensors_io import require_writable
 from npcf.training.steps import fit_state_of
@@ -130,7 +130,7 @@ class SaveEvery(Callback):
 
     def __init__(self, path: str | Path, every: int = 1000):
         require_writable("path", path)
-        self.path, self.every = Path(path), require_count("every", every)
+        self.path, self.every = Path(require_path("path", path)), require_count("every", every)
 
     def before_fit(self, learner: "Learner") -> None:
         """Raise UsageError if the model or the optimiser is of a kind that cannot be saved."""

@@ -1,6 +1,8 @@
 """A model, its ratings and its optimiser: one step, and the ways to take many."""
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,10 +15,12 @@ from npcf._types import FloatArray
 from npcf.data import CollabDataLoaders
 from npcf.data.loaders import require_loaders
 from npcf.errors import (
+    UsageError,
     optional_flag,
     require_choice,
     require_count,
     require_flag,
+    require_members,
     spell_checked,
 )
 from npcf.models import PairModel
@@ -40,6 +44,9 @@ EVALUATION_CHUNK = 8192  # ratings predicted at a time, so that memory does not 
 MOST_STEPS = 2**31 - 1  # of one fit: the rate of each step is worked out beforehand
 
 Metric = Callable[[FloatArray, FloatArray], float] | RankingMetric
+
+
+_FITTING: dict[int, tuple[int]] = {}  # id of a learner: the thread that fits it
 
 
 class Learner:
@@ -222,22 +229,39 @@ class Learner:
         trace.  Raises DataError if the file is damaged, belongs to other ratings or batches, or
         holds no fit.
         """
-        restore(self, checkpoint.load(path))
-        return self._run()
+        with self._alone():
+            restore(self, checkpoint.load(path))
+            return self._run()
 
     def _count_steps(self, n_epoch: int) -> int:
         most = MOST_STEPS // len(self.dls.train)
         return require_count("n_epoch", n_epoch, high=most) * len(self.dls.train)
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Raise UsageError while another thread fits this learner; callbacks may fit it again."""
+        me = (threading.get_ident(),)
+        holder = _FITTING.setdefault(id(self), me)
+        if holder != me:
+            cure = "Wait for it, or give each thread a Learner of its own."
+            raise UsageError("fit", "is running in another thread", cure)
+        try:
+            yield
+        finally:
+            if holder is me:
+                del _FITTING[id(self)]
+
     def _start(self, n_epoch: int, lr: Any, mom: Any, wd: Any) -> pd.DataFrame:
         require_in_range(self.dls.train.ratings.rating, self.model.y_range, self.outside)
-        if self.opt is None:
-            self.opt = self.opt_func(self.model.params, float(lr[0]))
-        if wd is not None:
-            self.opt.weight_decay = wd
-        rng_state = self.dls.train.rng.bit_generator.state
-        self.fit_state = FitState(n_epoch, lr, mom, dict(rng_state))
-        return self._run()
+        with self._alone():
+            if self.opt is None:
+                made, cure = self.opt_func(self.model.params, float(lr[0])), "Pass npcf.optim.Adam."
+                self.opt = require_members("opt_func", made, ("params", "step", "lr"), cure)
+            if wd is not None:
+                self.opt.weight_decay = wd
+            rng_state = self.dls.train.rng.bit_generator.state
+            self.fit_state = FitState(n_epoch, lr, mom, dict(rng_state))
+            return self._run()
 
     def _run(self) -> pd.DataFrame:
         run(self)

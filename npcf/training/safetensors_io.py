@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npcf.errors import DataError, UsageError
+from npcf.errors import DataError, UsageError, require_count, require_path
 from npcf.files import replace_file, require_replaceable
 from npcf.training.other_files import recognise
 
@@ -44,7 +44,7 @@ def read(path: str | Path, largest: int = LARGEST) -> tuple[dict[str, Any], Arra
     Raises DataError if the file is missing, larger than `largest` bytes, cut short, changed by as
     much as a bit, or not one of ours.
     """
-    path = Path(path)
+    path, largest = Path(require_path("path", path)), require_count("largest", largest, 0)
     try:
         status = path.stat()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path

@@ -25,6 +25,8 @@ def require_options(
 ) -> None:
     """Raise unless each is of the kind that `Learner` takes."""
     require_callable("opt_func", opt_func, "Pass a function of (params, lr): npcf.optim.Adam.")
+    if str(getattr(opt_func, "__module__", "")).startswith("torch."):
+        raise UsageError("opt_func", "is torch's, for tensors", "Pass opt_func=npcf.optim.Adam.")
     if loss_func is not None:
         cure = "Pass npcf.training.MSELossFlat(), or leave it out."
         require_members("loss_func", loss_func, ("forward", "backward"), cure)
