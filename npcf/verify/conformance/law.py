@@ -19,10 +19,6 @@ from hypothesis.strategies import SearchStrategy
 from npcf.verify.conformance.implementation import Implementation
 
 Body = Callable[[Implementation, Any], None]
-PARTS = (
-    "lookup", "row_dot", "bias", "sigmoid_range", "mse", "model", "sgd", "adam", "training",
-    "checkpoints", "batches", "schedules",
-)  # fmt: skip
 
 
 class Drawn:
@@ -58,7 +54,7 @@ class Law(NamedTuple):
     """A statement and the function that checks it."""
 
     name: str  # the function's
-    family: str  # the part of the protocol, one of PARTS
+    family: str  # the part of the protocol
     statement: str
     needs: tuple[str, ...]  # functions of the protocol
     given: Drawn
@@ -86,7 +82,8 @@ def law(
     """Register the decorated function as a law."""
 
     def register(function: Body) -> Body:
-        name, family = function.__name__, _part(function.__module__.rsplit(".", 1)[-1])
+        name = function.__name__
+        family = _part(function.__module__.rsplit(".", 1)[-1], needs[0])
         assert name not in LAWS, f"two laws are called {name}"
         # Two lambdas written alike may differ in what they close over.
         assert "lambda" not in repr(getattr(given, "base", given)), (
@@ -99,6 +96,7 @@ def law(
     return register
 
 
-def _part(file: str) -> str:
-    """Return the part of the protocol that a file of laws is about: its name begins with it."""
-    return next((part for part in PARTS if file.startswith(part)), file)
+def _part(file: str, function: str) -> str:
+    """Return the part of the protocol that a law is about: its operation, or its file."""
+    operation = function.removesuffix("_forward").replace("embedding", "lookup")
+    return operation if file == "operations" else file

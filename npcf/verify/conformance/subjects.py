@@ -5,14 +5,15 @@ called, which arguments are ids, what each result has an entry for, and how far 
 from exact arithmetic.  `contracts` states each contract once and applies it to every subject.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
-from npcf.verify import bounds, exact
 from npcf.verify.conformance.laws._model import pulls
+from npcf.verify.exact import Exact
+from npcf.verify.protocol_functions import ProtocolFunctions
+from npcf.verify.running_error import RunningError
 from npcf.verify.strategies import (
     adam_steps,
     bias_inputs,
@@ -25,6 +26,7 @@ from npcf.verify.strategies import (
 
 EACH, WHOLE = "", "whole"  # a result has an entry for each rating, or is one; or a table's rows
 Arrays = dict[str, Any]
+EXACT = ProtocolFunctions(lambda dtype: Exact())
 
 
 class Subject(NamedTuple):
@@ -32,8 +34,7 @@ class Subject(NamedTuple):
 
     `ids` maps each field of ids to the table that it indexes.  `results` maps the name of each
     result to what its rows are: EACH rating (for a step: each entry), the table whose rows it has,
-    or WHOLE.  `reference(module, p, **library)` gives the results for the modules
-    `npcf.verify.exact` and `npcf.verify.bounds`.
+    or WHOLE.
     """
 
     name: str
@@ -41,7 +42,6 @@ class Subject(NamedTuple):
     inputs: SearchStrategy[Any]
     batch: tuple[str, ...]  # fields with an entry for each rating
     results: dict[str, str]
-    reference: Callable[..., tuple[Any, ...]]
     ids: dict[str, str] = {}
     upstream: str = ""  # the field that holds the gradient from above
     alike: tuple[str, ...] = ()  # fields whose shapes must agree with another's
@@ -122,53 +122,12 @@ class Subject(NamedTuple):
 
     def exact(self, p: Any) -> tuple[Any, ...]:
         """Return the results in exact arithmetic."""
-        return self.reference(exact, p)
+        return tuple(None if a is None else a.fractions() for a in self.all(EXACT, p))
 
     def allowed(self, impl: Any, p: Any) -> tuple[Any, ...]:
         """Return how far each result may lie from exact arithmetic, entry by entry."""
-        return self.reference(bounds, p, library=impl.library)
-
-
-def _lookup(m: Any, p: Any, **library: Any) -> Any:
-    ids = p.ids.astype(np.intp)
-    d_weight = m.embedding_backward(ids, p.d_out, len(p.weight), **library)
-    return m.lookup(p.weight, ids), d_weight
-
-
-def _row_dot(m: Any, p: Any, **library: Any) -> Any:
-    gradients = m.row_dot_backward(p.d_out, p.left, p.right, **library)
-    return m.row_dot(p.left, p.right, **library), *gradients
-
-
-def _bias(m: Any, p: Any, **library: Any) -> Any:
-    users, items = p.users.astype(np.intp), p.items.astype(np.intp)
-    sizes = len(p.user_bias), len(p.item_bias)
-    out = m.bias(p.dot, p.user_bias, p.item_bias, users, items, **library)
-    return out, *m.bias_backward(p.d_out, users, items, *sizes, **library)
-
-
-def _sigmoid_range(m: Any, p: Any, **library: Any) -> Any:
-    d_x = m.sigmoid_range_backward(p.d_out, p.x, p.low, p.high, **library)
-    return m.sigmoid_range(p.x, p.low, p.high, **library), d_x
-
-
-def _mse(m: Any, p: Any, **library: Any) -> Any:
-    d_pred = m.mse_backward(p.d_loss, p.pred, p.rating, **library)
-    return m.mse(p.pred, p.rating, **library), d_pred
-
-
-def _model(m: Any, p: Any, **library: Any) -> Any:
-    batch = p.users.astype(np.intp), p.items.astype(np.intp), p.d_pred
-    pred, grads = m.dot_product_bias_backward(p.params, *batch, p.y_range, **library)
-    return pred, *grads.values()
-
-
-def _sgd(m: Any, p: Any, **library: Any) -> Any:
-    return m.sgd_step(p.w, p.g, p.buf, **p.settings, **library)
-
-
-def _adam(m: Any, p: Any, **library: Any) -> Any:
-    return m.adam_step(p.w, p.g, p.m, p.v, p.t, **p.settings, **library)
+        numbers = ProtocolFunctions(lambda dtype: RunningError(dtype, impl.library))
+        return tuple(None if a is None else a.bound for a in self.all(numbers, p))
 
 
 def _pair(function: str) -> tuple[str, str]:
@@ -181,38 +140,38 @@ early_steps = adam_steps().map(lambda p: p._replace(t=min(p.t, 1000)))  # beta**
 SUBJECTS = (
     Subject(
         "lookup", _pair("embedding"), lookups(), ("ids", "d_out"),
-        {"out": EACH, "d_weight": "weight"}, _lookup, {"ids": "weight"}, "d_out", degree=1,
+        {"out": EACH, "d_weight": "weight"}, {"ids": "weight"}, "d_out", degree=1,
     ),
     Subject(
         "row_dot", _pair("row_dot"), row_pairs(), ("left", "right", "d_out"),
-        {"out": EACH, "d_left": EACH, "d_right": EACH}, _row_dot, {}, "d_out",
+        {"out": EACH, "d_left": EACH, "d_right": EACH}, {}, "d_out",
         ("left", "right"), degree=2,
     ),
     Subject(
         "bias", _pair("bias"), bias_inputs(), ("dot", "users", "items", "d_out"),
         {"out": EACH, "d_dot": EACH, "d_user_bias": "user_bias", "d_item_bias": "item_bias"},
-        _bias, {"users": "user_bias", "items": "item_bias"}, "d_out",
+        {"users": "user_bias", "items": "item_bias"}, "d_out",
         ("dot", "users", "items"), degree=1,
     ),
     Subject(
         "sigmoid_range", _pair("sigmoid_range"), range_inputs(), ("x", "d_out"),
-        {"out": EACH, "d_x": EACH}, _sigmoid_range, {}, "d_out",
+        {"out": EACH, "d_x": EACH}, {}, "d_out",
     ),
     Subject(
         "mse", _pair("mse"), loss_inputs(), ("pred", "rating"),
-        {"loss": WHOLE, "d_pred": EACH}, _mse, {}, "d_loss", ("pred", "rating"), 1, 2, False,
+        {"loss": WHOLE, "d_pred": EACH}, {}, "d_loss", ("pred", "rating"), 1, 2, False,
     ),
     Subject(
         "model", _pair("dot_product_bias"), pulls(), ("users", "items", "d_pred"),
-        {"pred": EACH, **{f"d_{table}": table for table in TABLES}}, _model,
+        {"pred": EACH, **{f"d_{table}": table for table in TABLES}},
         {"users": "user_bias", "items": "item_bias"}, "d_pred", ("users", "items", *TABLES),
     ),
     Subject(
-        "sgd", ("sgd_step",), sgd_steps(), ("w", "g", "buf"), {"w": EACH, "buf": EACH}, _sgd,
+        "sgd", ("sgd_step",), sgd_steps(), ("w", "g", "buf"), {"w": EACH, "buf": EACH},
         alike=("g", "buf"),
     ),
     Subject(
         "adam", ("adam_step",), early_steps, ("w", "g", "m", "v"),
-        {"w": EACH, "m": EACH, "v": EACH}, _adam, alike=("g", "m", "v"),
+        {"w": EACH, "m": EACH, "v": EACH}, alike=("g", "m", "v"),
     ),
 )  # fmt: skip

@@ -1,13 +1,10 @@
-"""The model with any gradient from above: an input of its laws, and what it gives with bounds."""
+"""The model with any gradient from above: an input of its laws."""
 
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
 from npcf._types import FloatArray, Params, YRange
-from npcf.verify.bounded import Bounded
-from npcf.verify.formulas import Formulas
-from npcf.verify.running_error import RunningError
 from npcf.verify.strategies import problems
 from npcf.verify.strategies.source import sources
 
@@ -36,11 +33,3 @@ def pulls(draw: st.DrawFn) -> Pull:
     p, source = draw(problems()), draw(_upstream)
     d_pred = source.floats(p.dtype, (MAX_BATCH,), p.users.shape)
     return Pull(p.params, p.users, p.items, d_pred, p.y_range)
-
-
-def bounded_pull(p: Pull) -> dict[str, Bounded]:
-    """Return the gradients of <d_pred, pred> with their running error."""
-    f = Formulas(RunningError(p.dtype))
-    tables = {name: f.n.array(table) for name, table in p.params.items()}
-    _, tape = f.forward(tables, p.users, p.items, p.y_range)
-    return f.backward(f.n.array(p.d_pred), tape)

@@ -14,12 +14,15 @@ from npcf.verify.conformance.laws._common import (
     refuses,
     unchanged,
 )
-from npcf.verify.conformance.laws._model import Pull, bounded_pull, pulls
+from npcf.verify.conformance.laws._model import Pull, pulls
+from npcf.verify.protocol_functions import ProtocolFunctions
+from npcf.verify.running_error import RunningError
 from npcf.verify.strategies import Problem, problems
 
 FORWARD = ("dot_product_bias_forward",)
 BOTH = ("dot_product_bias_forward", "dot_product_bias_backward")
 LOSS = (*BOTH, "mse_forward", "mse_backward")
+BOUNDED = ProtocolFunctions(RunningError)
 ANY, PULLS = Drawn(problems()), Drawn(pulls())
 
 
@@ -72,7 +75,7 @@ def model_is_symmetric_in_users_and_items(impl: Any, p: Problem) -> None:
 
 @law("Euler's identity: <P, dP> = <Q, dQ>.", given=PULLS, needs=BOTH)
 def model_euler_identity(impl: Any, p: Pull) -> None:
-    grads, bound, allowed = gradients(impl, p), bounded_pull(p), 0.0
+    grads, bound, allowed = gradients(impl, p), gradients(BOUNDED, p), 0.0
     factors = "user_factors", "item_factors"
     users, items = (inner(grads[name], p.params[name]) for name in factors)
     for name in factors:
