@@ -22,7 +22,7 @@ def of_floats(a):
     yield "parameter", torch.nn.Parameter(t.clone()), a
     yield "result of a graph", t.clone().requires_grad_() * 1, a
     yield "bfloat16 tensor", t.bfloat16(), t.bfloat16().float().numpy()
-    yield "half tensor", t.half(), None
+    yield "half tensor", t.half(), t.half().float().numpy()
     yield "sparse tensor", t.to_sparse(), None
     yield "tensor without numbers", t.to("meta"), None
     yield "complex tensor", t.to(torch.complex64), a.astype(np.complex64)

@@ -137,14 +137,15 @@ def test_tables_beside_the_prefix_are_not_left_out_in_silence():
 
 
 def test_dtypes_and_places_of_tensors():
-    wide = convert({key: value.bfloat16() for key, value in STATE.items()}, "npcf")
-    for key, table in STATE.items():
-        name = {v: k for k, v in LAYOUTS["fastai"].keys.items()}[key]
-        exact = table.bfloat16().double().numpy().reshape(wide[name].shape)
-        np.testing.assert_array_equal(wide[name].astype(np.float64), exact)
-        assert wide[name].dtype == np.float32
-    with pytest.raises(DTypeError, match=r"torch tensor of dtype float16\. Widen it: state\['u_we"):
-        convert({key: value.half() for key, value in STATE.items()}, "npcf")
+    for dtype in (torch.bfloat16, torch.float16):
+        wide = convert({key: value.to(dtype) for key, value in STATE.items()}, "npcf")
+        for key, table in STATE.items():
+            name = {v: k for k, v in LAYOUTS["fastai"].keys.items()}[key]
+            exact = table.to(dtype).double().numpy().reshape(wide[name].shape)
+            np.testing.assert_array_equal(wide[name].astype(np.float64), exact)
+            assert wide[name].dtype == np.float32
+    with pytest.raises(DTypeError, match=r"torch tensor of dtype float8\w+\. Widen it"):
+        convert({key: value.to(torch.float8_e5m2) for key, value in STATE.items()}, "npcf")
     with pytest.raises(DTypeError, match="layout sparse_coo.*to_dense"):
         convert(STATE | {"u_weight.weight": STATE["u_weight.weight"].to_sparse()}, "npcf")
     with pytest.raises(DTypeError, match="device meta"):

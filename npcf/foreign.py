@@ -2,8 +2,8 @@
 
 Read are objects that hold exact numbers: lists, arrays and buffers, pandas and polars columns
 without missing values, masked arrays without masked entries, torch tensors (detached, copied from
-their device; bfloat16 widened to float32).  Anything else is a `Refusal`, which says what to write
-instead.  No library is imported: an object is known by the module of its class.
+their device; bfloat16 and float16 widened to float32).  Anything else is a `Refusal`, which says
+what to write instead.  No library is imported: an object is known by the module of its class.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +16,7 @@ LIBRARIES = ("torch", "pandas", "polars", "pyarrow", "jax", "jaxlib", "tensorflo
 SHORT = 60  # letters
 NO_NUMBERS = (bool, str, bytes, bytearray, np.bool_, np.datetime64, np.timedelta64,
               np.complexfloating)  # fmt: skip
-WIDENED = "bfloat16"  # to float32, which holds each of its numbers
+WIDENED = ("bfloat16", "float16")  # to float32, which holds each of their numbers
 READ = ("float32", "float64", "complex64", "complex128", "bool", "int8", "int16", "int32", "int64",
         "uint8", "uint16", "uint32", "uint64")  # fmt: skip
 
@@ -153,7 +153,7 @@ def _of_torch(argument: str, tensor: Any) -> NDArray[Any] | Refusal:
     if layout != "strided":
         to = "to_padded_tensor(0.0)" if layout == "jagged" else "to_dense()"
         return Refusal(f"is a torch tensor of layout {layout}", f"Pass {argument}.{to}.")
-    if dtype == WIDENED:
+    if dtype in WIDENED:
         tensor = tensor.detach().float()
     elif dtype not in READ:
         return Refusal(f"is a torch tensor of dtype {dtype}", f"Widen it: {argument}.float().")

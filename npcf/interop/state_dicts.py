@@ -14,8 +14,8 @@ same dtype.  A model without biases has the two tables of factors only.
 
 A state is a mapping from names to arrays, a torch module, or either in one of the usual wrappings
 (`npcf.interop.wrappings`).  torch tensors may be handed over as they are: they are detached and
-copied to the CPU, and bfloat16 becomes float32, which holds the same numbers; torch itself is not
-imported.
+copied to the CPU, and bfloat16 and float16 become float32, which holds the same numbers; torch
+itself is not imported.
 """
 
 from collections.abc import Mapping
@@ -111,7 +111,7 @@ def _layout_of(state: Mapping[str, Any]) -> str:
 def convert(state: Mapping[str, Any], to: str) -> Params:
     """Return the tables of `state`, whose layout is detected, as new arrays in the layout `to`.
 
-    Values and dtype are untouched, but that bfloat16 is widened.
+    Values and dtype are untouched, but that bfloat16 and float16 are widened.
     Raises ShapeError, DTypeError or UsageError, naming the key.
     """
     target = LAYOUTS[require_choice("to", to, LAYOUTS)]

@@ -74,7 +74,7 @@ def full_matrix_forward(
     params = _checked(params)
     logit = params["user_factors"] @ params["item_factors"].T  # (U, I)
     if "user_bias" in params:
-        logit = logit + params["user_bias"][:, None] + params["item_bias"][None, :]
+        logit = logit + params["user_bias"].reshape(-1, 1) + params["item_bias"].reshape(-1)
     if y_range is None:
         return logit, FullMatrixCache(params, None)
     matrix, range_cache = ops.sigmoid_range_forward(logit, *require_pair("y_range", y_range))
@@ -82,14 +82,18 @@ def full_matrix_forward(
 
 
 def _checked(params: Params) -> Params:
-    """Return the tables as arrays that belong together, or raise."""
+    """Return the tables as arrays that belong together, or raise; biases may be (n,) or (n, 1)."""
     require_tables("params", params)
     names = PARAM_NAMES if "user_bias" in params else PARAM_NAMES[:2]
     require_params(params, names)
-    tables = {}
+    tables: Params = {}
     for name in names:
-        ndim = 1 if name.endswith("bias") else 2
-        tables[name] = require_floats(f"params[{name!r}]", params[name], ndim)
+        argument, factors = f"params[{name!r}]", tables.get(name.replace("bias", "factors"))
+        table = require_floats(argument, params[name], 2 if factors is None else None)
+        if factors is not None and table.shape not in ((n := len(factors),), (n, 1)):
+            problem, cure = f"shape {table.shape} is not ({n},)", "Give each row one bias."
+            raise ShapeError(argument, problem, cure)
+        tables[name] = table
     widths = {name: tables[name][:1] for name in PARAM_NAMES[:2]}
     require_same_shape(**{f"params[{name!r}]": row for name, row in widths.items()})
     return tables
@@ -107,7 +111,8 @@ def full_matrix_backward(d_matrix: FloatArray, cache: FullMatrixCache) -> Params
         "item_factors": d_logit.T @ cache.params["user_factors"],
     }
     if "user_bias" in cache.params:
-        grads |= {"user_bias": d_logit.sum(axis=1), "item_bias": d_logit.sum(axis=0)}
+        sums = {"user_bias": d_logit.sum(axis=1), "item_bias": d_logit.sum(axis=0)}
+        grads |= {name: d.reshape(cache.params[name].shape) for name, d in sums.items()}
     return grads
 
 

@@ -30,6 +30,11 @@ def test_predict_matrix_holds_every_pair(p):
     want, _ = Formulas(RunningError(p.dtype)).forward(p.params, users, items, p.y_range)
     assert matrix.dtype == p.dtype
     assert_within(matrix.ravel(), want.value, want.tolerance)
+    columns = {name: table.reshape(len(table), -1) for name, table in p.params.items()}
+    same, cache = models.full_matrix_forward(columns, p.y_range)  # biases (n, 1), as layers have
+    np.testing.assert_array_equal(same, matrix)
+    for name, grad in models.full_matrix_backward(matrix, cache).items():
+        assert grad.shape == columns[name].shape
 
 
 @given(p=st.one_of(problems(), problems(bias=False)), data=st.data())
