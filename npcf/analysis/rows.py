@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from npcf._types import FloatArray
 from npcf.data import Vocabulary
-from npcf.data.vocabulary import as_series
+from npcf.data.ids import as_series
 from npcf.errors import (
     SettingError,
     require_choice,

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from npcf._types import FloatArray
-from npcf.data.vocabulary import require_one_kind
+from npcf.data.ids import require_one_kind
 from npcf.errors import DataError, ShapeError, UsageError, as_array
 from npcf.foreign import dtype_cure, first_object, library_of
 
