@@ -119,8 +119,11 @@ def fold_in(
 
 
 def _newton(problem: FoldInProblem, x: FloatArray) -> FloatArray:
-    """Descend from x until the gradient is rounding, or no step makes J smaller."""
-    value = problem.value(x)
+    """Descend from x until the gradient is rounding, or no step makes J smaller.
+
+    Near the minimum J is flat to rounding: there a step may also halve the gradient instead.
+    """
+    value = lowest = problem.value(x)
     for _ in range(MOST_STEPS):
         gradient = problem.gradient(x)
         if (np.abs(gradient) <= problem.gradient_rounding(x)).all():
@@ -128,17 +131,19 @@ def _newton(problem: FoldInProblem, x: FloatArray) -> FloatArray:
         step = _direction(*problem.hessians(x), gradient)
         if not np.isfinite(step).all():
             raise DivergenceError("fold_in", "met a step that is not finite", "Raise weight_decay.")
-        size, slope = 1.0, float(gradient @ step)
-        # Near the minimum J is flat to rounding: then the gradient decides.
-        while not (
-            problem.value(x - size * step) <= value - 1e-4 * size * slope
-            or np.linalg.norm(problem.gradient(x - size * step)) < 0.5 * np.linalg.norm(gradient)
-        ):
-            size /= 2
-            if size < 2.0**-40:
-                return x
-        x = x - size * step
-        value = problem.value(x)
+        flat = lowest + 2 * problem.value_rounding(x)
+        half, slope = 0.5 * np.linalg.norm(gradient), float(gradient @ step)
+        for size in 2.0 ** -np.arange(41):
+            there = x - size * step
+            value_there = problem.value(there)
+            if value_there <= value - 1e-4 * size * slope or (
+                value_there <= flat and np.linalg.norm(problem.gradient(there)) < half
+            ):
+                break
+        else:
+            return x
+        x, value = there, value_there
+        lowest = min(lowest, value)
     return x
 
 

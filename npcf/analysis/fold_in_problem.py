@@ -75,19 +75,34 @@ class FoldInProblem:
         gauss_newton = 2 * (self.a.T * slope**2) @ self.a + decay
         return 2 * (self.a.T * full) @ self.a + decay, gauss_newton
 
+    def prediction_rounding(self, x: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+        """Return how far f(z) - r may be off, |A| |x| + |o|, and gamma_(m + K + 16).
+
+        f(z) - r carries gamma (|f| + |r|), and f' times the logit's gamma (|A| |x| + |o|).
+        """
+        pred, slope, _ = self.slopes(x)
+        n = sum(self.a.shape) + 16
+        gamma = n * U / (1 - n * U)
+        logit = np.abs(self.a) @ np.abs(x) + np.abs(self.offset)
+        ends = np.abs(pred) + np.abs(self.ratings) + abs(self.low)
+        return gamma * (ends + slope * logit), logit, gamma
+
+    def value_rounding(self, x: FloatArray) -> float:
+        """Return how much of J may be rounding: of an e off by d, 2 |e| d + d**2, and the sums."""
+        off, _, gamma = self.prediction_rounding(x)
+        error = np.abs(self.slopes(x)[0] - self.ratings)
+        return float((2 * error * off + off**2).sum() + gamma * self.value(x))
+
     def gradient_rounding(self, x: FloatArray) -> FloatArray:
         """Return how much of each entry of the gradient may be rounding, to first order.
 
-        f(z) - r carries gamma (|f| + |r|) and f' times the logit's gamma (|A| |x| + |o|); f' |e|
-        varies with the logit as fast; products and sums add gamma_(m + K + 16) of all terms.
+        f' |e| varies with the logit as fast as f does; products and sums add gamma of all terms.
         """
+        off, logit, gamma = self.prediction_rounding(x)
         pred, slope, _ = self.slopes(x)
-        size, n = np.abs(self.a), sum(self.a.shape) + 16
-        logit = size @ np.abs(x) + np.abs(self.offset)
-        ends = np.abs(pred) + np.abs(self.ratings) + abs(self.low)
-        error = slope * (ends + slope * logit) + np.abs(pred - self.ratings) * (logit + 1) * slope
-        gamma = n * U / (1 - n * U)
-        rounding: FloatArray = 2 * gamma * (size.T @ error + self.weight_decay * np.abs(x))
+        error = slope * off + gamma * np.abs(pred - self.ratings) * (logit + 1) * slope
+        decay = gamma * self.weight_decay * np.abs(x)
+        rounding: FloatArray = 2 * (np.abs(self.a).T @ error + decay)
         return rounding
 
     def closed(self) -> FloatArray:

@@ -3,13 +3,14 @@
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from npcf.analysis import Predictor, fold_in
-from npcf.data import planted
+from npcf.data import Ratings, planted
 from npcf.errors import (
     DTypeError,
     SettingError,
@@ -151,6 +152,21 @@ def formula(predictor, items, ratings, wd, x):
     a, offset = design(predictor, items)
     f, slope = squash(predictor, a @ x + offset)
     return 2 * a.T @ (slope * (f - ratings)) + 2 * wd * x
+
+
+def test_the_gradient_method_does_not_climb_into_a_higher_valley():
+    """J has two here; a step that halves the gradient may lead uphill."""
+    frame = pd.DataFrame({"user": 1, "item": ["m0", "m2", "m4"], "rating": 3.0})
+    params = {
+        "user_factors": np.zeros((2, 1)),
+        "item_factors": np.array([[0.0], [0], [-0.1875], [0.0703125]]),
+        "user_bias": np.zeros(2),
+        "item_bias": np.array([0.0, 0, -2, 3.25]),
+    }
+    predictor = Predictor.of(PairModel(params, (-1.0, 7.0)), Ratings.from_frame(frame))
+    case = predictor, ["m2", "m4", "m4", "m2", "m0", "m0"], np.array([0, 1, 1, 0, 3.5, 5.5]), 0.01
+    before, after = (loss(*case, x_of(user)) for user in both_ways(*case))
+    assert after < before
 
 
 @given(case=new_users(st.one_of(st.none(), RANGES)), data=st.data())
