@@ -26,6 +26,7 @@ from npcf.errors import (
     require_ids,
     require_type,
 )
+from npcf.foreign import written
 from npcf.suggestions import did_you_mean
 
 NA = "#na#"
