@@ -90,7 +90,7 @@ def typed_id(text: str, vocab: Any, argument: str, titles: Sequence[str] = ()) -
 
     A title is no id; the id of the item that is called so, or nearly so, is named.
     """
-    from npcf.data.fields import whole_number
+    from npcf.data.fields import shortened, whole_number
 
     if vocab.kind == "text":
         return text.strip()
@@ -100,7 +100,7 @@ def typed_id(text: str, vocab: Any, argument: str, titles: Sequence[str] = ()) -
         cure = f"Give a number, such as {vocab.ids[0]}."
         for title in nearest(text, titles):
             cure = f"Did you mean {vocab.labels[list(titles).index(title)]}, which is {title!r}?"
-        problem = f"{text!r} is no number, and the known ids are"
+        problem = f"{shortened(text)} is no number, and the known ids are"
         raise UnknownIdError(argument, problem, cure, value=text) from None
 
 

@@ -166,9 +166,9 @@ class Format:
         right = {role: i for i, role in enumerate(ROLES[: len(roles)], 1)}
         cure = f"Give a position, from 1, for each: {self.spelling(**right)}."
         for role, place in zip(ROLES, roles, strict=False):
-            where = "columns" if self.spelling.shell else role
+            where, what = ("columns", f"the {role} ") if self.spelling.shell else (role, "")
             if isinstance(place, bool) or not isinstance(place, int):
-                raise SettingError(where, f"is {place!r} where others are positions", cure)
+                raise SettingError(where, f"{what}is {place!r} where others are positions", cure)
             if not 1 <= place <= len(names):
                 problem = f"there is no column {place}: {label} has {len(names)}"
                 raise SettingError(where, problem, cure, value=place)

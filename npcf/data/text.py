@@ -43,6 +43,7 @@ class Text:
         self.label, self.spelling = label, spelling
         self._stream, self._ahead, self._old_mac = stream, b"", False
         self._decoder: Any = None
+        self._other = encoding + "-be" if encoding in ("utf-16", "utf-32") else "latin-1"
         if codecs.lookup(encoding).name != "utf-8":
             self._decoder = codecs.getincrementaldecoder(encoding)()
         self._ahead = self._next().removeprefix(codecs.BOM_UTF8)
@@ -93,7 +94,11 @@ class Text:
             return
         zeros = bytes(byte == 0 for byte in block[:4])
         found = next((name for start, name in WIDE.items() if block.startswith(start)), None)
-        found = found or WIDE_ZEROS.get(zeros, "" if not block[place] else "latin-1")
+        found = (
+            ""
+            if self._decoder
+            else found or WIDE_ZEROS.get(zeros, "" if not block[place] else "latin-1")
+        )
         cure = f"Name its encoding: {self.spelling(encoding=found)}."
         if not found:
             cure = "It is no text: is it the right file?"
@@ -122,7 +127,7 @@ class Text:
             text: str = self._decoder.decode(piece, not piece)
         except UnicodeError as error:
             problem, cure = f"is not text of this encoding ({error})", "Name another: "
-            cure += self.spelling(encoding="latin-1") + "."
+            cure += self.spelling(encoding=self._other) + "."
             raise DataError(self.label, problem, cure) from None
         return text.removeprefix("\ufeff")
 
