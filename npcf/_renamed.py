@@ -19,6 +19,8 @@ MODULES = {
     "npcf.kernels.twins": "npcf.kernels.ops",
     "npcf.training.container": "npcf.training.safetensors_io",
     "npcf.training.execution": "npcf.training.backend",
+    "npcf.verify.conformance.examples": "npcf.verify.examples",
+    "npcf.verify.conformance.mutants": "npcf.verify.mistakes",
 }
 
 

@@ -12,6 +12,7 @@ from npcf._types import FloatArray, Params, YRange
 from npcf.verify.formulas import Formulas
 from npcf.verify.libraries import ANY, Library
 from npcf.verify.precision import quiet
+from npcf.verify.protocol_functions import ProtocolFunctions
 
 
 class Operations:
@@ -33,13 +34,28 @@ class Operations:
         f = self._formulas(self._begin(np.asarray(like).dtype, library))
         return f, f.n.array
 
-    def _each(self, results: Any) -> tuple[Any, ...]:
-        return tuple(None if x is None else self._result(x) for x in results)
+    def _results(self, found: Any) -> Any:
+        if isinstance(found, tuple):
+            return tuple(map(self._results, found))
+        return None if found is None else self._result(found)
+
+    def _functions(self, library: Library) -> ProtocolFunctions:
+        return ProtocolFunctions(lambda dtype: self._begin(dtype, library), self._formulas)
+
+    @quiet
+    def _forward(self, name: str, *args: Any, library: Library) -> Any:
+        out, _ = getattr(self._functions(library), f"{name}_forward")(*args)
+        return self._results(out)
+
+    @quiet
+    def _backward(self, name: str, upstream: Any, *args: Any, library: Library) -> Any:
+        functions = self._functions(library)
+        _, cache = getattr(functions, f"{name}_forward")(*args)
+        return self._results(getattr(functions, f"{name}_backward")(upstream, cache))
 
     def lookup(self, weight: FloatArray, ids: Any, library: Library = ANY) -> Any:
         """out (B, K) = weight[ids], a copy."""
-        f, a = self._over(weight, library)
-        return self._result(f.lookup(a(weight), np.asarray(ids, np.intp)))
+        return self._forward("embedding", weight, np.asarray(ids), library=library)
 
     one_hot = lookup  # a product with a one-hot row adds zeros to a copy, exactly
 
@@ -64,115 +80,69 @@ class Operations:
             return self._result(f.scatter_mean(a(rows), ids, np.bincount(ids, minlength=n_rows)))
         return self._result(f.scatter(a(rows), ids, n_rows))
 
-    @quiet
     def row_dot(self, left: FloatArray, right: FloatArray, library: Library = ANY) -> Any:
         """out (B,) = sum_k left_bk right_bk."""
-        f, a = self._over(left, library)
-        return self._result(f.dot(a(left), a(right)))
+        return self._forward("row_dot", left, right, library=library)
 
-    @quiet
-    def row_dot_backward(
-        self, d_out: FloatArray, left: FloatArray, right: FloatArray, library: Library = ANY
-    ) -> Any:
+    def row_dot_backward(self, d_out: Any, left: Any, right: Any, library: Library = ANY) -> Any:
         """(d_left, d_right), both (B, K)."""
-        f, a = self._over(left, library)
-        return self._each(f.dot_gradients(a(d_out), a(left), a(right)))
+        return self._backward("row_dot", d_out, left, right, library=library)
 
-    @quiet
     def bias(
-        self,
-        dot: FloatArray,
-        user_bias: FloatArray,
-        item_bias: FloatArray,
-        users: Any,
-        items: Any,
+        self, dot: Any, user_bias: Any, item_bias: Any, users: Any, items: Any,
         library: Library = ANY,
-    ) -> Any:
+    ) -> Any:  # fmt: skip
         """out (B,) = dot + user_bias[users] + item_bias[items]."""
-        f, a = self._over(dot, library)
-        biases = f.bias_rows(a(user_bias), a(item_bias), users, items)
-        return self._result(f.logit(a(dot), *biases))
+        ids = np.asarray(users), np.asarray(items)
+        return self._forward("bias", dot, user_bias, item_bias, *ids, library=library)
 
     @quiet
     def bias_backward(
-        self,
-        d_out: FloatArray,
-        users: Any,
-        items: Any,
-        n_users: int,
-        n_items: int,
+        self, d_out: Any, users: Any, items: Any, n_users: int, n_items: int,
         library: Library = ANY,
-    ) -> Any:
+    ) -> Any:  # fmt: skip
         """(d_dot (B,), d_user_bias (U,), d_item_bias (I,))."""
         f, a = self._over(d_out, library)
-        return self._each(f.bias_gradients(a(d_out), users, items, n_users, n_items))
+        return self._results(f.bias_gradients(a(d_out), users, items, n_users, n_items))
 
     @quiet
     def sigmoid(self, x: FloatArray, library: Library = ANY) -> Any:
         """s (B,) = 1 / (1 + exp(-x))."""
         f, a = self._over(x, library)
-        return self._result(f.sigmoid(a(x)))
+        return self._results(f.sigmoid(a(x)))
 
-    @quiet
     def sigmoid_range(self, x: FloatArray, low: float, high: float, library: Library = ANY) -> Any:
         """out (B,) = low + (high - low) sigmoid(x)."""
-        f, a = self._over(x, library)
-        return self._result(f.range_forward(f.sigmoid(a(x)), *f.n.numbers(low, high)))
+        return self._forward("sigmoid_range", x, low, high, library=library)
 
-    @quiet
     def sigmoid_range_backward(
         self, d_out: FloatArray, x: FloatArray, low: float, high: float, library: Library = ANY
     ) -> Any:
         """d_x (B,) = d_out (high - low) s (1 - s)."""
-        f, a = self._over(x, library)
-        ends = f.n.numbers(low, high)
-        return self._result(f.range_backward(a(d_out), f.sigmoid(a(x)), *ends))
+        return self._backward("sigmoid_range", d_out, x, low, high, library=library)
 
-    def _residual(self, pred: FloatArray, rating: Any, library: Library) -> tuple[Formulas, Any]:
-        f, a = self._over(pred, library)
-        return f, f.residual(a(pred), a(np.asarray(rating).astype(pred.dtype)))
-
-    @quiet
     def mse(self, pred: FloatArray, rating: Any, library: Library = ANY) -> Any:
         """The mean of (pred - rating)**2, a number; the rating in the precision of pred."""
-        f, e = self._residual(pred, rating, library)
-        return self._result(f.loss(e))
+        return self._forward("mse", pred, rating, library=library)
 
-    @quiet
-    def mse_backward(
-        self, d_loss: Any, pred: FloatArray, rating: Any, library: Library = ANY
-    ) -> Any:
+    def mse_backward(self, d_loss: Any, pred: Any, rating: Any, library: Library = ANY) -> Any:
         """d_pred (B,) = (2 / B) (pred - rating) d_loss, the latter two in the dtype of pred."""
-        f, e = self._residual(pred, rating, library)
-        return self._result(f.loss_gradient(e, f.n.number(float(pred.dtype.type(d_loss)))))
+        return self._backward("mse", d_loss, pred, rating, library=library)
 
     @quiet
     def dot_product_bias(
-        self,
-        params: Params,
-        users: Any,
-        items: Any,
-        y_range: YRange,
-        library: Library = ANY,
-        *,
+        self, params: Params, users: Any, items: Any, y_range: YRange, library: Library = ANY, *,
         mean: float = 0.0,
-    ) -> Any:
+    ) -> Any:  # fmt: skip
         """pred (B,) = low + (high - low) sigmoid(P[users] . Q[items] + b + c + mean)."""
         f, _ = self._over(params["user_factors"], library)
         return self._result(f.forward(params, users, items, y_range, mean)[0])
 
     @quiet
     def dot_product_bias_backward(
-        self,
-        params: Params,
-        users: Any,
-        items: Any,
-        d_pred: FloatArray,
-        y_range: YRange,
-        library: Library = ANY,
-        *,
-        mean: float = 0.0,
-    ) -> tuple[Any, dict[str, Any]]:
+        self, params: Params, users: Any, items: Any, d_pred: FloatArray, y_range: YRange,
+        library: Library = ANY, *, mean: float = 0.0,
+    ) -> tuple[Any, dict[str, Any]]:  # fmt: skip
         """(pred, gradients of <d_pred, pred> under the names of `params`)."""
         f, _ = self._over(params["user_factors"], library)
         pred, tape = f.forward(params, users, items, y_range, mean)
@@ -181,16 +151,9 @@ class Operations:
 
     @quiet
     def dot_product_bias_all(
-        self,
-        params: Params,
-        users: Any,
-        items: Any,
-        rating: Any,
-        y_range: YRange,
-        library: Library = ANY,
-        *,
-        mean: float = 0.0,
-    ) -> tuple[Any, Any, dict[str, Any]]:
+        self, params: Params, users: Any, items: Any, rating: Any, y_range: YRange,
+        library: Library = ANY, *, mean: float = 0.0,
+    ) -> tuple[Any, Any, dict[str, Any]]:  # fmt: skip
         """(pred, mean squared error, its gradients under the names of `params`), in one go."""
         f, _ = self._over(params["user_factors"], library)
         rating = np.asarray(rating).astype(params["user_factors"].dtype)
@@ -218,7 +181,7 @@ class Operations:
     @quiet
     def _step(self, rule: str, arrays: Any, rest: Any, settings: Any, library: Library) -> Any:
         f, _ = self._over(arrays[0], library)
-        return self._each(getattr(f, rule)(*arrays, *rest, **settings))
+        return self._results(getattr(f, rule)(*arrays, *rest, **settings))
 
     def sgd_step(self, w: Any, g: Any, buf: Any, *, library: Library = ANY, **settings: Any) -> Any:
         """(w, buf) after one step of `npcf.optim.SGD`; buf None before the first."""
