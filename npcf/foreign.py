@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LIBRARIES = ("torch", "pandas", "polars", "pyarrow", "jax", "jaxlib", "tensorflow", "cupy", "scipy")
+ARROW = ("polars", "pyarrow")
 SHORT = 60  # letters
 NO_NUMBERS = (bool, str, bytes, bytearray, np.bool_, np.datetime64, np.timedelta64,
               np.complexfloating)  # fmt: skip
@@ -42,10 +43,9 @@ def kind_of(value: Any) -> str:
         return "None"
     if isinstance(value, type):
         return f"the class {value.__name__}"
-    name = type(value).__name__
-    words = f"{library_of(value)} {name}".strip()
     if isinstance(value, str):
         return f"text, {value!r}" if len(value) < SHORT else "text"
+    words = f"{library_of(value)} {type(value).__name__}".strip()
     return f"{'an' if words[0] in 'aeioAEIO' else 'a'} {words}"
 
 
@@ -98,7 +98,7 @@ def read_array(argument: str, value: Any) -> NDArray[Any] | Refusal:
     if library_of(value) == "torch" and hasattr(value, "layout"):  # no module, dtype or device
         return _of_torch(argument, value)
     refusal = _unreadable(argument, value) or _missing(argument, value)
-    if refusal is not None:
+    if refusal:
         return refusal
     try:
         if hasattr(value, "detach") and hasattr(value, "cpu"):  # what behaves like a tensor
@@ -185,9 +185,8 @@ def _unreadable(argument: str, value: Any) -> Refusal | None:
 def _has_array(value: Any) -> bool:
     """Whether NumPy makes more of the object than an array of one object."""
     ways = ("__array__", "__array_interface__", "__array_struct__", "detach")
-    if isinstance(value, str | bytes) or any(hasattr(value, name) for name in ways):
-        return True
-    if hasattr(value, "__len__") and hasattr(value, "__getitem__"):
+    sequence = hasattr(value, "__len__") and hasattr(value, "__getitem__")
+    if sequence or isinstance(value, str | bytes) or any(hasattr(value, name) for name in ways):
         return True
     try:
         memoryview(value).release()
@@ -204,10 +203,9 @@ def _missing(argument: str, value: Any) -> Refusal | None:
         cure = f"Fill them, {argument}.filled(0), or leave them out, {argument}.compressed()."
         place = _place(int(mask.argmax()), mask.shape) if mask.any() else None
         return Refusal(problem, cure, place) if mask.any() else None
-    library = library_of(value)
-    if library == "pandas" and hasattr(value, "isna"):
+    if library_of(value) == "pandas" and hasattr(value, "isna"):
         return _missing_in_pandas(argument, value)
-    return _missing_in_arrow(argument, value) if library in ("polars", "pyarrow") else None
+    return _missing_in_arrow(argument, value) if library_of(value) in ARROW else None
 
 
 def _missing_in_pandas(argument: str, value: Any) -> Refusal | None:
@@ -228,15 +226,13 @@ def _missing_in_pandas(argument: str, value: Any) -> Refusal | None:
 
 def _missing_in_arrow(argument: str, value: Any) -> Refusal | None:
     """Return why a polars or pyarrow object is not read: nulls, or a table of columns."""
-    name = type(value).__name__
-    if name in ("DataFrame", "LazyFrame", "Table", "RecordBatch"):
-        how = ".collect().to_numpy()" if name == "LazyFrame" else ".to_numpy()"
-        if library_of(value) == "pyarrow":
-            how = ".to_pandas().to_numpy()"
-        return Refusal(f"is {kind_of(value)}, not an array", f"Pass {argument}{how}.")
+    if (name := type(value).__name__) in ("DataFrame", "LazyFrame", "Table", "RecordBatch"):
+        how = ".to_pandas()" if library_of(value) == "pyarrow" else ""
+        how = ".collect()" if name == "LazyFrame" else how
+        return Refusal(f"is {kind_of(value)}, not an array", f"Pass {argument}{how}.to_numpy().")
     nulls = getattr(value, "null_count", 0)
     nulls = nulls() if callable(nulls) else nulls
-    if not isinstance(nulls, int) or not nulls:
+    if not (isinstance(nulls, int) and nulls):
         return None
     how = "drop_nulls()" if library_of(value) == "polars" else "drop_null()"
     problem = f"is {kind_of(value)} with {nulls} missing values"

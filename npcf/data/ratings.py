@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,14 +11,7 @@ from numpy.typing import NDArray
 from npcf import _notebook
 from npcf.data.frames import plain_names, ratings_of, timestamps_of, titles_of, usable
 from npcf.data.vocabulary import CHUNK, NA, Vocabulary
-from npcf.errors import (
-    DataError,
-    ShapeError,
-    as_array,
-    require_count,
-    require_ids,
-    spell_checked,
-)
+from npcf.errors import DataError, ShapeError, require_count, require_positions, spell_checked
 
 
 class Coded(NamedTuple):
@@ -215,54 +207,26 @@ class Ratings:
         return known
 
     def require_rows_of(self, other: "Ratings", argument: str = "valid") -> None:
-        """Raise unless each row belongs to the same user or item as in `other`: how both pair up.
-
-        The two are called `argument` and train in the message.
-        """
+        """Raise unless each row belongs to the same user or item as in `other`, the training."""
         for side in ("user", "item"):
-            mine, its = getattr(self, f"{side}_vocab"), getattr(other, f"{side}_vocab")
-            if mine.equals(its):
-                continue
-            its.require_same_kind(mine, f"{argument}.{side}s")
-            pairs = enumerate(zip_longest(mine.labels, its.labels, fillvalue="nobody"))
-            different = next((pair for pair in pairs if pair[1][0] != pair[1][1]), None)
-            if different is None:  # the same ids in an index of another dtype
-                continue
-            row, (here, there) = different
-            problem = f"has other {side}s than the training ratings: "
-            problem += f"row {row} is {here!r}, there {there!r}"
-            cure = "Build one Ratings of both, then split it: ratings.take(index)."
-            raise DataError(argument, problem, cure, value=here)
+            vocab: Vocabulary = getattr(self, f"{side}_vocab")
+            vocab.require_rows_of(getattr(other, f"{side}_vocab"), argument, f"{side}s")
 
     def require_whole(self) -> None:
         """Raise ShapeError unless the columns are of one length: `resize` changes an array."""
         lengths = [len(column) for column in (self.users, self.items, self.rating)]
         if len(set(lengths)) > 1:
             problem = f"have {', '.join(map(str, lengths))} users, items and ratings"
-            raise ShapeError(
-                "ratings", problem, "Leave the columns as they are: ratings.take(index)."
-            )
+            cure = "Leave the columns as they are: ratings.take(index)."
+            raise ShapeError("ratings", problem, cure)
 
     def take(self, index: Any) -> "Ratings":
         """Return the ratings at the positions `index`, a mask or a slice, in that order."""
         if not isinstance(index, slice):
-            index = _positions(index, len(self))
+            index = require_positions("index", index, len(self))
         times = None if self.timestamps is None else self.timestamps[index]
         users, items, rating = self.users[index], self.items[index], self.rating[index]
         return replace(self, users=users, items=items, rating=rating, timestamps=times)
-
-
-def _positions(index: Any, n: int) -> NDArray[np.intp]:
-    """Return the positions that `index` names among `n`, -1 the last, or raise."""
-    index = as_array("index", index)
-    if index.ndim != 1:
-        cure = "Give the positions as one list."
-        raise ShapeError("index", f"needs 1 dimension, got shape {index.shape}", cure)
-    if not len(index) or (index.dtype == bool and len(index) == n):
-        return np.flatnonzero(index)
-    if index.dtype.kind == "i":
-        index = np.where(index < 0, index + n, index)
-    return require_ids("index", index, n)
 
 
 def count_repeats(users: NDArray[Any], items: NDArray[Any], n_items: int) -> int:

@@ -1,6 +1,7 @@
 """Ids <-> row numbers of the tables."""
 
 from collections.abc import Iterable
+from itertools import zip_longest
 from typing import Any, NoReturn
 
 import numpy as np
@@ -17,6 +18,7 @@ from npcf.data.ids import (
     require_one_kind,
 )
 from npcf.errors import (
+    DataError,
     DTypeError,
     UnknownIdError,
     UsageError,
@@ -118,6 +120,20 @@ class Vocabulary:
             return np.concatenate([na, np.arange(self.first_row, len(self), dtype=np.int32)])
         self.require_same_kind(other, argument)
         return np.concatenate([na, self.rows_or_none(other.ids, argument)])
+
+    def require_rows_of(self, other: "Vocabulary", argument: str, side: str) -> None:
+        """Raise unless each row belongs to the same id as in `other`, that of the training."""
+        if self.equals(other):
+            return
+        other.require_same_kind(self, f"{argument}.{side}")
+        pairs = enumerate(zip_longest(self.labels, other.labels, fillvalue="nobody"))
+        different = next((pair for pair in pairs if pair[1][0] != pair[1][1]), None)
+        if different is not None:  # else the same ids in an index of another dtype
+            row, (here, there) = different
+            problem = f"has other {side} than the training ratings: "
+            problem += f"row {row} is {here!r}, there {there!r}"
+            cure = "Build one Ratings of both, then split it: ratings.take(index)."
+            raise DataError(argument, problem, cure, value=here)
 
     def require_same_kind(self, other: "Vocabulary", argument: str) -> None:
         """Raise DTypeError unless the ids of `other` are of the type of these."""

@@ -12,6 +12,7 @@ from npcf.errors.arrays import (
     require_ids as require_ids,
     require_padding_idx as require_padding_idx,
     require_params as require_params,
+    require_positions as require_positions,
     require_real as require_real,
     require_same_dtype as require_same_dtype,
     require_same_shape as require_same_shape,

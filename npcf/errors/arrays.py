@@ -86,6 +86,19 @@ def require_ids(argument: str, ids: Any, n_rows: int, first: int = 0) -> IdArray
     return result.astype(np.intp, copy=False)
 
 
+def require_positions(argument: str, index: Any, n: int) -> IdArray:
+    """Return the positions that a list or a mask names among `n`, -1 the last, or raise."""
+    index = as_array(argument, index)
+    if index.ndim != 1:
+        problem = f"needs 1 dimension, got shape {index.shape}"
+        raise ShapeError(argument, problem, "Give the positions as one list.")
+    if not len(index) or (index.dtype == bool and len(index) == n):
+        return np.flatnonzero(index)
+    if index.dtype.kind == "i":
+        index = np.where(index < 0, index + n, index)
+    return require_ids(argument, index, n)
+
+
 def _no_ids(argument: str, array: NDArray[Any]) -> DTypeError:
     problem = f"ids must be integers, got dtype {array.dtype}"
     if not array.size:
