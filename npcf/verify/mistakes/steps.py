@@ -68,7 +68,9 @@ mistake("lr_inside_the_buffer", "The rate is inside the buffer, as in Sutskever'
         "buf = momentum * buf + g; w - lr * buf.",
         sgd=lambda f, w, g, buf, *, lr, weight_decay=0.0, **s: f.sgd(
             w, g * f.n.number(lr), buf, lr=1.0, weight_decay=lr * weight_decay, **s))
-mistake("nesterov_ignored", "nesterov is ignored.", "g = g + momentum * buf.",
+mistake("nesterov_ignored",
+        "nesterov is ignored, or looks ahead with the buffer of the step before: the same step.",
+        "g = g + momentum * buf, with the new buf.",
         look_ahead=lambda f, g, buf, mu, nesterov: buf)
 mistake("nesterov_always", "The step looks ahead without being told.", "g = buf.",
         look_ahead=lambda f, g, buf, mu, nesterov: f.look_ahead(g, buf, mu, True))
@@ -76,9 +78,6 @@ mistake("nesterov_without_momentum", "Nesterov's step adds the whole buffer.",
         "g = g + momentum * buf.",
         look_ahead=lambda f, g, buf, mu, nesterov: (
             g + buf if nesterov else f.look_ahead(g, buf, mu, nesterov)))
-mistake("nesterov_of_the_old_buffer", "Nesterov looks ahead with the buffer of the step before.",
-        "Use the new buffer.",
-        sgd=lambda f, w, g, buf, **s: _with_old_buffer(f, w, g, buf, **s))
 mistake("sgd_climbs", "The step climbs.", "w - lr * g.", sites=(SGD,),
         move=lambda f, w, lr, g: f.move(w, -1 * lr, g))
 mistake("gradient_normalised", "Each table's gradient is clipped to norm 1.", "Do not clip.",
@@ -86,17 +85,6 @@ mistake("gradient_normalised", "Each table's gradient is clipped to norm 1.", "D
             f.n.sqrt(f.n.nonnegative(f.n.sum(g * g))), 1)))
 mistake("gradient_in_float16", "Gradients pass through float16.", "Scale the loss.",
         sgd=lambda f, w, g, buf, **s: f.sgd(w, f.n.through(g, np.float16), buf, **s))
-
-
-def _with_old_buffer(f: Any, w: Any, g: Any, buf: Any, *, nesterov: bool, **s: Any) -> Any:
-    """Return a step of SGD that looks ahead with the buffer given."""
-    after, new = f.sgd(w, g, buf, nesterov=False, **s)
-    if not (nesterov and s["momentum"]):
-        return after, new
-    rate, mu, wd = f.n.numbers(s["lr"], s["momentum"], s["weight_decay"])
-    w, g = f.at("sgd").decay(w, g, rate, wd, s["decoupled"])
-    return f.move(w, rate, g if buf is None else g + mu * buf), new
-
 
 # -- Adam ------------------------------------------------------------------------------------------
 
