@@ -120,53 +120,6 @@ def test_tables_that_shrink_under_way_make_ids_wrong(rule, monkeypatch):
     fused.run(*arguments(n_items=5))
 
 
-STATES = [
-    ("adam", "params"), ("adam", "m"), ("adam", "v"), ("momentum", "params"),
-    ("momentum", "buffers"), ("sgd", "params"),
-]  # fmt: skip
-SWAPS = {
-    "view of columns": (lambda a: np.zeros((len(a), 6))[:, ::2], UsageError),
-    "Fortran order": (lambda a: np.asfortranarray(np.ones((len(a), 3))), UsageError),
-    "read-only": (lambda a: np.broadcast_to(np.ones(3), (len(a), 3)), UsageError),
-    "float32": (lambda a: np.ones((len(a), 3), np.float32), NpcfError),
-    "long double": (lambda a: np.ones((len(a), 3), np.longdouble), NpcfError),
-    "another K": (lambda a: np.ones((len(a), 2)), ShapeError),
-    "no axis": (lambda a: np.array(1.0), ShapeError),
-    "three axes": (lambda a: np.ones((len(a), 3, 1)), ShapeError),
-    "no rows": (lambda a: np.ones((0, 3)), ShapeError),
-    "a list": (lambda a: [[0.0] * 3] * len(a), NpcfError),
-    "text": (lambda a: "table", NpcfError),
-    "None": (lambda a: None, NpcfError),
-    "integers": (lambda a: np.ones((len(a), 3), int), NpcfError),
-}
-
-
-@pytest.mark.parametrize(("rule", "state"), STATES)
-@pytest.mark.parametrize("swap", SWAPS)
-@pytest.mark.parametrize("when", ["before", "between", "waiting"])
-def test_arrays_that_do_not_fit_are_refused_wherever_they_come_in(
-    rule, state, swap, when, monkeypatch
-):
-    monkeypatch.setattr(trainer, "SLICE", 1e-9)
-    new, expected = SWAPS[swap]
-    opt, fused = made(rule)
-    if when != "before" or state == "buffers":
-        fused.run(*arguments())
-    right = held(getattr(opt, state), "item_factors")
-
-    def replace(n=0):
-        if n in (0, 2):
-            getattr(opt, state)["item_factors"] = new(right)
-
-    if when != "between":
-        replace()
-    with pytest.raises(expected):
-        fused.run(*arguments(), between=replace)
-    getattr(opt, state)["item_factors"] = right  # what was there fits still
-    fused.run(*arguments())
-    assert all(np.isfinite(table).all() for table in opt.params.values())
-
-
 @every_rule
 def test_arrays_in_place_of_others_take_their_part(rule, monkeypatch):
     """Same shapes, other numbers, while rows wait: those of before are brought up to date."""
