@@ -21,22 +21,13 @@ from npcf.errors import (
     require_flag,
     require_ids,
 )
+from npcf.fused import validate
 from npcf.fused.adam_rule import AdamRule
 from npcf.fused.live import LiveTables, attach
 from npcf.fused.loops import Loops, Runner
 from npcf.fused.rule import FusedRule, StepSettings
 from npcf.fused.run import Job
 from npcf.fused.sgd_rule import SGDRule
-from npcf.fused.validate import (
-    check_arrays,
-    check_counter,
-    check_losses,
-    check_new_arrays,
-    check_ratings,
-    check_schedule,
-    check_transform,
-    obstacle,
-)
 from npcf.fused.workspace import HeldArrays, states_of
 from npcf.kernels.fused.batch import BatchArrays
 from npcf.kernels.fused.steps import DENSE, LAGGED, TOUCHED
@@ -79,7 +70,7 @@ def trainer_for(
     batch_size : of later runs; the largest batch of a run counts if that is larger
     """
     rule = RULES.get(type(optimizer))
-    if rule is None or obstacle(optimizer):
+    if rule is None or validate.obstacle(optimizer):
         return None
     options = optional_flag("deferred", deferred), require_flag("fast", fast), batch_size
     return Fused(rule, optimizer, y_range, mean, *options)
@@ -107,10 +98,12 @@ class Fused:
         fast: bool = False,
         batch_size: int = 0,
     ):
-        check_arrays(optimizer)
+        validate.check_arrays(optimizer)
         self.optimizer, self.deferred = optimizer, deferred
         self.rule = rule(optimizer, HeldArrays(optimizer))
-        self.loops = Loops(self.rule, check_transform(y_range, mean, self.rule.dtype), fast)
+        self.loops = Loops(
+            self.rule, validate.check_transform(y_range, mean, self.rule.dtype), fast
+        )
         self.deferring, self.batch_size = False, require_count("batch_size", batch_size, 0)
         self._made_by = (rule, optimizer, y_range, mean)
         self._wrapped: list[tuple[Params, LiveTables]] = []  # until the first run
@@ -160,18 +153,20 @@ class Fused:
         self._wrapped.clear()
         runner = self.hold()  # as long as this name lives
         self.refresh_bindings()
-        ratings = check_ratings(users, items, rating, starts, self.rule.n_rows, self.rule.dtype)
-        schedule = check_schedule(self.optimizer, lrs, moms, ratings.starts.size - 1)
+        ratings = validate.check_ratings(
+            users, items, rating, starts, self.rule.n_rows, self.rule.dtype
+        )
+        schedule = validate.check_schedule(self.optimizer, lrs, moms, ratings.starts.size - 1)
         if between is not None:
             require_callable("between", between, "Give a function of one number.")
         n_steps = schedule.steps.n_steps
-        given = check_losses(losses, n_steps, self.rule)
+        given = validate.check_losses(losses, n_steps, self.rule)
         noted = np.full(n_steps, np.nan)
         if given is None:
             given = noted if self.rule.dtype == np.float64 else noted.astype(self.rule.dtype)
         here = given if given.dtype == np.float64 else noted
         batch = ratings.d_logit.size  # the largest
-        job = Job(schedule, batch, here, check_counter("counter", counter))
+        job = Job(schedule, batch, here, validate.check_counter("counter", counter))
         try:
             self._run(job, ratings, between)
         finally:
@@ -200,14 +195,14 @@ class Fused:
         """Take up arrays and mappings that the optimiser was given since the last run."""
         if not self.rule.arrays.are_those_of(self.optimizer):
             self.flush()  # rows lag in the arrays of before
-            self.loops.bind(check_new_arrays(self.optimizer, self.rule.dtype))
+            self.loops.bind(validate.check_new_arrays(self.optimizer, self.rule.dtype))
         self.attach()
 
     def describe(self) -> str:
         """Return in a few words whose steps these are, and what happens to rows not in a batch."""
         lr, kind = self.optimizer.lr, type(self.optimizer).__name__
         lrs = {name: [x] for name, x in lr.items()} if isinstance(lr, Mapping) else [lr]
-        steps = check_schedule(self.optimizer, lrs, None, 1).steps
+        steps = validate.check_schedule(self.optimizer, lrs, None, 1).steps
         absent = WORDS[self._mode(steps, self.batch_size)]
         way = "fast" if self.loops.fast else "strict"
         return f"{kind}, {self.rule.dtype}, {way}; {absent}"

@@ -1,8 +1,6 @@
 """A model, its ratings and its optimiser: one step, and the ways to take many."""
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,7 +13,6 @@ from npcf._types import FloatArray
 from npcf.data import CollabDataLoaders
 from npcf.data.loaders import require_loaders
 from npcf.errors import (
-    UsageError,
     optional_flag,
     require_choice,
     require_count,
@@ -34,6 +31,7 @@ from npcf.training.history import EpochRow, EpochTable, history_frame, steps_fra
 from npcf.training.loop import run
 from npcf.training.losses import MSELossFlat, rmse
 from npcf.training.lr_find import LRFind, lr_find
+from npcf.training.monitor import alone
 from npcf.training.ranking import RankingMetric
 from npcf.training.restoring import restore
 from npcf.training.steps import gradients as _gradients
@@ -44,9 +42,6 @@ EVALUATION_CHUNK = 8192  # ratings predicted at a time, so that memory does not 
 MOST_STEPS = 2**31 - 1  # of one fit: the rate of each step is worked out beforehand
 
 Metric = Callable[[FloatArray, FloatArray], float] | RankingMetric
-
-
-_FITTING: dict[int, tuple[int]] = {}  # id of a learner: the thread that fits it
 
 
 class Learner:
@@ -229,7 +224,7 @@ class Learner:
         trace.  Raises DataError if the file is damaged, belongs to other ratings or batches, or
         holds no fit.
         """
-        with self._alone():
+        with alone(self):
             restore(self, checkpoint.load(path))
             return self._run()
 
@@ -237,23 +232,9 @@ class Learner:
         most = MOST_STEPS // len(self.dls.train)
         return require_count("n_epoch", n_epoch, high=most) * len(self.dls.train)
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Raise UsageError while another thread fits this learner; callbacks may fit it again."""
-        me = (threading.get_ident(),)
-        holder = _FITTING.setdefault(id(self), me)
-        if holder != me:
-            cure = "Wait for it, or give each thread a Learner of its own."
-            raise UsageError("fit", "is running in another thread", cure)
-        try:
-            yield
-        finally:
-            if holder is me:
-                del _FITTING[id(self)]
-
     def _start(self, n_epoch: int, lr: Any, mom: Any, wd: Any) -> pd.DataFrame:
         require_in_range(self.dls.train.ratings.rating, self.model.y_range, self.outside)
-        with self._alone():
+        with alone(self):
             if self.opt is None:
                 made, cure = self.opt_func(self.model.params, float(lr[0])), "Pass npcf.optim.Adam."
                 self.opt = require_members("opt_func", made, ("params", "step", "lr"), cure)

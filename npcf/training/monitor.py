@@ -1,4 +1,4 @@
-"""Progress bar, elapsed time and Ctrl-C handling of a fit."""
+"""Progress bar, elapsed time and Ctrl-C handling of a fit; one fit of a learner at a time."""
 
 import signal
 import sys
@@ -7,6 +7,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
+
+from npcf.errors import UsageError
+
+FITTING: dict[int, tuple[int]] = {}  # id of a learner: the thread that fits it
 
 
 def with_progress(things: Iterable[Any], total: int, label: str, show: bool | None) -> Any:
@@ -123,3 +127,18 @@ def _put_back(handler: Any) -> None:
     except BaseException:
         signal.signal(signal.SIGINT, handler)
         raise
+
+
+@contextmanager
+def alone(learner: object) -> Iterator[None]:
+    """Raise UsageError while another thread fits this learner; callbacks may fit it again."""
+    me = (threading.get_ident(),)
+    holder = FITTING.setdefault(id(learner), me)
+    if holder != me:
+        cure = "Wait for it, or give each thread a Learner of its own."
+        raise UsageError("fit", "is running in another thread", cure)
+    try:
+        yield
+    finally:
+        if holder is me:
+            del FITTING[id(learner)]
