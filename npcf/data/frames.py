@@ -236,7 +236,13 @@ def timestamps_of(column: pd.Series) -> NDArray[np.int64]:
 
 def titles_of(frame: pd.DataFrame, item: Any, title: Any, ids: pd.Index) -> list[str]:
     """Return the title of each of `ids`; DataError if an item has two."""
-    labels = frame[[item, title]].drop_duplicates()
+    if title == item:
+        return [str(name) for name in ids]
+    try:
+        labels = frame[[item, title]].drop_duplicates()
+    except TypeError:  # lists
+        cure = f"Make them text: frame[{title!r}] = frame[{title!r}].map(str)."
+        raise DataError(title, "holds entries that are no text", cure) from None
     twice = labels[item].duplicated().to_numpy()
     if twice.any():
         first = labels[item].tolist()[int(twice.argmax())]

@@ -52,7 +52,10 @@ def _as_frame(pairs: Any) -> pd.DataFrame:
         raise UsageError("X", "is a sparse matrix", "Give a pair of ids for each rating: (n, 2).")
     # A list may mix text and numbers; an array of one type would make '1' of 1.
     if isinstance(pairs, list | tuple):
-        array = np.asarray(pairs, object)
+        try:
+            array = np.asarray(pairs, object)
+        except Exception:  # whatever a foreign object says to that: `as_array` says it in our words
+            array = as_array("X", pairs)
     elif library_of(pairs) == "polars":  # a whole frame, which `as_array` refuses
         array = np.asarray(pairs)
     else:

@@ -60,6 +60,7 @@ class PairModel:
     @property
     def has_bias(self) -> bool:
         """Whether there are bias tables."""
+        require_tables("params", self.params)
         return "user_bias" in self.params
 
     def core_params(self) -> Params:

@@ -18,6 +18,7 @@ from npcf.errors import (
     require_count,
     require_flag,
     require_members,
+    require_number,
     spell_checked,
 )
 from npcf.models import PairModel
@@ -100,7 +101,9 @@ class Learner:
         self.loss_func, self.metrics = loss_func or MSELossFlat(), metrics or {}
         self.callbacks, self.on_epoch = list(callbacks), on_epoch
         self.progress = optional_flag("progress", progress)
-        self.lr_mult = lr_mult or {}
+        self.lr_mult = {
+            name: require_number(f"lr_mult[{name!r}]", k) for name, k in (lr_mult or {}).items()
+        }
         self.opt: Optimizer | None = None
         self.fit_state: FitState | None = None
         self.interrupted = False

@@ -32,8 +32,7 @@ def require_options(
         require_members("loss_func", loss_func, ("forward", "backward"), cure)
     if lr_mult is not None:
         cure = "Pass a dict: lr_mult={'user_bias': 2.0, 'default': 1.0}."
-        for name, factor in require_type("lr_mult", lr_mult, Mapping, cure).items():
-            require_number(f"lr_mult[{name!r}]", factor)
+        require_type("lr_mult", lr_mult, Mapping, cure)
     if metrics is not None:
         cure = "Name each: metrics={'mae': npcf.training.mae}."
         for name, metric in require_type("metrics", metrics, Mapping, cure).items():

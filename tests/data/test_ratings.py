@@ -67,7 +67,8 @@ def test_titles_label_items():
     ratings = Ratings.from_frame(frame, "u", "m", "r", title="name")
     assert ratings.titles == ["#na#", "Four", "Nine"]
     assert ratings.columns == ("u", "m", "r")
-    assert Ratings.from_frame(frame, "u", "m", "r").titles == ["#na#", "4", "9"]
+    for title in (None, "m"):
+        assert Ratings.from_frame(frame, "u", "m", "r", title).titles == ["#na#", "4", "9"]
 
 
 GOOD = {"user": [1, 2, 3], "item": [1, 1, 2], "rating": [3.0, 4.0, 5.0]}
