@@ -4,8 +4,8 @@ Tables have few rows and batches many draws, so that repeated and absent rows ar
 items never share a table size, so that exchanged ids show; ranges do not start at zero; some
 numbers have few digits, to be read, and most have all that their dtype holds, to be rounded.  All
 are bounded, so that a failure means a bug and not an overflow; the exceptions say so in their name
-(`hostile_…`).  Needs the extra `verify` (Hypothesis); `npcf.verify` itself does not
-import this package.
+(`hostile_…`).  Needs the extra `verify` (Hypothesis); `npcf.verify` itself does not import this
+package.
 """
 
 from npcf.verify.strategies.frames import ratings_frames
@@ -37,7 +37,6 @@ from npcf.verify.strategies.values import (
     DTYPES,
     LAYOUTS,
     dtypes,
-    id_dtypes,
     lay_out,
     layouts,
     special_numbers,
@@ -67,7 +66,6 @@ __all__ = [
     "dtypes",
     "epochs",
     "hostile_problems",
-    "id_dtypes",
     "lay_out",
     "layouts",
     "lookups",

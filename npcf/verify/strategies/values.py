@@ -14,7 +14,6 @@ MAX_SIZE = 8
 
 dtypes = st.sampled_from(DTYPES)
 layouts = st.sampled_from(LAYOUTS)
-id_dtypes = st.sampled_from([np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint32, np.uint64])
 _vector_sources = sources(2 * MAX_SIZE)
 _sizes = [st.integers(low, MAX_SIZE) for low in range(MAX_SIZE + 1)]
 
