@@ -13,7 +13,7 @@ RANGES = st.sampled_from([None, (0.0, 5.5), (1.0, 5.0)])
 
 
 @st.composite
-def predictors(draw, bias=None, y_range=RANGES):
+def predictors(draw, bias=None, y_range=RANGES, na_row=None):
     """Up to 4 users and 6 items with ids far from rows; few values, so that ties are common."""
     n_users, n_items, k = draw(st.integers(1, 4)), draw(st.integers(1, 6)), draw(st.integers(1, 3))
     dtype = draw(dtypes)
@@ -21,16 +21,18 @@ def predictors(draw, bias=None, y_range=RANGES):
     users = [100 + 7 * i for i in range(n_users)]
     items = [f"m{i}" for i in range(n_items)]
     pairs = [(u, i) for u in users for i in items]
-    seen = [pair for pair in pairs if draw(st.booleans())]
+    mask = draw(st.integers(0, 2 ** len(pairs) - 1))
+    seen = [pair for i, pair in enumerate(pairs) if mask >> i & 1]
     rows = [(u, items[0]) for u in users] + [(users[0], i) for i in items] + seen
     frame = pd.DataFrame(rows, columns=["user", "item"])
-    frame["rating"] = [draw(st.integers(2, 10)) / 2 for _ in rows]
+    stars = draw(st.binary(min_size=len(rows), max_size=len(rows)))
+    frame["rating"] = [(2 + byte % 9) / 2 for byte in stars]
 
     def table(*shape):
         return draw(arrays(dtype, shape, elements=entries))
 
     layout = {
-        "na_row": draw(st.booleans()),
+        "na_row": draw(st.booleans()) if na_row is None else na_row,
         "order": draw(st.sampled_from(["sorted", "appearance"])),
     }
     ratings = Ratings.from_frame(frame, **layout)
