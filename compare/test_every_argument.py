@@ -8,6 +8,7 @@ What comes of an object that is taken is stated in `test_foreign_objects.py`.
 import importlib
 import inspect
 import itertools
+from dataclasses import fields
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ import pytest
 import npcf
 from npcf import analysis, data, fused, models, ops, optim, training
 from npcf.errors import NpcfError
+from npcf.training.per_rating_settings import Settings
 
 from .foreign_objects import ANYTHING
 
@@ -34,8 +36,15 @@ CSV = b"user,item,rating\n1,2,3\n2,2,4\n3,4,5\n4,2,1\n5,4,1\n6,2,3\n"
 TABLES = {"user_factors": W, "item_factors": W, "user_bias": V, "item_bias": V}
 
 
-def batch():
-    return data.Batch(IDS, IDS, V)
+def per_rating_fit(**settings):
+    trainer = training.PerRatingSGD(**{"n_factors": 2} | settings)
+    return trainer.fit(RATINGS, 2, progress=False, outside="allow")
+
+
+per_rating_fit.__signature__ = inspect.Signature([
+    inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default)
+    for field in fields(Settings)
+])  # fmt: skip
 
 
 def rng():
@@ -211,7 +220,7 @@ def call_of(name, function):
     return names, call
 
 
-ENTRIES = dict(public())
+ENTRIES = dict(public()) | {"training.PerRatingSGD settings": per_rating_fit}
 
 
 @pytest.mark.parametrize("name", ENTRIES)
@@ -233,6 +242,7 @@ def test_every_argument(name, tmp_path, monkeypatch):
         except Exception as error:
             wrong.append(f"{argument}={kind}: {type(error).__name__}: {str(error)[:80]!r}")
         annotation = inspect.signature(ENTRIES[name]).parameters[argument].annotation
-        if annotation is bool and "True" not in kind:
+        taken = "True" in kind or (kind == "None" and annotation == bool | None)
+        if annotation in (bool, bool | None) and not taken:
             wrong.append(f"{argument}={kind}: is taken for a truth value")
     assert not wrong, "\n".join(wrong)

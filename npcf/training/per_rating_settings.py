@@ -1,7 +1,7 @@
 """Settings of per-rating SGD: presets, validation, and the numbers of each row."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -59,31 +59,34 @@ PRESET_EPOCHS = {"ml-100k": 45}
 
 
 def check_settings(s: Settings) -> Settings:
-    """Return the settings, or raise SettingError at the first that cannot be."""
-    require_count("n_factors", s.n_factors)
-    require_count("seed", s.seed, 0, np.inf)
-    require_choice("loss", s.loss, ("mse", "cross_entropy"))
-    for name in ("lr", "init", "decay_counts"):
-        require_number(name, getattr(s, name), high=LARGEST)
-    for name in ("bias_lr", "final_lr"):
-        if getattr(s, name) is not None:
-            require_number(name, getattr(s, name), high=LARGEST)
-    if s.final_lr is not None and not s.lr:
+    """Return the settings as plain numbers, or raise SettingError at the first that cannot be."""
+    plain: dict[str, Any] = {
+        "n_factors": require_count("n_factors", s.n_factors),
+        "seed": require_count("seed", s.seed, 0, np.inf),
+        "loss": require_choice("loss", s.loss, ("mse", "cross_entropy")),
+    }
+    for name in ("lr", "init", "decay_counts", "bias_lr", "final_lr"):
+        if getattr(s, name) is not None or name not in ("bias_lr", "final_lr"):
+            plain[name] = require_number(name, getattr(s, name), high=LARGEST)
+    if s.final_lr is not None and not plain["lr"]:
         raise SettingError("final_lr", "cannot be reached from lr 0", "Leave it None.")
     if s.mean is not None:
-        require_number("mean", s.mean, -LARGEST, LARGEST)
+        plain["mean"] = require_number("mean", s.mean, -LARGEST, LARGEST)
     if s.schedule_epochs is not None:
-        require_count("schedule_epochs", s.schedule_epochs)
+        plain["schedule_epochs"] = require_count("schedule_epochs", s.schedule_epochs)
     for name in ("wd", "bias_wd"):
         value = getattr(s, name)
-        for number in _pair(name, 0.0 if value is None and name == "bias_wd" else value):
-            require_number(name, number, high=LARGEST)
+        if isinstance(value, tuple | list):
+            plain[name] = tuple(
+                require_number(name, end, high=LARGEST) for end in require_pair(name, value)
+            )
+        elif value is not None or name == "wd":
+            plain[name] = require_number(name, value, high=LARGEST)
     powers = s.decay_powers
     if not isinstance(powers, tuple | list) or len(powers) != len(PARAM_NAMES):
         problem = f"is {shown(powers)}, not one number for each of {', '.join(PARAM_NAMES)}"
         raise SettingError("decay_powers", problem, "Give four.")
-    for power in s.decay_powers:
-        require_number("decay_powers", power)
+    plain["decay_powers"] = tuple(require_number("decay_powers", power) for power in powers)
     if s.y_range is None and s.loss == "cross_entropy":
         raise SettingError("y_range", "is None", "Cross-entropy needs the range of the ratings.")
     if s.y_range is not None:
@@ -91,7 +94,8 @@ def check_settings(s: Settings) -> Settings:
         low, high = (require_number("y_range", end, -LARGEST, LARGEST) for end in ends)
         if not low < high:
             raise SettingError("y_range", f"({low}, {high}) is no range", "Give (low, high).")
-    return s
+        plain["y_range"] = low, high
+    return replace(s, **plain)
 
 
 def fresh_tables(
