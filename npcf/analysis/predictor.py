@@ -38,7 +38,8 @@ from npcf.analysis.rows import (
     with_params,
 )
 from npcf.data import Ratings, Vocabulary
-from npcf.data.frames import require_columns, require_frame, require_ratings
+from npcf.data.columns import require_columns
+from npcf.data.frames import require_frame, require_ratings
 from npcf.errors import (
     DataError,
     ShapeError,

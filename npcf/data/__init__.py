@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 from npcf.data.batches import Batch, Batches, Epoch
 from npcf.data.columnar import ColumnarModelData
+from npcf.data.columns import find_columns
 from npcf.data.csv import Reader, read_csv
 from npcf.data.fetch import fetch, licence
-from npcf.data.frames import find_columns
 from npcf.data.loaders import CollabDataLoaders
 from npcf.data.movielens import read_ml100k, read_movielens, read_ratings
 from npcf.data.ratings import Ratings

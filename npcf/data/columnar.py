@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from npcf.data.frames import require_columns, require_frame
+from npcf.data.columns import require_columns
+from npcf.data.frames import require_frame
 from npcf.data.vocabulary import Vocabulary
 from npcf.errors import (
     DataError,

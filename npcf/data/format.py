@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from npcf.data.columns import find_roles
 from npcf.data.fields import Layout
-from npcf.data.frames import find_roles
 from npcf.data.spelling import PYTHON, ROLES, Spelling
 from npcf.errors import (
     DataError,

@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from npcf import _notebook
-from npcf.data.frames import plain_names, ratings_of, timestamps_of, titles_of, usable
+from npcf.data.columns import plain_names
+from npcf.data.frames import ratings_of, timestamps_of, titles_of, usable
 from npcf.data.vocabulary import CHUNK, NA, Vocabulary
 from npcf.errors import DataError, ShapeError, require_count, require_positions, spell_checked
 

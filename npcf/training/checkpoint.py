@@ -9,7 +9,7 @@ import numpy as np
 from npcf import models, optim
 from npcf._types import Params
 from npcf.data import CollabDataLoaders, Vocabulary
-from npcf.data.frames import plain_names
+from npcf.data.columns import plain_names
 from npcf.errors import DataError, UsageError, require_flag, require_number
 from npcf.models import PairModel
 from npcf.training import safetensors_io

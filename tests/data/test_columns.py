@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from npcf.data import Ratings, find_columns
-from npcf.data.frames import ALIASES
+from npcf.data.columns import ALIASES
 from npcf.errors import DataError
 
 USUAL = [names[0] for names in ALIASES.values()]
