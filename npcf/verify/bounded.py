@@ -43,14 +43,9 @@ class Bounded(BoundedSums):
     __slots__ = ()
 
     def _rounded(
-        self,
-        value: Any,
-        inherited: Any,
-        floor: float | None = None,
-        peak: float = math.inf,
-        lost: Any = 0.0,
-        rounds: bool = True,
-    ) -> "Bounded":
+        self, value: Any, inherited: Any, floor: float | None = None, peak: float = math.inf,
+        lost: Any = 0.0, rounds: bool = True,
+    ) -> "Bounded":  # fmt: skip
         """Return `value` with the error of its operands and of one rounding."""
         p = self.precision
         error = inherited + lost

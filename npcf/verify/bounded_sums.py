@@ -24,13 +24,9 @@ class BoundedSums:
     __array_ufunc__ = None  # NumPy numbers leave the operators to us
 
     def __init__(
-        self,
-        value: Any,
-        error: Any,
-        precision: Precision,
-        floor: float | None = None,
+        self, value: Any, error: Any, precision: Precision, floor: float | None = None,
         peak: float = math.inf,
-    ):
+    ):  # fmt: skip
         self.value = np.asarray(value, np.float64)
         self._error: Any = error if type(error) is float else np.asarray(error, np.float64)
         self.precision, self.floor = precision, floor

@@ -149,14 +149,9 @@ class Formulas(UpdateRules):
         }
 
     def loss_and_gradients(
-        self,
-        params: Mapping[str, Any],
-        users: Any,
-        items: Any,
-        rating: Any,
-        y_range: Any,
+        self, params: Mapping[str, Any], users: Any, items: Any, rating: Any, y_range: Any,
         mean: float = 0.0,
-    ) -> tuple[Any, Any, dict[str, Any]]:
+    ) -> tuple[Any, Any, dict[str, Any]]:  # fmt: skip
         """Return (pred, mean squared error, its gradients under the names of `params`)."""
         pred, tape = self.forward(params, users, items, y_range, mean)
         e = self.residual(pred, self.n.array(rating))

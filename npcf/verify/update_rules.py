@@ -93,18 +93,9 @@ class UpdateRules:
     # -- the update rules --------------------------------------------------------------------------
 
     def sgd(
-        self,
-        w: Any,
-        g: Any,
-        buf: Any,
-        *,
-        lr: float,
-        momentum: float = 0.0,
-        dampening: float = 0.0,
-        nesterov: bool = False,
-        weight_decay: float = 0.0,
-        decoupled: bool = False,
-    ) -> tuple[Any, Any]:
+        self, w: Any, g: Any, buf: Any, *, lr: float, momentum: float = 0.0, dampening: float = 0.0,
+        nesterov: bool = False, weight_decay: float = 0.0, decoupled: bool = False,
+    ) -> tuple[Any, Any]:  # fmt: skip
         """Return (w, buf) after one step of SGD; buf None before the first."""
         f, (w, g, buf) = self.at("sgd"), self.n.arrays(w, g, buf)
         rate, mu, damp, wd = self.n.numbers(lr, momentum, dampening, weight_decay)
@@ -116,19 +107,10 @@ class UpdateRules:
         return f.decay_after(w, rate, wd, decoupled), buf if momentum else None
 
     def adam(
-        self,
-        w: Any,
-        g: Any,
-        m: Any,
-        v: Any,
-        t: int,
-        *,
-        lr: float,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
+        self, w: Any, g: Any, m: Any, v: Any, t: int, *, lr: float,
+        betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.0,
         decoupled: bool = False,
-    ) -> tuple[Any, Any, Any]:
+    ) -> tuple[Any, Any, Any]:  # fmt: skip
         """Return (w, m, v) after step t of Adam, or, decoupled, AdamW."""
         f, (w, g, m, v) = self.at("adam"), self.n.arrays(w, g, m, v)
         rate, beta1, beta2, small, wd = self.n.numbers(lr, *betas, eps, weight_decay)
@@ -139,17 +121,9 @@ class UpdateRules:
         return f.decay_after(w, rate, wd, decoupled), m, v
 
     def sparse_adam(
-        self,
-        w: Any,
-        g: Any,
-        m: Any,
-        v: Any,
-        t: int,
-        *,
-        lr: float,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-    ) -> tuple[Any, Any, Any]:
+        self, w: Any, g: Any, m: Any, v: Any, t: int, *, lr: float,
+        betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+    ) -> tuple[Any, Any, Any]:  # fmt: skip
         """Return (w, m, v) of touched rows after step t of SparseAdam."""
         n, f, (w, g, m, v) = self.n, self.at("sparse_adam"), self.n.arrays(w, g, m, v)
         rate, beta1, beta2, small = n.numbers(lr, *betas, eps)
@@ -158,21 +132,10 @@ class UpdateRules:
         return f.move(w, rate, m / (n.sqrt(v) + small)), m, v
 
     def rmsprop(
-        self,
-        w: Any,
-        g: Any,
-        v: Any,
-        a: Any,
-        buf: Any,
-        *,
-        lr: float,
-        alpha: float = 0.99,
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-        momentum: float = 0.0,
-        centered: bool = False,
+        self, w: Any, g: Any, v: Any, a: Any, buf: Any, *, lr: float, alpha: float = 0.99,
+        eps: float = 1e-8, weight_decay: float = 0.0, momentum: float = 0.0, centered: bool = False,
         decoupled: bool = False,
-    ) -> tuple[Any, Any, Any, Any]:
+    ) -> tuple[Any, Any, Any, Any]:  # fmt: skip
         """Return (w, v, a, buf) after one step of RMSProp; a, buf unused are kept."""
         n, f, (w, g, v, a, buf) = self.n, self.at("rmsprop"), self.n.arrays(w, g, v, a, buf)
         rate, keep, small, wd, mu = n.numbers(lr, alpha, eps, weight_decay, momentum)
