@@ -99,7 +99,7 @@ class Adam(Optimizer):
 
     def check_settings(self) -> None:
         """Raise SettingError unless every setting is in its range; each becomes a plain number."""
-        self._check_rates()
+        self._check_rates("lr", "weight_decay")
         self.eps, self.betas = require_number("eps", self.eps), checked_betas(self.betas)
         self.decoupled = require_flag("decoupled", self.decoupled)
 

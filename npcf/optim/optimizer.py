@@ -145,9 +145,9 @@ class Optimizer(ABC):
     def check_settings(self) -> Any:
         """Raise SettingError unless every setting is in its range; each becomes a plain number."""
 
-    def _check_rates(self) -> None:
-        """Check `lr` and `weight_decay`; a number takes the place of what stands for one."""
-        for name in ("lr", "weight_decay"):
+    def _check_rates(self, *names: str) -> None:
+        """Check settings that may be mappings; a number takes the place of what stands for one."""
+        for name in names:
             self.numbers_of(name)
             if not isinstance(value := getattr(self, name), Mapping):
                 setattr(self, name, require_number(name, value))

@@ -95,7 +95,7 @@ class RMSProp(Optimizer):
 
     def check_settings(self) -> None:
         """Raise SettingError unless every setting is in its range; each becomes a plain number."""
-        self._check_rates()
+        self._check_rates("lr", "weight_decay")
         self.eps = require_number("eps", self.eps)
         self.momentum = require_number("momentum", self.momentum)
         self.alpha = require_number("alpha", self.alpha, high=1)

@@ -111,7 +111,7 @@ class SGD(Optimizer):
 
     def check_settings(self) -> None:
         """Raise SettingError unless every setting is in its range; each becomes a plain number."""
-        self._check_rates()
+        self._check_rates("lr", "weight_decay")
         self.momentum = require_number("momentum", self.momentum)
         self.dampening = require_number("dampening", self.dampening, low=-np.inf)
         self.nesterov = require_flag("nesterov", self.nesterov)

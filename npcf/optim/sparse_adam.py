@@ -103,6 +103,7 @@ class SparseAdam(Optimizer):
 
     def check_settings(self) -> dict[str, float]:
         """Raise SettingError unless every setting is in its range; each becomes a plain number."""
+        self._check_rates("lr")
         lrs, self.eps = self.numbers_of("lr"), require_number("eps", self.eps)
         for name, number in (*lrs.items(), ("eps", self.eps)):
             if number == 0:

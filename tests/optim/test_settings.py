@@ -1,5 +1,6 @@
 """Laws of settings: defaults are those of the sources, and a range ends where it says it ends."""
 
+import decimal
 import inspect
 
 import numpy as np
@@ -268,3 +269,22 @@ def test_sparse_adam_names_the_setting_and_not_the_table(table):
         with pytest.raises(SettingError, match="must be > 0, got 0") as refusal:
             SparseAdam({table: np.ones(1)}, **{name: 0.0})
         assert refusal.value.argument == name
+
+
+@pytest.mark.parametrize("make", [decimal.Decimal, np.float64, np.array])
+@pytest.mark.parametrize(("cls", "settings"), [
+    (SGD, ("lr", "momentum", "dampening", "weight_decay")), (SparseAdam, ("lr", "eps")),
+    (Adam, ("lr", "eps", "weight_decay")), (RMSProp, ("lr", "alpha", "eps", "momentum")),
+])  # fmt: skip
+def test_a_number_of_any_kind_is_that_number(cls, settings, make):
+    """0.25 as a Decimal, NumPy's or an array: no float32 becomes float64, and no step fails."""
+    plain, foreign = (cls({"w": np.ones(2, np.float32)}) for _ in range(2))
+    for name in settings:
+        setattr(plain, name, 0.25)
+        setattr(foreign, name, make("0.25") if make is decimal.Decimal else make(0.25))
+    for opt in (plain, foreign, plain, foreign):
+        opt.step({"w": np.array([0.5, -3], np.float32)}, {"w": [0, 1]})
+    assert plain.params["w"].tolist() == foreign.params["w"].tolist()
+    assert {name: type(getattr(foreign, name)) for name in settings} == dict.fromkeys(
+        settings, float
+    )
