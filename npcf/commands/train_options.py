@@ -26,36 +26,39 @@ LARGEST_END = 1e18  # of --y-range: the square of an error is no float32 beyond
 FREE = ("data", "backend", "save", "checkpoint", "every", "resume", "json")
 
 
-def add_options(add: Any) -> None:
+def add_options(add_argument: Any) -> None:
     """Declare them; None means "not given", as distinct from the default."""
-    add("--data", metavar="PATH", help="MovieLens folder or zip, csv, or - (default: planted)")
-    add("--model", choices=tuple(MODELS), help="form of the tables (default: embedding)")
-    add("--sampling", choices=("permutation", "replacement"),
-        help="each rating once an epoch, or as fastai draws (default: permutation)")  # fmt: skip
-    add("--schedule", choices=tuple(SCHEDULES), help="of the learning rate (default: one_cycle)")
-    add("--factors", type=int, metavar="K", help="(default: 50)")
-    add("--epochs", type=int, metavar="N", help="(default: 5)")
-    add("--lr", type=float, help="peak learning rate (default: 5e-3)")
-    add("--wd", type=float, help="weight decay, decoupled with Adam (default: 0.1)")
-    add("--bs", type=int, help="ratings a batch (default: 64)")
-    add("--rows", choices=("all", "touched"),
-        help="all: Adam; touched: SGD of the rows in the batch (default: all)")  # fmt: skip
-    add("--threads", type=int, metavar="N",
-        help="for --bs 1 --rows touched; the bits are the same (default: 1)")  # fmt: skip
-    add("--preset", metavar="NAME", help="settings by name, one rating a step: ml-100k")
-    add("--y-range", type=float, nargs=2, metavar=("LO", "HI"),
-        help="range of predictions (default: 0 5.5)")  # fmt: skip
-    add("--outside", choices=("raise", "warn", "allow"),
-        help="ratings outside the range (default: raise an error)")  # fmt: skip
-    add("--backend", choices=("numba", "numpy"),
-        help="compiled, or the reference (default: compiled)")  # fmt: skip
-    add("--seed", type=int, help="of tables and batches (default: 0)")
-    add("--split-seed", type=int, metavar="SEED", help="(default: 42, as fastai)")
-    add("--save", metavar="PATH", help="write the trained model to PATH")
-    add("--checkpoint", metavar="PATH", help="write the run to PATH while it goes on")
-    add("--every", type=int, metavar="N", help="steps between (default: 1000)")
-    add("--resume", action="store_true",
-        help="go on with the run in --checkpoint, with the options it was begun with")  # fmt: skip
+
+    def add(option: str, text: str = "", **how: Any) -> None:
+        default = DEFAULTS.get(option[2:].replace("-", "_"))
+        if default is not None:
+            values = default if isinstance(default, tuple) else (default,)
+            text += f" (default: {' '.join(v if isinstance(v, str) else f'{v:g}' for v in values)})"
+        add_argument(option, help=text.strip(), **how)
+
+    add("--data", "MovieLens folder or zip, csv, or - (default: planted)", metavar="PATH")
+    add("--model", "form of the tables", choices=tuple(MODELS))
+    add("--sampling", "each rating once an epoch, or as fastai draws",
+        choices=("permutation", "replacement"))  # fmt: skip
+    add("--schedule", "of the learning rate", choices=tuple(SCHEDULES))
+    add("--factors", type=int, metavar="K")
+    add("--epochs", type=int, metavar="N")
+    add("--lr", "peak learning rate", type=float)
+    add("--wd", "weight decay, decoupled with Adam", type=float)
+    add("--bs", "ratings a batch", type=int)
+    add("--rows", "all: Adam; touched: SGD of the rows in the batch", choices=("all", "touched"))
+    add("--threads", "for --bs 1 --rows touched; the bits are the same", type=int, metavar="N")
+    add("--preset", "settings by name, one rating a step: ml-100k", metavar="NAME")
+    add("--y-range", "range of predictions", type=float, nargs=2, metavar=("LO", "HI"))
+    add("--outside", "ratings outside the range", choices=("raise", "warn", "allow"))
+    add("--backend", "compiled (default), or the reference", choices=("numba", "numpy"))
+    add("--seed", "of tables and batches", type=int)
+    add("--split-seed", "of the split, as fastai makes it", type=int, metavar="SEED")
+    add("--save", "write the trained model to PATH", metavar="PATH")
+    add("--checkpoint", "write the run to PATH while it goes on", metavar="PATH")
+    add("--every", "steps between two checkpoints", type=int, metavar="N")
+    add("--resume", "go on with the run in --checkpoint, with the options it was begun with",
+        action="store_true")  # fmt: skip
 
 
 def per_rating_wanted(args: argparse.Namespace) -> bool:
