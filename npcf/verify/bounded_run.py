@@ -192,10 +192,10 @@ class BoundedRun:
         buf = buffers.get(name)
         new, new_buf = self.formulas.sgd(w, g, buf, **own)
         if self.touched:
-            new = _where(named, new, w)
+            n, rows = self.formulas.n, named.reshape(-1, *[1] * (w.value.ndim - 1))
+            new = n.where(rows, new, w)
             if new_buf is not None:
-                zeros = Bounded(np.zeros_like(w.value), 0.0, w.precision)
-                new_buf = _where(named, new_buf, zeros if buf is None else buf)
+                new_buf = n.where(rows, new_buf, n.array(np.zeros(w.shape)) if buf is None else buf)
         self.w[name] = new
         if new_buf is not None:
             buffers[name] = new_buf
@@ -234,10 +234,3 @@ def _mask(ids: IdArray, table: Bounded) -> Any:
     rows = np.zeros(len(table.value), bool)
     rows[ids] = True
     return rows
-
-
-def _where(rows: Any, new: Bounded, old: Bounded) -> Bounded:
-    rows = rows.reshape(-1, *[1] * (new.value.ndim - 1))
-    value, error = (np.where(rows, *pair) for pair in
-                    ((new.value, old.value), (new.error, old.error)))  # fmt: skip
-    return Bounded(value, error, new.precision)
