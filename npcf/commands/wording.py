@@ -14,7 +14,10 @@ OPTIONS = {
     "to": "--to", "source": "--from",
 }  # fmt: skip
 # Cures that have no words in common with Python's.
-CURES = {"Use Vocabulary(ids, na_row=True).": "Choose --unknown mean."}
+CURES = {
+    "Use Vocabulary(ids, na_row=True).": "Choose --unknown mean.",
+    "Give (low, high).": "Give the lower end, then the upper one.",
+}
 # item=NAME is of --columns
 KEYWORD = re.compile(rf"\b({'|'.join(OPTIONS.keys() - {'item'})})=(?=\S)")
 
@@ -24,5 +27,7 @@ def told(error: NpcfError) -> str:
     message, name = error.message, str(error.argument)
     if name in OPTIONS and not isinstance(error, UnknownIdError):
         message = OPTIONS[name] + message.removeprefix(name)
-    cure = CURES.get(error.cure) or KEYWORD.sub(lambda k: f"{OPTIONS[k[1]]} ", error.cure)
+    cure = CURES.get(error.cure, error.cure)
+    if "npcf." not in cure:  # lines of Python, for what no verb does
+        cure = KEYWORD.sub(lambda keyword: f"{OPTIONS[keyword[1]]} ", cure)
     return message.replace(error.cure, cure)
