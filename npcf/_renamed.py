@@ -19,6 +19,9 @@ MODULES = {
     "npcf.kernels.twins": "npcf.kernels.ops",
     "npcf.training.container": "npcf.training.safetensors_io",
     "npcf.training.execution": "npcf.training.backend",
+    "npcf.training.metrics": "npcf.training.losses",
+    "npcf.training.rating_range": "npcf.training.validate",
+    "npcf.training.validation_ranking": "npcf.training.ranking",
     "npcf.verify.conformance.examples": "npcf.verify.examples",
     "npcf.verify.conformance.mutants": "npcf.verify.mistakes",
 }

@@ -1,8 +1,12 @@
 """Old names: they work, and the warning names the new one and the caller's line."""
 
+import importlib
+import sys
+
 import pytest
 
-from npcf._renamed import renamed_arguments
+from npcf import fused
+from npcf._renamed import MODULES, renamed_arguments
 from npcf.suggestions import suggesting
 
 
@@ -30,3 +34,20 @@ def test_an_old_name_of_a_module_is_what_it_is_called_now():
         assert find("Own") is npcf.Learner
     with pytest.raises(AttributeError, match="planted"):
         find("plantd")
+
+
+@pytest.mark.parametrize("old", MODULES)
+def test_a_module_that_has_moved_is_imported_by_its_old_name_too(old):
+    importlib.import_module(old.rpartition(".")[0])
+    sys.modules.pop(old, None)
+    with pytest.warns(DeprecationWarning, match=f"{old} is now {MODULES[old]};"):
+        assert importlib.import_module(old) is importlib.import_module(MODULES[old])
+
+
+def test_fused_steps_are_found_where_they_were():
+    from npcf.kernels import fused as before
+
+    with pytest.warns(DeprecationWarning, match="is now npcf.fused.trainer_for"):
+        assert before.trainer_for is fused.trainer_for
+    with pytest.raises(AttributeError, match="trainer_of"):
+        getattr(before, "trainer_of")  # noqa: B009
