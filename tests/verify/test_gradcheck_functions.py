@@ -329,7 +329,7 @@ def changes(x):
 WRONG_USES = {
     "no inputs": (lambda: gradcheck(np.exp, np.exp), UsageError, "inputs"),
     "array instead of tuple": (lambda: gradcheck(np.exp, np.exp, X), UsageError, r"\(x,\)"),
-    "no function": (lambda: gradcheck(3, np.exp, (X,)), UsageError, "f: is 3"),
+    "no function": (lambda: gradcheck(3, np.exp, (X,)), UsageError, "f: is an int"),
     "no vjp": (lambda: gradcheck(np.exp, None, (X,)), UsageError, "vjp: is None"),
     "backend": (lambda: gradcheck(np.exp, np.exp, (X,), backend=ops), UsageError, "backend"),
     "rng": (lambda: gradcheck(np.exp, np.exp, (X,), rng=3), UsageError, "rng"),
