@@ -294,6 +294,10 @@ FILES = [
     ("csv not UTF-8", lambda tmp: csv(tmp, b"user,item,rating\n\xff\xfe,2,3\n"), DataError, "ratings.csv"),
     ("csv with an id of 4,301 digits", lambda tmp: csv(
         tmp, f"user,item,rating\n1,2,3\n{'1' * 4301},2,3\n"), DataError, "line 3: user is .*beyond"),
+    *((f"csv in {name} read as {said}", lambda tmp, name=name, said=said: (
+        (tmp / "r.csv").write_bytes("user,item,rating\n1,2,3\n".encode(name)),
+        data.read_csv(tmp / "r.csv", encoding=said)), DataError, words) for name, said, words in (
+            ("utf-16-be", "utf-16", 'encoding="utf-16-be"'), ("utf-32", "utf-16", "right file"))),
     ("csv in an encoding of no text", lambda tmp: (csv(tmp, "user,item,rating\n1,2,3\n"), data.read_csv(
         tmp / "ratings.csv", encoding="rot13")), SettingError, "'rot13' is unknown"),
     ("csv in an encoding of no name", lambda tmp: data.read_csv(tmp / "x", encoding="\0"), SettingError,
