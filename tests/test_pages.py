@@ -1,6 +1,7 @@
 """README and pages are true: code runs to the numbers beside it; files, links, verbs exist."""
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -88,6 +89,34 @@ def test_measured_tables_repeat_the_recorded_limits():
     for (model, _), band in LESSON_5.items():
         row = re.search(rf"^\| `{model}` .*$", BENCHMARKS, re.MULTILINE)[0]
         assert f"{band.measured:.4f}" in row
+
+
+def _recorded(name):
+    return json.loads((ROOT / "compare" / f"{name}.json").read_text())
+
+
+def _ratio(question, start):
+    rows = _recorded(f"bench/results/{question}")["rows"]
+    return next(row["ratio"] for row in rows if row["question"].startswith(start))
+
+
+def test_the_readme_s_five_figures_are_those_of_the_recorded_runs():
+    exact = _recorded("proof/results/exact")["figures"]
+    assert not any(part["violations"] for part in exact)
+    kills = _recorded("proof/results/mutants")["figures"]
+    caught = sum(bool(kill["law"]) for kill in kills)
+    accuracy = {row["peer"]: row for row in _recorded("bench/results/accuracy")["rows"]}
+    wanted = [
+        f"{sum(part['comparisons'] for part in exact):,}, none",
+        f"{caught} of {len(kills)}",
+        f"{_ratio('seed-run', 'seed run, training part'):.0f}",
+        f"{_ratio('per-rating', 'per-rating SGD, 20M ratings, k = 32, 1 thread'):.1f}",
+        f"{accuracy['']['ours']:.4f}".lstrip("0"),
+    ]
+    table = README.split("## Five figures")[1].split("##")[0]
+    assert re.findall(r"\[(.*?)\]\(notebooks", table) == wanted
+    for peer, name in (("Surprise SVD", "Surprise"), ("LIBMF", "LIBMF")):
+        assert f"{name} {accuracy[peer]['theirs']:.4f}".replace(" 0", " ") in table
 
 
 def test_the_top_level_holds_nothing_else():
