@@ -40,7 +40,7 @@ from npcf.training.steps import step as _step
 from npcf.training.validate import OUTSIDE, require_in_range, require_options
 
 EVALUATION_CHUNK = 8192  # ratings predicted at a time, so that memory does not grow with the data
-MOST_STEPS = 2**31 - 1  # of one fit: the rate of each step is worked out beforehand
+MOST_STEPS = 2 * 10**8  # of one fit: 24 bytes each, for rates are worked out beforehand
 
 Metric = Callable[[FloatArray, FloatArray], float] | RankingMetric
 
