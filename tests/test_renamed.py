@@ -3,10 +3,14 @@
 import importlib
 import sys
 
+import numpy as np
 import pytest
 
 from npcf import fused
 from npcf._renamed import MODULES, renamed_arguments
+from npcf.analysis import Predictor, fold_in
+from npcf.data import Batches, planted
+from npcf.models import DotProductBiasCP
 from npcf.suggestions import suggesting
 
 
@@ -51,3 +55,16 @@ def test_fused_steps_are_found_where_they_were():
         assert before.trainer_for is fused.trainer_for
     with pytest.raises(AttributeError, match="trainer_of"):
         getattr(before, "trainer_of")  # noqa: B009
+
+
+def test_the_old_keywords_of_this_version():
+    """`Batches`, `fold_in`; those of `CollabRegressor` are tried with it."""
+    ratings = planted(4, 5, 12).ratings
+    with pytest.warns(DeprecationWarning, match="is now batch_size="):
+        batches = Batches(ratings, bs=3, rng=np.random.default_rng(0))
+    with pytest.warns(DeprecationWarning, match="is now Batches.batch_size"):
+        assert batches.bs == batches.batch_size == 3
+    asked = Predictor.of(DotProductBiasCP(5, 6, 2), ratings)
+    with pytest.warns(DeprecationWarning, match="is now weight_decay="):
+        user = fold_in(asked, [1], [3.0], wd=0.5)
+    assert user.bias == fold_in(asked, [1], [3.0], weight_decay=0.5).bias
