@@ -15,6 +15,11 @@ from typing import Any, ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 MODULES = {
+    "npcf.data.blocks": "npcf.data.text",
+    "npcf.data.kinds": "npcf.data.frames",
+    "npcf.data.places": "npcf.data.archive",
+    "npcf.data.resampling": "npcf.data.splits",
+    "npcf.data.split": "npcf.data.splits",
     "npcf.kernels.per_rating": "npcf.kernels.blocked_sgd",
     "npcf.kernels.twins": "npcf.kernels.ops",
     "npcf.training.container": "npcf.training.safetensors_io",
