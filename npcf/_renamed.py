@@ -69,7 +69,7 @@ def warn(old: str, new: str, stacklevel: int = 2) -> None:
 
 
 class _Moved:
-    """Imports a module by its old name; asked last, when the name was not found on disk."""
+    """Imports a module by its old name."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """Return a spec for what has moved."""
@@ -85,4 +85,4 @@ class _Moved:
         sys.modules[old] = importlib.import_module(MODULES[old])
 
 
-sys.meta_path.append(_Moved())
+sys.meta_path.insert(0, _Moved())  # before a folder that a checkout may have left behind
