@@ -154,10 +154,7 @@ class Learner:
         moms: tuple[float, float, float] = (0.95, 0.85, 0.95),
         pct_start: float = 0.25,
     ) -> pd.DataFrame:
-        """Train `n_epoch` epochs under fastai's one-cycle schedule; return the history.
-
-        `wd=None` leaves the weight decay of `opt_func`.
-        """
+        """Train under fastai's one-cycle schedule; wd=None leaves the decay of `opt_func`."""
         n_steps = self._count_steps(n_epoch)
         shape = lr_max, div, div_final, pct_start, moms
         schedule = one_cycle_fastai(n_steps, *shape, n_epochs=n_epoch)
@@ -221,11 +218,10 @@ class Learner:
     def resume(self, path: str | Path) -> pd.DataFrame:
         """Go on with the fit saved in `path`, over the same ratings; return the history.
 
-        The result has the bits of the run that saved and went on.  Where rows lag
-        (`execution`), saving brings them up to date, which rounds: a run that saves at other steps
-        ends with other last bits.  With `deferred=False`, or by the reference, saving leaves no
-        trace.  Raises DataError if the file is damaged, belongs to other ratings or batches, or
-        holds no fit.
+        The result has the bits of the run that saved and went on.  Where rows lag (`execution`),
+        saving brings them up to date, which rounds: a run that saves at other steps ends with other
+        last bits.  With `deferred=False`, or by the reference, saving leaves no trace.  Raises
+        DataError if the file is damaged, belongs to other ratings or batches, or holds no fit.
         """
         with alone(self):
             restore(self, checkpoint.load(path))
