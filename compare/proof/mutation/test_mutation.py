@@ -86,8 +86,8 @@ def test_types_and_separators_are_left_out_and_nothing_numeric(tmp_path):
 @pytest.mark.parametrize(
     ("new", "said"),
     [
-        ("type(3 / error.size)", "killed by tests/ops/test_mse.py::"),
-        ("type(2 / error.sise)", "killed by tests/ops/test_mse.py::"),  # raises
+        ("type(3 / error.size)", "killed by tests/ops/test_bits.py::"),
+        ("type(2 / error.sise)", "killed by tests/ops/test_bits.py::"),  # raises
         ("type(2 / error.size)  # so", "survived"),
     ],
 )
