@@ -31,7 +31,7 @@ WRONG = {
     if wrong.formulas() is not Formulas
     and not any(word in wrong.name for word in (*ROUNDINGS, *SIZES))
 }
-ROUNDS = 12  # of seed 8, which draws a first step with dampening
+ROUNDS = 24  # enough to draw each setting of each rule with each other
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def problems():
         warnings.simplefilter("ignore")
         for number in range(ROUNDS):
             for i, subject in enumerate(SUBJECTS):
-                rng = np.random.default_rng([8, number, i])
+                rng = np.random.default_rng([14, number, i])
                 a = subject.draw(Draw(rng, "float64", KINDS[number % len(KINDS)]))
                 compute = {name: getattr(EXECUTIONS[name], subject.name, None)
                            for name in ("npcf numpy", "torch")}  # fmt: skip
@@ -51,7 +51,7 @@ def problems():
     return found
 
 
-@pytest.mark.slow("a dozen problems of every operation and step for each of 150 mistakes")
+@pytest.mark.slow("two dozen problems of every operation and step for each of 150 mistakes")
 @pytest.mark.parametrize("name", WRONG)
 def test_a_mistake_in_the_formulas_themselves_is_seen(name, problems):
     formulas = WRONG[name].formulas()
@@ -74,6 +74,8 @@ def outside(exact, bounds, subject, a, who, got):
         right = subject.values(exact, a)
         allowed = subject.values(bounds, a, library=LIBRARIES[LIBRARY[who]], **claims)
     except Exception:  # what cannot even be evaluated is noticed at once
+        return True
+    if [x is None for x in got] != [x is None for x in right]:
         return True
     triples = zip(got, right, allowed, strict=True)
     return any((shares(*triple) > 1).any() for triple in triples if triple[1] is not None)
