@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from npcf.training import Learner
     from npcf.verify.gradcheck import gradcheck
 
-__version__ = "0.4.1"
+__version__ = "0.5.0"
 
 __all__ = [
     "CollabRegressor",
