@@ -28,7 +28,7 @@ from npcf.fused.workspace import HeldArrays, states_of
 from npcf.kernels.fused.batch import BatchArrays, OutputTransform
 from npcf.kernels.fused.counts import zeros
 from npcf.optim import SGD, Adam, Optimizer
-from npcf.optim.optimizer import held
+from npcf.optim.state import held
 
 Obstacle = tuple[str, str, str]  # argument, problem, cure
 

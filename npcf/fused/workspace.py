@@ -15,7 +15,7 @@ from npcf._types import FloatArray, Params
 from npcf.kernels.fused.batch import TablePair
 from npcf.kernels.fused.counts import Flush
 from npcf.optim import Optimizer
-from npcf.optim.optimizer import held
+from npcf.optim.state import held
 
 FLUSH_SLICE = 2**22  # numbers brought up to date in one call
 LISTED = 1024  # rows brought up to date at a time, at least

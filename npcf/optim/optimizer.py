@@ -10,7 +10,6 @@ gradient and most of them are zero; "touched_rows" are the rows that a batch nam
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from itertools import combinations
 from types import EllipsisType
 from typing import Any, ClassVar
 
@@ -20,9 +19,7 @@ from numpy.typing import NDArray
 from npcf._atomic import Change, assign, in_one_go
 from npcf._types import FloatArray, Grads, IdArray, Params
 from npcf.errors import (
-    DTypeError,
     SettingError,
-    ShapeError,
     UsageError,
     require_count,
     require_grads,
@@ -31,6 +28,7 @@ from npcf.errors import (
     require_trainable,
     require_type,
 )
+from npcf.optim.state import check_mapping, check_state, require_apart, require_state
 from npcf.suggestions import did_you_mean
 
 ROWS = ("all_rows", "touched_rows")
@@ -103,7 +101,7 @@ class Optimizer(ABC):
             for state in (*self.STATES, *kept)
             for name, table in self.params.items()
         }
-        _check_state(arrays, wanted, self.COUNTS)
+        check_state(arrays, wanted, self.COUNTS)
         counts = {name: require_count(name, arrays[name][()], 0) for name in self.COUNTS}
         changes = [assign(self.counts[name], 0, count) for name, count in counts.items()]
         for state in (*self.STATES, *self.LAZY_STATES):
@@ -127,11 +125,11 @@ class Optimizer(ABC):
         ShapeError names a state that is not shaped as its parameter, as after new users have come.
         Reads what the mappings hold, and brings nothing up to date.
         """
-        params = _held("opt.params", self.params)
+        params = check_mapping("opt.params", self.params)
         require_trainable(params)
         require_apart(params)
         for state in (*self.STATES, *self.LAZY_STATES):
-            arrays = _held(f"opt.{state}", getattr(self, state))
+            arrays = check_mapping(f"opt.{state}", getattr(self, state))
             if arrays or state in self.STATES:
                 require_state(f"opt.{state}", arrays, params)
 
@@ -220,62 +218,3 @@ def moving_rows(rows: str, touched: Touched | None, params: Params) -> dict[str,
         name: np.unique(require_ids(f"touched[{name!r}]", touched[name], len(table)))
         for name, table in params.items()
     }
-
-
-def require_state(
-    argument: str, arrays: Mapping[str, Any], params: Mapping[str, FloatArray]
-) -> None:
-    """Raise unless `arrays` has an array like its own for each parameter."""
-    cure = "Make a new optimiser over the tables as they are; a Learner does so if opt is None."
-    for name in sorted(params.keys() ^ arrays.keys(), key=str):
-        side = "has nothing for" if name in params else "names an unknown parameter"
-        raise UsageError(argument, f"{side} {name!r}", cure)
-    for name, table in params.items():
-        array, named = arrays[name], f"{argument}[{name!r}]"
-        if not isinstance(array, np.ndarray) or array.dtype != table.dtype:
-            raise DTypeError(named, f"is not an array of {table.dtype}, as its parameter", cure)
-        if array.shape != table.shape:
-            problem = f"shape {array.shape} is not {table.shape}, that of its parameter"
-            raise ShapeError(named, problem, cure)
-        if not array.flags.writeable:
-            raise UsageError(named, "is read-only", "Pass a copy: array.copy().")
-
-
-def require_apart(arrays: Mapping[str, FloatArray]) -> None:
-    """Raise unless each array has memory of its own: of two updates of one number one is lost."""
-    for (first, a), (second, b) in combinations(arrays.items(), 2):
-        if np.may_share_memory(a, b) and np.shares_memory(a, b):
-            problem = f"shares memory with params[{first!r}]"
-            raise UsageError(f"params[{second!r}]", problem, "Give each parameter an array.")
-
-
-def held(arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a mapping holds, whatever reading from it does (`npcf.fused.live`)."""
-    return dict(dict.items(arrays) if isinstance(arrays, dict) else arrays.items())
-
-
-def _held(argument: str, arrays: Any) -> dict[str, Any]:
-    """Return the same, or raise if it is no mapping."""
-    if not isinstance(arrays, Mapping):
-        problem = f"is a {type(arrays).__name__}, not a mapping of names to arrays"
-        raise UsageError(argument, problem, "Make a new optimiser over the tables.")
-    return held(arrays)
-
-
-def _check_state(
-    arrays: Mapping[str, Any], wanted: Mapping[str, FloatArray], counts: tuple[str, ...]
-) -> None:
-    for key in sorted((wanted.keys() | set(counts)) ^ arrays.keys(), key=str):
-        side = "names an unknown state" if key in arrays else "has no"
-        raise UsageError(
-            "arrays", f"{side} {key!r}", "Load what this optimiser's state_arrays() returned."
-        )
-    scalar = np.zeros((), np.int64)
-    for key, like in (*wanted.items(), *((name, scalar) for name in counts)):
-        array = arrays[key]
-        if not isinstance(array, np.ndarray) or array.dtype != like.dtype:
-            problem = f"is not an array of dtype {like.dtype}"
-            raise DTypeError(f"arrays[{key!r}]", problem, "Load it as it was saved.")
-        if array.shape != like.shape:
-            problem = f"shape {array.shape} is not {like.shape}"
-            raise ShapeError(f"arrays[{key!r}]", problem, "State has its parameter's shape.")

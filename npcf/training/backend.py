@@ -18,7 +18,7 @@ from npcf.errors import require_choice
 from npcf.models import PairModel
 from npcf.models.look_up import require_backend
 from npcf.optim import Optimizer
-from npcf.optim.optimizer import held
+from npcf.optim.state import held
 from npcf.training import steps
 from npcf.training.losses import MSELossFlat
 
