@@ -19,6 +19,7 @@ NEAR = {
     "npcf/models/pair_model.py": ("tests/models/test_sources.py",),
     "npcf/optim/one_cycle.py": ("tests/optim/test_schedules.py",),
     "npcf/optim/optimizer.py": ("tests/optim/test_state.py", "tests/optim/test_touched_rows.py"),
+    "npcf/optim/state.py": ("tests/optim/test_state.py",),
     "npcf/optim/sparse_adam.py": ("tests/optim/test_touched_rows.py",),
 }
 FOR_ALL = {
