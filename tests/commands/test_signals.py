@@ -43,7 +43,8 @@ def test_training_saves_the_model_of_a_whole_step(how, name, tmp_path):
             time.sleep(0.02)
             child.send_signal(number)
         _, err = child.communicate()
-    assert child.returncode == 128 + number
+    # a second signal may come when all is saved and nobody listens any more; shells see the same
+    assert child.returncode in (128 + number, -number)
     assert "Traceback" not in err
     saved = load(path)
     assert os.listdir(tmp_path) == ["model"]

@@ -1,6 +1,7 @@
 """Interrupt whatever runs, from outside, after a moment: signals, Ctrl-C, an exception sent."""
 
 import ctypes
+import gc
 import os
 import signal
 import threading
@@ -37,7 +38,18 @@ def alarm(handler, delay):
 
 
 def interrupt(run, sort, delay):
-    """Call `run()`, and interrupt it after a delay, unless it has ended by then."""
+    """Call `run()`, and interrupt it after a delay, unless it has ended by then.
+
+    Meanwhile no cycles are collected: Hypothesis times that, and would swallow what is raised there.
+    """
+    gc.disable()
+    try:
+        _interrupt(run, sort, delay)
+    finally:
+        gc.enable()
+
+
+def _interrupt(run, sort, delay):
     if sort == "exception in a thread":
         _in_a_thread(run, delay)
     elif sort == "SIGALRM":

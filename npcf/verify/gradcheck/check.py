@@ -21,7 +21,7 @@ from npcf.verify.gradcheck.numeric import (
     complex_direction,
 )
 from npcf.verify.gradcheck.subject import Subject, worst_entries
-from npcf.verify.gradcheck.tolerances import Rounding, chain, reach, rounding_of
+from npcf.verify.gradcheck.tolerances import Rounding, bend, chain, reach, rounding_of
 from npcf.verify.hints import Setting, hint
 from npcf.verify.report import GradcheckReport, Mismatch, scalar_mismatch
 
@@ -114,7 +114,7 @@ def _check_function(
         allowed = 3 * error + rounding.underflow(w)
         worst += worst_entries(subject, "complex step", gradient, w @ exact.jacobian, allowed)
     spread = central.spread(rounding.gamma, rounding.of_f(subject))
-    allowed = 2 * error + np.abs(w) @ spread
+    allowed = 2 * error + np.abs(w) @ spread + _bends(subject, w, central)
     worst += worst_entries(subject, "central differences", gradient, w @ central.jacobian, allowed)
     worst.append(_random_direction(subject, rounding, gradient, w, rng))
     worst.append(_adjoint_identity(subject, rounding, central if exact is None else None, rng))
@@ -174,6 +174,13 @@ def _require_agreement(
         raise NotAnalyticError("it and f's central differences disagree: abs, real, conj, a kink?")
 
 
+def _bends(subject: Subject, w: FloatArray, central: CentralColumns) -> FloatArray:
+    """Return how much each entry of the gradient bends over the step that its column took."""
+    widths = central.step / subject.step
+    units = np.eye(widths.size)
+    return np.array([bend(subject, w, v * unit) / v for v, unit in zip(widths, units, strict=True)])
+
+
 def _random_direction(
     subject: Subject, rounding: Rounding, gradient: FloatArray, w: FloatArray, rng: Any
 ) -> Mismatch:
@@ -183,6 +190,7 @@ def _random_direction(
     slope, truncation, height, v = central_direction(subject, v)
     spread = truncation + (rounding.of_f(subject) + rounding.gamma * height) / subject.step
     allowed = 3 * np.abs(v) @ rounding.of_vjp(subject, w) + np.abs(w) @ spread
+    allowed += bend(subject, w, v)
     return scalar_mismatch("random direction", float(gradient @ v), float(w @ slope), allowed)
 
 
@@ -200,4 +208,5 @@ def _adjoint_identity(
         pushed = float(w @ (central.jacobian @ v))
         spread = central.spread(rounding.gamma, rounding.of_f(subject))
         allowed = 3 * np.abs(v) @ error + np.abs(w) @ spread @ np.abs(v)
+        allowed += np.abs(v) @ _bends(subject, w, central)
     return scalar_mismatch("adjoint identity", pulled, pushed, float(allowed))

@@ -22,7 +22,8 @@ off by u t, is off by 2 u however small it is.  Where J decays like exp(-x / len
     complex step         E + 2 E: the same factors in complex arithmetic; and its underflow / h
     central differences  2 E + sum_b |w_b| ((noise_b + gamma_n |f_b(x +- h)|) / h + truncation_bj):
                          f is rounded where the step leads to, and there J is another by h H, which
-                         is the second E; the truncation by Richardson
+                         is the second E; the truncation by Richardson, and in float32, whose step
+                         is long, how much g bends over it
     random direction     the same along v, E weighted by |v|, once more for the product <g, v>
     adjoint identity     as the complex step, weighted by |v|, and once more for the products
 
@@ -133,6 +134,21 @@ def _sensitivity(subject: Subject, w: FloatArray) -> FloatArray:
         with np.errstate(all="ignore"):
             total += np.abs(subject.pull(w, up) - subject.pull(w, down)) / (2 * subject.step)
     return total
+
+
+def bend(subject: Subject, w: FloatArray, v: FloatArray) -> float:
+    """Return |<g(x + h v) - 2 g(x) + g(x - h v), v>|, where f computes in float32; else 0.
+
+    A central difference is the mean of <g, v> over its step.  Where g has a peak narrower than
+    that, which Richardson's estimate does not see, the mean is another, and g itself tells.
+    """
+    if subject.precision is DOUBLE:  # its step is a thousand times as short
+        return 0.0
+    h = subject.step
+    with np.errstate(all="ignore"):
+        above, below = (subject.pull(w, subject.x + side * h * v) for side in (1, -1))
+        found = abs(float((above - 2 * subject.pull(w) + below) @ v))
+    return found if np.isfinite(found) else 0.0
 
 
 class OfModel:
