@@ -27,7 +27,7 @@ COMMON = {
 }
 settings.register_profile("check", max_examples=10, **COMMON)
 settings.register_profile("dev", max_examples=25, **COMMON)
-settings.register_profile("ci", max_examples=200, derandomize=True, **COMMON)
+settings.register_profile("ci", max_examples=100, derandomize=True, **COMMON)
 settings.register_profile(
     "long", max_examples=int(os.environ.get("NPCF_EXAMPLES", "500")), **COMMON
 )

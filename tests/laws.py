@@ -10,16 +10,20 @@ from npcf.verify.conformance.runner import check_together
 
 NPCF = ("compare.implementations.npcf_numpy", "compare.implementations.npcf_numba")
 PLAIN = "npcf.verify.examples.plain"
-LONG = os.environ.get("NPCF_PROFILE") == "long"
+PROFILE = os.environ.get("NPCF_PROFILE", "ci")
+LONG = PROFILE == "long"
 # Inputs of a law in a long run: more where they are cheap, for operations and optimiser steps.
 OFTEN, OTHERS = 10_000, 2_000
 CHEAP = ("lookup", "row_dot", "bias", "sigmoid_range", "mse", "sgd", "adam")
 
 
 def examples(law):
-    """Return the number of inputs: the profile's, or in a long run by the part of the protocol."""
+    """Return the number of inputs: the profile's, or in a long run by the part of the protocol.
+
+    `make test` tries as many as `npcf conformance` does; its other tests draw half of that.
+    """
     if not LONG:
-        return settings.default.max_examples
+        return 200 if PROFILE == "ci" else settings.default.max_examples
     return OFTEN if law.family in CHEAP else OTHERS
 
 

@@ -40,7 +40,7 @@ def alarm(handler, delay):
 def interrupt(run, sort, delay):
     """Call `run()`, and interrupt it after a delay, unless it has ended by then.
 
-    Meanwhile no cycles are collected: Hypothesis times that, and would swallow what is raised there.
+    Meanwhile no cycles are collected: Hypothesis times that, and would swallow what is raised.
     """
     gc.disable()
     try:

@@ -24,10 +24,11 @@ from npcf.kernels.blocked_sgd.tables import numbers_of
 from npcf.kernels.blocked_sgd.tiles import SEGMENT, segments_of, strata_of
 from npcf.training import PerRatingSGD, RatingArrays
 from npcf.verify import assert_same_bits
+from tests.laws import PROFILE
 from tests.training.interrupting import SORTS, TimeUp, interrupt
 
 EPOCHS, N, USERS, ITEMS = 4, 16 * SEGMENT, 60, 40
-TIMES = min(200, settings.default.max_examples)  # of each sort
+TIMES = 200 if PROFILE in ("ci", "long") else settings.default.max_examples  # of each sort
 ELSEWHERE = _thread._count()  # threads that are not ours
 PATIENCE = 20  # seconds that nothing here may take
 

@@ -1,6 +1,7 @@
 """The checks of `gradcheck` on a model: its loss as a function of the rows that a batch names."""
 
 import copy
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -11,7 +12,7 @@ from npcf._types import FloatArray, Params
 from npcf.data.batches import require_batch
 from npcf.errors import DivergenceError
 from npcf.models import PairModel
-from npcf.verify.gradcheck.numeric import central_direction, complex_direction
+from npcf.verify.gradcheck.numeric import central_slope, complex_direction
 from npcf.verify.gradcheck.subject import Tables, worst_entries
 from npcf.verify.gradcheck.tolerances import OfModel
 from npcf.verify.report import GradcheckReport, Mismatch, scalar_mismatch
@@ -44,20 +45,20 @@ def check_model(
     loss = Tables(lambda tables: _loss(_at(small, tables), pairs, rating), small.params)
     gradient = np.concatenate([grads[name][rows[name]].ravel() for name in small.params])
     tolerances = OfModel(small, pairs, rating, loss.step)
-    units = np.eye(loss.x.size)
-    exact = np.concatenate([complex_direction(loss, unit) for unit in units])
-    quotients = [central_direction(loss, unit) for unit in units]
-    central = np.array([q.slope[0] / q.taken[j] for j, q in enumerate(quotients)])
+    exact, central = np.empty((2, loss.x.size))
+    for j, unit in _units(loss.x.size):
+        exact[j] = complex_direction(loss, unit)[0]
+        slope, taken = central_slope(loss, unit)
+        central[j] = slope[0] / taken[j]
     for method, numeric, allowed in (
         ("complex step", exact, tolerances.complex_step()),
         ("central differences", central, tolerances.central_differences()),
     ):
         worst += worst_entries(loss, method, gradient, numeric, allowed, rows)
     v = rng.uniform(-1, 1, loss.x.size)
-    quotient = central_direction(loss, v)
-    v, slope = quotient.taken, float(quotient.slope[0])
+    slope, v = central_slope(loss, v)
     room = tolerances.random_direction(v)
-    worst.append(scalar_mismatch("random direction", float(gradient @ v), slope, room))
+    worst.append(scalar_mismatch("random direction", float(gradient @ v), float(slope[0]), room))
 
     v, w = rng.uniform(-1, 1, loss.x.size), rng.uniform(-1, 1, len(pairs))
     pred = Tables(lambda tables: _at(small, tables).forward(pairs)[0].reshape(-1), small.params)
@@ -67,6 +68,15 @@ def check_model(
     room = tolerances.adjoint_identity(v, w)
     worst.append(scalar_mismatch("adjoint identity", back, pushed, room))
     return GradcheckReport(tuple(worst), loss.x.size)
+
+
+def _units(n: int) -> Iterator[tuple[int, FloatArray]]:
+    """Yield (j, the j-th unit vector) in the memory of one vector."""
+    unit = np.zeros(n)
+    for j in range(n):
+        unit[j] = 1.0
+        yield j, unit
+        unit[j] = 0.0
 
 
 def _at(model: PairModel, params: Params) -> PairModel:

@@ -50,10 +50,12 @@ def complex_direction(subject: Subject, v: FloatArray, x: FloatArray | None = No
     x = subject.x if x is None else x
     if subject.precision is SINGLE:
         raise NotAnalyticError("f computes in float32, where the step underflows")
+    point = x.astype(np.complex128)
+    point.imag = COMPLEX_STEP * v
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("error", np.exceptions.ComplexWarning)
-            out = subject.out(x + 1j * COMPLEX_STEP * v)
+            out = subject.out(point)
     except Exception as error:  # whatever a function says to numbers it was not written for
         reason = str(error).strip().split("\n")[0]
         raise NotAnalyticError(f"f takes no complex numbers ({reason})") from error
@@ -94,6 +96,13 @@ def _shared(jacobian: FloatArray, fading: FloatArray) -> FloatArray:
     with np.errstate(all="ignore"):
         shared = slopes * np.take_along_axis(fading / slopes, leading, axis=1)
     return np.where(np.isfinite(shared), shared, 0.0)
+
+
+def central_slope(subject: Subject, v: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return J v (M,), where the truncation is known otherwise, and the v really taken (N,)."""
+    above, below = subject.x + subject.step * v, subject.x - subject.step * v
+    width = 2 * subject.step
+    return (subject.out(above) - subject.out(below)) / width, (above - below) / width
 
 
 def central_direction(subject: Subject, v: FloatArray) -> Quotient:
