@@ -21,6 +21,7 @@ def test_bits_are_those_of_a_processor_without_vector_extensions():
     assert [name for name in here if here[name] != there[name]] == []
 
 
+@pytest.mark.slow("a process that compiles without vector instructions")
 @pytest.mark.skipif(not kernels.compiles(), reason="fused steps are compiled")
 def test_fused_runs_stay_within_their_bounds_on_any_processor():
     """A part of `make check-processors`: long runs, whose last bits differ with every exp."""

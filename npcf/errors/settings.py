@@ -49,10 +49,14 @@ def require_numbers(
     argument: str, value: Any, n: int, high: float = np.inf, *, open_high: bool = False
 ) -> tuple[float, ...]:
     """Return `value` as a tuple of `n` floats in [0, high] (or [0, high)), or raise."""
-    try:
-        numbers = tuple(itertools.islice(value, n + 1))
-    except Exception:  # not iterable, or whatever a foreign object says to that
-        numbers = ()
+    numbers: tuple[Any, ...] = ()
+    if type(value) is tuple:  # nothing that could raise: `read_number`
+        numbers = value
+    else:
+        try:
+            numbers = tuple(itertools.islice(value, n + 1))
+        except Exception:  # not iterable, or whatever a foreign object says to that
+            numbers = ()
     if len(numbers) != n:
         problem, cure = f"must be {n} numbers, got {shown(value)}", f"Write {n} in brackets."
         raise SettingError(argument, problem, cure, value=value)

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.skipif(not compiles(), reason="plain Python reads no fo
 ABUSES = {"fused": 400, "per-rating": 400}  # of the others some dozens: theirs take longer
 
 
+@pytest.mark.slow("processes of their own")
 @pytest.mark.parametrize("room", ROOMS)
 def test_no_abuse_ends_in_a_crash_or_in_other_numbers(room, capsys):
     abuses = str(ABUSES.get(room, 60))

@@ -28,6 +28,7 @@ def start(arguments, first, **options):
     return child
 
 
+@pytest.mark.slow("processes of their own")
 @pytest.mark.parametrize(
     ("how", "name"),
     [("save", "SIGINT"), ("save", "SIGTERM"), ("save", "SIGHUP"), ("checkpoint", "SIGTERM"),

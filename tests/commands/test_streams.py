@@ -108,6 +108,7 @@ def judge(name, situation, code, err, out, saved):
     return None
 
 
+@pytest.mark.slow("processes of their own")
 def test_no_state_of_the_streams_costs_a_traceback_or_a_model(work):
     """Command lines in up to 17 states: the exit code, one line that says why, and the model."""
     utf8, requests = ("utf-8", "strict"), []

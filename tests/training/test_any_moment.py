@@ -4,7 +4,6 @@ Stopped there by a callback, that is, which nothing interrupts: weights, states,
 the bit.  Signals and exceptions fall where they fall; how many are tried depends on the profile.
 """
 
-import os
 import signal
 import threading
 import time
@@ -20,10 +19,11 @@ from npcf.fused import loops, trainer
 from npcf.training import Callback, Learner
 from npcf.training import steps as training_steps
 from npcf.verify import assert_same_bits
+from tests.laws import PROFILE
 from tests.training.interrupting import SORTS, TimeUp, alarm, interrupt, raise_time_up
 
-TRIALS = {"dev": 2, "ci": 5}.get(os.environ.get("NPCF_PROFILE", "ci"), 200)
-RUNS = {"dev": 1, "ci": 3}.get(os.environ.get("NPCF_PROFILE", "ci"), 20)
+TRIALS = {"check": 2, "dev": 2, "ci": 5}.get(PROFILE, 200)
+RUNS = {"check": 1, "dev": 1, "ci": 3}.get(PROFILE, 20)
 EPOCHS, BATCHES, LAST = 3, 50, 150
 RATINGS = planted(60, 40, 500, seed=3).ratings  # 400 to train on
 EXECUTIONS = {
