@@ -20,6 +20,9 @@ NO_NUMBERS = (bool, str, bytes, bytearray, np.bool_, np.datetime64, np.timedelta
 WIDENED = ("bfloat16", "float16")  # to float32, which holds each of their numbers
 READ = ("float32", "float64", "complex64", "complex128", "bool", "int8", "int16", "int32", "int64",
         "uint8", "uint16", "uint32", "uint64")  # fmt: skip
+# What reading may raise.  Not Exception: a time limit that comes just then is no answer.
+SAID = (ArithmeticError, AttributeError, BufferError, LookupError, RuntimeError, TypeError,
+        ValueError)  # fmt: skip
 
 
 class Refusal(NamedTuple):
@@ -87,7 +90,7 @@ def read_number(value: Any) -> float:
         if isinstance(value, np.ndarray) and value.dtype.kind not in "iuf":
             return float("nan")
         return float(value)
-    except Exception:  # whatever a foreign object says to float()
+    except SAID:  # whatever a foreign object says to float()
         return float("nan")
 
 
@@ -104,7 +107,7 @@ def read_array(argument: str, value: Any) -> NDArray[Any] | Refusal:
         if hasattr(value, "detach") and hasattr(value, "cpu"):  # what behaves like a tensor
             value = value.detach().cpu().numpy()
         result = np.asarray(value)
-    except Exception as error:  # ragged lists, a device's array, whatever an __array__ raises
+    except SAID as error:  # ragged lists, a device's array, whatever an __array__ raises
         problem = f"{kind_of(value)} cannot be read as an array ({_first_line(error)})"
         cure = "Make it one of equally long rows of numbers: np.array([[1.0, 2.0], [3.0, 4.0]])."
         return Refusal(problem, cure)

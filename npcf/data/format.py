@@ -17,7 +17,7 @@ from npcf.errors import (
     require_number,
     require_type,
 )
-from npcf.foreign import shown
+from npcf.foreign import SAID, shown
 
 SEPARATORS = ("::", "\t", ";", "|", ",")
 NAMED = {"tab": "\t", r"\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
@@ -69,7 +69,7 @@ class Format:
             raise SettingError("encoding", f"{shown(self.encoding)} is unknown", cure) from None
         try:
             values = list(self.not_rated)
-        except Exception:  # one number, or whatever a foreign object says to that
+        except SAID:  # one number, or whatever a foreign object says to that
             values = [self.not_rated]  # type: ignore[list-item]
         values = [require_number("not_rated", value, -np.inf) for value in values]
         object.__setattr__(self, "not_rated", tuple(values))

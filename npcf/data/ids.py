@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from npcf.errors import DataError, ShapeError, UsageError, as_array
-from npcf.foreign import library_of, shown, written
+from npcf.foreign import SAID, library_of, shown, written
 
 LARGEST = 10**1000  # Python prints and saves no number of more than 4,300 digits
 KINDS = {"integer": "whole", "string": "text", "empty": "empty"}
@@ -95,7 +95,7 @@ def as_series(ids: Any, argument: Any) -> pd.Series:
     if not isinstance(ids, pd.Index | np.ndarray | pd.api.extensions.ExtensionArray):
         try:
             ids = list(ids)
-        except Exception:  # whatever a foreign object says to that
+        except SAID:  # whatever a foreign object says to that
             problem = f"must be a list of ids, got {shown(ids)}"
             raise UsageError(str(argument), problem, "Write the ids in a list.") from None
         if not pd.api.types.infer_dtype(ids, skipna=False) == "integer":

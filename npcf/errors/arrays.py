@@ -10,7 +10,7 @@ from npcf import foreign
 from npcf._types import FloatArray, IdArray
 from npcf.errors.settings import require_type
 from npcf.errors.types import DTypeError, IdRangeError, ShapeError, UsageError
-from npcf.foreign import kind_of, shown
+from npcf.foreign import SAID, kind_of, shown
 
 FLOAT_DTYPES = tuple(map(np.dtype, (np.float32, np.float64, np.complex64, np.complex128)))
 
@@ -56,7 +56,7 @@ def require_dtype(argument: str, dtype: Any) -> np.dtype[Any]:
     """Return `dtype` as NumPy's if npcf computes in it, or raise."""
     try:
         found = np.dtype(dtype)
-    except Exception:  # torch.float32, or whatever the object says
+    except SAID:  # torch.float32, or whatever the object says
         found = np.dtype(object)
     if found not in FLOAT_DTYPES or dtype is None:
         problem = f"{shown(dtype)} is not one npcf computes in"

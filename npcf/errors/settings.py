@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar, get_args
 import numpy as np
 
 from npcf.errors.types import SettingError, UsageError
-from npcf.foreign import kind_of, read_number, shown
+from npcf.foreign import SAID, kind_of, read_number, shown
 from npcf.suggestions import did_you_mean
 
 P = ParamSpec("P")
@@ -38,7 +38,7 @@ def require_pair(argument: str, value: Any) -> tuple[Any, Any]:
         return value
     try:
         first, second = value
-    except Exception:  # not iterable, or whatever a foreign object says to that
+    except SAID:  # not iterable, or whatever a foreign object says to that
         problem = f"must be a pair of numbers, got {shown(value)}"
         cure = f"Write two: {argument}=(a, b)."
         raise SettingError(argument, problem, cure, value=value) from None
@@ -55,7 +55,7 @@ def require_numbers(
     else:
         try:
             numbers = tuple(itertools.islice(value, n + 1))
-        except Exception:  # not iterable, or whatever a foreign object says to that
+        except SAID:  # not iterable, or whatever a foreign object says to that
             numbers = ()
     if len(numbers) != n:
         problem, cure = f"must be {n} numbers, got {shown(value)}", f"Write {n} in brackets."

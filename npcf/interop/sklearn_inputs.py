@@ -13,7 +13,7 @@ import pandas as pd
 from npcf._types import FloatArray
 from npcf.data.ids import require_one_kind
 from npcf.errors import DataError, ShapeError, UsageError, as_array
-from npcf.foreign import dtype_cure, first_object, library_of
+from npcf.foreign import SAID, dtype_cure, first_object, library_of
 
 EXACT = 2.0**53
 
@@ -54,7 +54,7 @@ def _as_frame(pairs: Any) -> pd.DataFrame:
     if isinstance(pairs, list | tuple):
         try:
             array = np.asarray(pairs, object)
-        except Exception:  # whatever a foreign object says to that: `as_array` says it in our words
+        except SAID:  # whatever a foreign object says to that: `as_array` says it in our words
             array = as_array("X", pairs)
     elif library_of(pairs) == "polars":  # a whole frame, which `as_array` refuses
         array = np.asarray(pairs)

@@ -30,7 +30,7 @@ from npcf.errors import (
     require_number,
     require_type,
 )
-from npcf.foreign import kind_of
+from npcf.foreign import SAID, kind_of
 
 if TYPE_CHECKING:
     from npcf.training.learner import Learner
@@ -70,7 +70,7 @@ def _as_lists(argument: str, lists: Any) -> list[list[Any]]:
         try:
             found.append(list(items))
             distinct = set(found[-1])
-        except Exception:  # not iterable, not hashable, or what a foreign object says to that
+        except SAID:  # not iterable, not hashable, or what a foreign object says to that
             distinct = None
         if distinct is None or isinstance(items, str):
             problem = f"is {kind_of(items)}, not a list of items"

@@ -13,8 +13,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from npcf import kernels, models, optim
-from npcf.data import CollabDataLoaders, planted
+from npcf import errors, kernels, models, optim
+from npcf.data import CollabDataLoaders, Vocabulary, planted
 from npcf.fused import loops, trainer
 from npcf.training import Callback, Learner
 from npcf.training import steps as training_steps
@@ -294,3 +294,27 @@ def test_a_handler_that_saves_saves_a_whole_step(execution, short_slices, tmp_pa
                 assert_same_bits(again.model.params[name], learn.model.params[name], name)
             else:
                 assert_same_bits(again.model.params[name], table, name)
+
+
+class RunsOutOfTime:
+    """What a time limit does that comes while this is read."""
+
+    def __array__(self, *args, **kwargs):
+        raise TimeUp
+
+    __float__ = __iter__ = __array__
+
+
+READERS = {
+    "array": lambda x: errors.as_array("x", x),
+    "number": lambda x: errors.require_number("x", x),
+    "pair": lambda x: errors.require_pair("x", x),
+    "numbers": lambda x: errors.require_numbers("x", x, 2),
+    "ids": lambda x: Vocabulary(x),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_time_limit_is_not_taken_for_what_an_object_says(reader):
+    with pytest.raises(TimeUp):
+        READERS[reader](RunsOutOfTime())
