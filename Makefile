@@ -22,10 +22,10 @@ test: .venv/test.done
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
-# A minute of two cores, two where nothing has been compiled yet: the laws with few examples, nothing
+# A minute and a half of two cores, two or three where nothing has been compiled yet: few examples, nothing
 # recorded.  Tests marked slow are skipped, each with its reason.
 check: .venv/test.done
-	NPCF_PROFILE=check $(BIN)/pytest -q -n $(WORKERS) tests
+	NPCF_PROFILE=check $(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests
 
 # The compiled loops as plain Python, and with every index checked.  A warm cache would hide both,
 # so each run has an empty one.
