@@ -34,29 +34,19 @@ def require_number(
 
 def require_pair(argument: str, value: Any) -> tuple[Any, Any]:
     """Return `value` as a tuple of two, or raise."""
-    if type(value) is tuple and len(value) == 2:  # nothing that could raise: `read_number`
-        return value
-    try:
-        first, second = value
-    except SAID:  # not iterable, or whatever a foreign object says to that
+    members = _members(value, 2)
+    if len(members) != 2:
         problem = f"must be a pair of numbers, got {shown(value)}"
         cure = f"Write two: {argument}=(a, b)."
-        raise SettingError(argument, problem, cure, value=value) from None
-    return first, second
+        raise SettingError(argument, problem, cure, value=value)
+    return members[0], members[1]
 
 
 def require_numbers(
     argument: str, value: Any, n: int, high: float = np.inf, *, open_high: bool = False
 ) -> tuple[float, ...]:
     """Return `value` as a tuple of `n` floats in [0, high] (or [0, high)), or raise."""
-    numbers: tuple[Any, ...] = ()
-    if type(value) is tuple:  # nothing that could raise: `read_number`
-        numbers = value
-    else:
-        try:
-            numbers = tuple(itertools.islice(value, n + 1))
-        except SAID:  # not iterable, or whatever a foreign object says to that
-            numbers = ()
+    numbers = _members(value, n)
     if len(numbers) != n:
         problem, cure = f"must be {n} numbers, got {shown(value)}", f"Write {n} in brackets."
         raise SettingError(argument, problem, cure, value=value)
@@ -64,6 +54,16 @@ def require_numbers(
         require_number(f"{argument}[{i}]", number, high=high, open_high=open_high)
         for i, number in enumerate(numbers)
     )
+
+
+def _members(value: Any, n: int) -> tuple[Any, ...]:
+    """Return the members of `value`, no more than n + 1; none if it has none."""
+    if type(value) is tuple:  # nothing that could raise: `read_number`
+        return value
+    try:
+        return tuple(itertools.islice(value, n + 1))
+    except SAID:  # not iterable, or whatever a foreign object says to that
+        return ()
 
 
 def require_count(argument: str, value: Any, low: int = 1, high: float = LARGEST_COUNT) -> int:

@@ -19,8 +19,9 @@ from npcf.verify.gradcheck.numeric import (
     central_direction,
     complex_columns,
     complex_direction,
+    units,
 )
-from npcf.verify.gradcheck.subject import Subject, worst_entries
+from npcf.verify.gradcheck.subject import DOUBLE, Subject, worst_entries
 from npcf.verify.gradcheck.tolerances import Rounding, bend, chain, reach, rounding_of
 from npcf.verify.hints import Setting, hint
 from npcf.verify.report import GradcheckReport, Mismatch, scalar_mismatch
@@ -176,9 +177,11 @@ def _require_agreement(
 
 def _bends(subject: Subject, w: FloatArray, central: CentralColumns) -> FloatArray:
     """Return how much each entry of the gradient bends over the step that its column took."""
+    if subject.precision is DOUBLE:
+        return np.zeros_like(subject.x)
     widths = central.step / subject.step
-    units = np.eye(widths.size)
-    return np.array([bend(subject, w, v * unit) / v for v, unit in zip(widths, units, strict=True)])
+    steps = zip(widths, units(widths.size), strict=True)
+    return np.array([bend(subject, w, width * unit) / width for width, unit in steps])
 
 
 def _random_direction(

@@ -1,7 +1,6 @@
 """The checks of `gradcheck` on a model: its loss as a function of the rows that a batch names."""
 
 import copy
-from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -12,7 +11,7 @@ from npcf._types import FloatArray, Params
 from npcf.data.batches import require_batch
 from npcf.errors import DivergenceError
 from npcf.models import PairModel
-from npcf.verify.gradcheck.numeric import central_slope, complex_direction
+from npcf.verify.gradcheck.numeric import central_slope, complex_direction, units
 from npcf.verify.gradcheck.subject import Tables, worst_entries
 from npcf.verify.gradcheck.tolerances import OfModel
 from npcf.verify.report import GradcheckReport, Mismatch, scalar_mismatch
@@ -46,7 +45,7 @@ def check_model(
     gradient = np.concatenate([grads[name][rows[name]].ravel() for name in small.params])
     tolerances = OfModel(small, pairs, rating, loss.step)
     exact, central = np.empty((2, loss.x.size))
-    for j, unit in _units(loss.x.size):
+    for j, unit in enumerate(units(loss.x.size)):
         exact[j] = complex_direction(loss, unit)[0]
         slope, taken = central_slope(loss, unit)
         central[j] = slope[0] / taken[j]
@@ -68,15 +67,6 @@ def check_model(
     room = tolerances.adjoint_identity(v, w)
     worst.append(scalar_mismatch("adjoint identity", back, pushed, room))
     return GradcheckReport(tuple(worst), loss.x.size)
-
-
-def _units(n: int) -> Iterator[tuple[int, FloatArray]]:
-    """Yield (j, the j-th unit vector) in the memory of one vector."""
-    unit = np.zeros(n)
-    for j in range(n):
-        unit[j] = 1.0
-        yield j, unit
-        unit[j] = 0.0
 
 
 def _at(model: PairModel, params: Params) -> PairModel:

@@ -1,6 +1,7 @@
 r"""Numerical Jacobians J (M, N) of a function of one vector, whole columns at a time."""
 
 import warnings
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,15 @@ from npcf._types import FloatArray
 from npcf.verify.gradcheck.subject import SINGLE, Subject
 
 COMPLEX_STEP = 2.0**-400  # a power of two: multiplying and dividing by it is exact
+
+
+def units(n: int) -> Iterator[FloatArray]:
+    """Yield the unit vectors (n,), one after the other in the same memory."""
+    unit = np.zeros(n)
+    for j in range(n):
+        unit[j] = 1.0
+        yield unit
+        unit[j] = 0.0
 
 
 class NotAnalyticError(Exception):
@@ -73,13 +83,13 @@ def complex_columns(subject: Subject) -> ComplexColumns:
     own effect is too small to see it fades as the largest of its output does: J = phi'(z) dz / dx,
     and phi' is the same for all.
     """
-    n, units = subject.x.size, np.eye(subject.x.size)
+    n = subject.x.size
     jacobian, fading = np.empty((subject.value.size, n)), np.empty((subject.value.size, n))
-    for j in range(n):
+    for j, unit in enumerate(units(n)):
         step = subject.step * max(1.0, abs(float(subject.x[j])))
-        here = complex_direction(subject, units[j])
-        above = complex_direction(subject, units[j], subject.x + step * units[j])
-        below = complex_direction(subject, units[j], subject.x - step * units[j])
+        here = complex_direction(subject, unit)
+        above = complex_direction(subject, unit, subject.x + step * unit)
+        below = complex_direction(subject, unit, subject.x - step * unit)
         first, second = (above - below) / (2 * step), (above - 2 * here + below) / step**2
         with np.errstate(all="ignore"):
             fades = np.fmin(np.abs(first / here), np.abs(second / first))
