@@ -7,10 +7,10 @@ from hypothesis import settings
 
 from npcf.verify.conformance.counterexample import as_script
 from npcf.verify.conformance.runner import check_together
+from tests.conftest import PROFILE
 
 NPCF = ("compare.implementations.npcf_numpy", "compare.implementations.npcf_numba")
 PLAIN = "npcf.verify.examples.plain"
-PROFILE = os.environ.get("NPCF_PROFILE", "ci")
 LONG = PROFILE == "long"
 # Inputs of a law in a long run: more where they are cheap, for operations and optimiser steps.
 OFTEN, OTHERS = 10_000, 2_000

@@ -19,7 +19,7 @@ from npcf.fused import loops, trainer
 from npcf.training import Callback, Learner
 from npcf.training import steps as training_steps
 from npcf.verify import assert_same_bits
-from tests.laws import PROFILE
+from tests.conftest import PROFILE
 from tests.training.interrupting import SORTS, TimeUp, alarm, interrupt, raise_time_up
 
 TRIALS = {"check": 2, "dev": 2, "ci": 5}.get(PROFILE, 200)

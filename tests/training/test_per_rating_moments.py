@@ -24,7 +24,7 @@ from npcf.kernels.blocked_sgd.tables import numbers_of
 from npcf.kernels.blocked_sgd.tiles import SEGMENT, segments_of, strata_of
 from npcf.training import PerRatingSGD, RatingArrays
 from npcf.verify import assert_same_bits
-from tests.laws import PROFILE
+from tests.conftest import PROFILE
 from tests.training.interrupting import SORTS, TimeUp, interrupt
 
 EPOCHS, N, USERS, ITEMS = 4, 16 * SEGMENT, 60, 40
