@@ -1,1 +1,1 @@
-"""Crosscheck: is a PyTorch model of collaborative filtering right, and if not, what is wrong?"""
+"""Crosscheck: hold a PyTorch model of collaborative filtering against the formulas."""
