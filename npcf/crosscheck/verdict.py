@@ -1,8 +1,13 @@
 """What a crosscheck found: the stages with their verdicts, and the mistakes that explain them."""
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+import numpy as np
+
+from npcf.files import replace_file
 
 STAGES = (
     "contract", "data", "mapping", "output", "loss", "gradient", "step", "schedule", "metric",
@@ -75,10 +80,44 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Reduced:
-    """The smallest batch that still fails, as torch code to paste and as arrays to replay."""
+    """The smallest batch that still fails, as torch code to paste and as arrays to replay.
+
+    Attributes
+    ----------
+    users, items, rating : (B,) arrays
+        The batch; empty where the stage needs none: an optimiser's step is one number.
+    code : str
+        Prints the subject's numbers, and below them the right ones.
+    stage, probe : str
+        Where it fails, and the probe it was cut from.
+    tables : mapping of str to array
+        The parameters it fails with, under npcf's names.
+    extra : mapping of str to array
+        Further arrays of the example: "upstream", "prediction", "gradient", ...
+    seen, expected : array
+        The numbers that `code` prints.
+    """
 
     users: Any
     items: Any
     rating: Any
     code: str
     stage: str
+    probe: str = ""
+    tables: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    seen: Any = ()
+    expected: Any = ()
+
+    def arrays(self) -> dict[str, Any]:
+        """Return everything as arrays: what `save` writes."""
+        own = ("users", "items", "rating", "stage", "probe", "seen", "expected", "code")
+        return {name: np.asarray(getattr(self, name)) for name in own} | {
+            name: np.asarray(x) for part in (self.tables, self.extra) for name, x in part.items()
+        }
+
+    def save(self, path: Any) -> None:
+        """Write the arrays to a .npz file that `numpy.load` reads without pickle."""
+        content = io.BytesIO()
+        np.savez(content, **self.arrays())
+        replace_file(path, content.getvalue())
