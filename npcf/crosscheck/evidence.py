@@ -133,7 +133,9 @@ class Trained:
     """Training steps of the subject's own: forward, loss, backward, update.
 
     `tables` has those before the first step, then after each step, or Raised as the last.
-    `left` has the gradients that each step leaves behind; `state` is as in `Stepped`.
+    `left` has the gradients that each step leaves behind; `state` is as in `Stepped`.  `rates` are
+    the learning rates that were meant for the steps, None: always `Intended.settings["lr"]`.
+    A loss that was not returned is NaN.
     """
 
     batches: Sequence[Probe]
@@ -141,6 +143,7 @@ class Trained:
     losses: Sequence[float]
     left: Sequence[Mapping[str, Array | None]] = ()
     state: Mapping[str, Array] | None = None
+    rates: Sequence[float] | None = None
 
 
 @dataclass
@@ -163,6 +166,8 @@ class Evidence:
         The subject's own name of each table, such as "movie_factors.weight".
     mapped_by : str
         "name", "shape", "probing" or "hand".
+    looked_at : tuple of str
+        Stages whose facts were looked for: without one they are right.
     """
 
     n_users: int
@@ -180,4 +185,5 @@ class Evidence:
     mapped_by: str = "name"
     mean: float = 0.0
     facts: list[Fact] = field(default_factory=list)
+    looked_at: tuple[str, ...] = ("contract", "mapping")
     notes: list[str] = field(default_factory=list)  # said in the report, neither right nor wrong

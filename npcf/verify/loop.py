@@ -1,4 +1,4 @@
-"""Training with SGD or Adam, over the formulas and so over any arithmetic; every method is a piece.
+"""Training with the four update rules, over the formulas; every method is a piece.
 
 `Loop(Formulas(numbers)).train(...)` takes what `train` of the conformance protocol takes.  Over
 `Floats` it trains; over running errors it returns parameters and losses with their bounds.  Like
@@ -45,6 +45,8 @@ class Loop:
         loss, gradients = self.gradients(params, batch, y_range, state)
         self.advance(state)
         for name in self.tables(params):
+            if gradients[name] is None:  # the backward pass does not reach it: it is skipped
+                continue
             t = self.time(state)
             options = self.settings(settings, name, t, batch)
             after = self.update(rule, name, params[name], gradients[name], state, t, options)
@@ -80,16 +82,64 @@ class Loop:
         self, rule: str, name: str, w: Any, g: Any, state: Arrays, t: int, settings: Arrays
     ) -> Any:
         """Return a table after its step; what the rule keeps of it goes to `state`."""
-        if rule == "sgd":
-            w, buf = self.formulas.sgd(w, g, self.recall(state, f"buf/{name}", None), **settings)
-            if buf is not None:
-                self.remember(state, f"buf/{name}", buf)
-            return w
+        settings = dict(settings)
+        if settings.pop("maximize", False):
+            g = g * -1
+        rules = {
+            "sgd": self.table_by_sgd, "adam": self.table_by_adam,
+            "sparse_adam": self.table_by_sparse_adam, "rmsprop": self.table_by_rmsprop,
+        }  # fmt: skip
+        after: Any = rules[rule](name, w, g, state, t, settings)
+        return after
+
+    def table_by_sgd(
+        self, name: str, w: Any, g: Any, state: Arrays, t: int, settings: Arrays
+    ) -> Any:
+        """Return a table after a step of SGD, which keeps its buffer."""
+        w, buf = self.formulas.sgd(w, g, self.recall(state, f"buf/{name}", None), **settings)
+        if buf is not None:
+            self.remember(state, f"buf/{name}", buf)
+        return w
+
+    def table_by_adam(
+        self, name: str, w: Any, g: Any, state: Arrays, t: int, settings: Arrays
+    ) -> Any:
+        """Return a table after a step of Adam, which keeps two moments, and AMSGrad a maximum."""
         zero = self.n.array(np.zeros(w.shape))
         m, v = (self.recall(state, f"{key}/{name}", zero) for key in "mv")
+        if settings.pop("amsgrad", False):
+            settings["v_max"] = self.recall(state, f"vmax/{name}", zero)
         w, m, v = self.formulas.adam(w, g, m, v, t, **settings)
         self.remember(state, f"m/{name}", m)
         self.remember(state, f"v/{name}", v)
+        if "v_max" in settings:
+            self.remember(state, f"vmax/{name}", self.n.largest(settings["v_max"], v))
+        return w
+
+    def table_by_sparse_adam(
+        self, name: str, w: Any, g: Any, state: Arrays, t: int, settings: Arrays
+    ) -> Any:
+        """Return a table after a step of SparseAdam, which leaves rows without a gradient."""
+        zero = self.n.array(np.zeros(w.shape))
+        m, v = (self.recall(state, f"{key}/{name}", zero) for key in "mv")
+        old, new = (w, m, v), self.formulas.sparse_adam(w, g, m, v, t, **settings)
+        absent = self.n.is_zero(g).reshape(len(g), -1).all(axis=1)
+        absent = absent.reshape(-1, *[1] * (len(w.shape) - 1))
+        w, m, v = (self.n.where(absent, x, y) for x, y in zip(old, new, strict=True))
+        self.remember(state, f"m/{name}", m)
+        self.remember(state, f"v/{name}", v)
+        return w
+
+    def table_by_rmsprop(
+        self, name: str, w: Any, g: Any, state: Arrays, t: int, settings: Arrays
+    ) -> Any:
+        """Return a table after a step of RMSProp, which keeps two averages and a buffer."""
+        zero, keys = self.n.array(np.zeros(w.shape)), ("v", "a", "buf")
+        w, *kept = self.formulas.rmsprop(
+            w, g, *(self.recall(state, f"{key}/{name}", zero) for key in keys), **settings
+        )
+        for key, array in zip(keys, kept, strict=True):
+            self.remember(state, f"{key}/{name}", array)
         return w
 
     def recall(self, state: Arrays, key: str, start: Any) -> Any:

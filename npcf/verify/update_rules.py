@@ -109,14 +109,18 @@ class UpdateRules:
     def adam(
         self, w: Any, g: Any, m: Any, v: Any, t: int, *, lr: float,
         betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.0,
-        decoupled: bool = False,
+        decoupled: bool = False, v_max: Any = None,
     ) -> tuple[Any, Any, Any]:  # fmt: skip
-        """Return (w, m, v) after step t of Adam, or, decoupled, AdamW."""
+        """Return (w, m, v) after step t of Adam, or, decoupled, AdamW.
+
+        With `v_max`, the largest v before this step, it is AMSGrad.
+        """
         f, (w, g, m, v) = self.at("adam"), self.n.arrays(w, g, m, v)
         rate, beta1, beta2, small, wd = self.n.numbers(lr, *betas, eps, weight_decay)
         w, g = f.decay(w, g, rate, wd, decoupled)
         m, v = f.average(m, g, beta1), f.average_square(v, g, beta2)
-        root = f.adam_root(v, f.correction(beta2, t), small)
+        largest = v if v_max is None else self.n.nonnegative(self.n.largest(v_max, v))
+        root = f.adam_root(largest, f.correction(beta2, t), small)
         w = w - f.adam_update(m, rate, f.correction(beta1, t), root, g)
         return f.decay_after(w, rate, wd, decoupled), m, v
 

@@ -58,6 +58,11 @@ class Mistake:
         Keywords of the pieces, one mapping for each form of the mistake.
     patch : Patch or None
         Where no piece fits, a change of the plain example's text.
+    live : bool
+        Only a live program can make it (its gradients may be absent, its ids raise): it is there
+        to be diagnosed, and is no mutant of the suite.
+    in_place : bool
+        Its forward pass changes the tables at its sites.
     """
 
     name: str
@@ -68,6 +73,8 @@ class Mistake:
     sites: tuple[Sites, ...] = (EVERYWHERE,)
     options: tuple[Mapping[str, Any], ...] = ({},)
     patch: Patch | None = None
+    live: bool = False
+    in_place: bool = False
 
     def __reduce__(self) -> tuple[Callable[[str], "Mistake"], tuple[str]]:
         return _found, (self.name,)  # functions without a name cannot be pickled
@@ -133,7 +140,9 @@ class Wrong(NamedTuple):
             if hasattr(base, name)
         }
         if self.sites and body:
-            body["at"] = lambda self_, site: self_ if site in self.sites else _as(base, self_)
+            body["at"] = lambda self_, site: (
+                self_ if site in self.sites else _as(base, self_).at(site)
+            )
         return type(f"Wrong{base.__name__}", (base,), body) if body else base
 
 
@@ -159,11 +168,13 @@ def mistake(
     *,
     sites: tuple[Sites, ...] = (EVERYWHERE,),
     options: tuple[Mapping[str, Any], ...] = ({},),
+    live: bool = False,
+    in_place: bool = False,
     **pieces: Change,
 ) -> None:
     """Enter a mistake in the catalogue."""
     stage = min((STAGE_OF[piece] for piece in pieces), key=STAGES.index)
-    _enter(Mistake(name, stage, sentence, cure, pieces, sites, options))
+    _enter(Mistake(name, stage, sentence, cure, pieces, sites, options, None, live, in_place))
 
 
 def patched(name: str, sentence: str, cure: str, file: str, old: str, new: str) -> None:

@@ -69,6 +69,6 @@ def _in_protocol(wrong: Wrong) -> bool:
     return bool(reached) and not elsewhere and not wrong.mistake.name.startswith("mean_")
 
 
-ALL = [wrong for mistake in MISTAKES.values() for wrong in mistake.variants()]
+ALL = [wrong for mistake in MISTAKES.values() if not mistake.live for wrong in mistake.variants()]
 MUTANTS = {wrong.name: wrong for wrong in ALL if _in_protocol(wrong)}
 BEYOND = {wrong.name: wrong for wrong in ALL if not _in_protocol(wrong)}

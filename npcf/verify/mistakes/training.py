@@ -65,18 +65,19 @@ mistake("gradient_norm_clipped", "The norm of all gradients is clipped to 1.",
 
 mistake("biases_do_not_decay", "Biases do not decay, as under fastai's wd_bn_bias=False.",
         "Give all tables the same weight decay.",
-        settings=lambda f, s, name, t, batch: _decay(f, s, "bias" not in name))
+        settings=lambda f, *at: _decay(f, f.settings(*at), "bias" not in at[1]))
 mistake("users_do_not_decay", "Only one side's parameter group was given the decay.",
         "Give all tables the same weight decay.",
-        settings=lambda f, s, name, t, batch: _decay(f, s, "item" in name))
+        settings=lambda f, *at: _decay(f, f.settings(*at), "item" in at[1]))
 mistake("decay_divided_by_the_batch", "The decay is inside the mean: divided by the batch size.",
         "Add it after the mean.",
-        settings=lambda f, s, name, t, batch: _decay(f, s, 1 / len(batch[0])))
+        settings=lambda f, *at: _decay(f, f.settings(*at), 1 / len(at[3][0])))
 mistake("decay_once", "Weights decay at the first step of the run only.", "Decay at each step.",
-        settings=lambda f, s, name, t, batch: _decay(f, s, t == 1))
+        settings=lambda f, *at: _decay(f, f.settings(*at), at[2] == 1))
 mistake("biases_at_twice_the_rate", "Biases learn at twice the rate, as in Caffe.",
         "Give all tables the same rate.",
-        settings=lambda f, s, name, t, batch: s | {"lr": s["lr"] * (2 if "bias" in name else 1)})
+        settings=lambda f, *at: (lambda s: s | {"lr": s["lr"] * (2 if "bias" in at[1] else 1)})(
+            f.settings(*at)))
 mistake("step_count_stays", "The step count is not advanced.", "Count each step.",
         advance=lambda f, state: state.update(t=np.array(1)))
 mistake("step_count_for_each_table", "The step count is advanced for each table.",
