@@ -20,11 +20,13 @@ if TYPE_CHECKING:
         models,
         ops,
         optim,
+        teach,
         training,
         verify,
     )
     from npcf.data import Ratings
     from npcf.estimator import CollabRegressor
+    from npcf.teach import explain_step
     from npcf.training import Learner
     from npcf.verify.gradcheck import gradcheck
 
@@ -37,12 +39,14 @@ __all__ = [
     "analysis",
     "data",
     "errors",
+    "explain_step",
     "gradcheck",
     "interop",
     "kernels",
     "models",
     "ops",
     "optim",
+    "teach",
     "training",
     "verify",
 ]
@@ -51,6 +55,7 @@ _NAMES = {  # those that are not rooms, and where they live
     "CollabRegressor": "estimator",
     "Learner": "training",
     "Ratings": "data",
+    "explain_step": "teach",
     "gradcheck": "verify",
 }
 
