@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
@@ -91,9 +92,15 @@ class Report:
 
     @property
     def notes(self) -> list[str]:
-        """What was assumed, and what was noticed without being judged."""
+        """What was assumed, and what was noticed without being judged.
+
+        Of notes that differ by numbers alone, such as a warning on every probe, the first.
+        """
         said = [fact.sentence for fact in self.evidence.facts if not fact.wrong]
-        return list(dict.fromkeys([*self.evidence.notes, *said]))
+        by_words: dict[str, str] = {}
+        for note in (*self.evidence.notes, *said):
+            by_words.setdefault(re.sub(r"\d+", "#", note), note)
+        return list(by_words.values())
 
     def stage(self, name: str) -> Stage:
         """Return one stage by its name."""
