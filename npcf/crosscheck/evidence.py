@@ -116,14 +116,15 @@ class Stepped:
     gradients : sequence of mappings
         Of each step; None: no gradient.
     tables : sequence of mappings
-        Before the first step, then after each: one more than there are gradients.
+        Before the first step, then after each: one more than there are gradients.  Raised as the
+        last where the optimizer raised.
     state : mapping or None
         Optimiser state before the first step, as `npcf.verify.loop.Loop` names it: "t",
         "m/user_factors", "v/user_factors", "buf/user_factors", ...; None: fresh.
     """
 
     gradients: Sequence[Mapping[str, Array | None]]
-    tables: Sequence[Tables]
+    tables: Sequence[Tables | Raised]
     state: Mapping[str, Array] | None = None
     name: str = "planted gradients"
 

@@ -1,0 +1,206 @@
+"""The subject of a crosscheck: a torch module, or a function, with its live tables.
+
+`subject_of` takes what the caller has: a module (also wrapped, or in {"model": ...}), a fastai
+Learner, a function of ids, or one of them with the tables named by hand, (model, {name: path}).
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from npcf.crosscheck.evidence import Array, Raised
+from npcf.crosscheck.torch_objects import (
+    is_learner,
+    is_module,
+    is_tensor,
+    to_array,
+    to_tensor,
+    torch_module,
+)
+from npcf.errors import UsageError
+from npcf.foreign import kind_of
+
+
+@dataclass
+class Subject:
+    """What is checked, and how to call it.
+
+    Attributes
+    ----------
+    call : callable
+        Module or function, as it was given.
+    model : module or None
+        That holds the parameters.
+    loss, optimizer, step : optional
+        As they were given, or the Learner's.
+    by_hand : mapping
+        The tables that the caller named.
+    columns : bool
+        Whether it is called with two columns in the place of x (B, 2).
+    tables : dict
+        The live tensor of each table.
+    """
+
+    call: Any
+    model: Any = None
+    loss: Any = None
+    optimizer: Any = None
+    step: Any = None
+    by_hand: Mapping[str, Any] = field(default_factory=dict)
+    forms: tuple[str, ...] = ("x",)
+    tables: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def like(self) -> Any:
+        """A tensor that has the dtype and device of the tables."""
+        return next(iter(self.tables.values()))
+
+    def touched(self) -> list[Any]:
+        """Return the modules and optimizers that a check may change."""
+        held = [*reachable(self.call), *reachable(self.step), *reachable(self.loss)]
+        given = [self.model, self.loss, self.optimizer, *held]
+        return [x for x in given if is_module(x) or hasattr(x, "param_groups")]
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the model's parameters by their paths, a tied one once."""
+        return dict(self.model.named_parameters()) if self.model is not None else {}
+
+    def ids(self, users: Any, items: Any) -> tuple[Any, ...]:
+        """Return the arguments of a call, int64 on the device of the model."""
+        torch: Any = torch_module()
+        device = next((p.device for p in self.parameters().values()), "cpu")
+        columns = [
+            x if is_tensor(x) else torch.from_numpy(np.asarray(x, np.int64)) for x in (users, items)
+        ]
+        columns = [column.to(device) for column in columns]
+        if self.forms[0] == "columns":
+            return tuple(columns)
+        x = torch.stack(columns, dim=1)
+        return (x,) if self.forms[0] == "x" else (x, None)
+
+    def forward(self, users: Any, items: Any) -> Any:
+        """Return the output, a tensor, or raise whatever the model raises."""
+        output = self.call(*self.ids(users, items))
+        if not is_tensor(output):
+            raise TypeError(f"the model returned {kind_of(output)}, not a tensor")
+        return output
+
+    def put(self, tables: Mapping[str, Array]) -> None:
+        """Write numbers into the live tables."""
+        for name, table in self.tables.items():
+            table.data.copy_(to_tensor(tables[name], table).reshape(table.shape))
+
+    def get(self) -> dict[str, Array]:
+        """Return copies of the live tables, biases (n,)."""
+        return {name: _flat(name, to_array(table)) for name, table in self.tables.items()}
+
+    def clear_gradients(self) -> None:
+        """Take the gradients of all parameters away."""
+        for tensor in (*self.parameters().values(), *self.tables.values()):
+            tensor.grad = None
+
+    def gradients(self) -> dict[str, Array | None]:
+        """Return copies of the gradients that the tables hold."""
+        return {
+            name: None if table.grad is None else _flat(name, to_array(table.grad))
+            for name, table in self.tables.items()
+        }
+
+
+def _flat(name: str, array: Array) -> Array:
+    return array.reshape(-1) if name.endswith("bias") else array
+
+
+def subject_of(model: Any, loss: Any, optimizer: Any, step: Any) -> Subject:
+    """Return the subject that the caller means, its tables not mapped yet.
+
+    Raises
+    ------
+    UsageError
+        If `model` is nothing that can be called, or several models.
+    """
+    by_hand: Mapping[str, Any] = {}
+    if isinstance(model, tuple) and len(model) == 2 and isinstance(model[1], Mapping):
+        model, by_hand = model
+    if isinstance(model, Mapping):
+        model = _one_of(model)
+    if is_learner(model):
+        loss = model.loss_func if loss is None else loss
+        optimizer = model.opt if optimizer is None else optimizer
+        model = model.model
+    if not callable(model) or isinstance(model, type):
+        cure = "Pass the model itself: a torch.nn.Module, a fastai Learner, or a function of ids."
+        raise UsageError("model", f"is {kind_of(model)}, which cannot be called", cure)
+    module = model if is_module(model) else _module_behind(model)
+    return Subject(model, module, loss, optimizer, step, by_hand, call_forms(model))
+
+
+def _one_of(models: Mapping[Any, Any]) -> Any:
+    found = {key: value for key, value in models.items() if is_module(value)}
+    if len(found) != 1:
+        problem = f"is a dict with {len(found)} models in it"
+        raise UsageError("model", problem, "Pass one of its values: model=models['model'].")
+    return next(iter(found.values()))
+
+
+def _module_behind(function: Callable[..., Any]) -> Any:
+    """Return the one module that a function closes over, or whose method it is, else None."""
+    found = {id(thing): thing for thing in reachable(function) if is_module(thing)}
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def reachable(function: Any) -> Iterator[Any]:
+    """Go through what a function holds: its object, closure, defaults, arguments and globals."""
+    if function is None:
+        return
+    yield getattr(function, "__self__", None)
+    yield from getattr(function, "args", None) or ()  # of a functools.partial
+    yield from (getattr(function, "keywords", None) or {}).values()
+    inner = getattr(function, "func", None) or getattr(function, "__func__", None) or function
+    for cell in getattr(inner, "__closure__", None) or ():
+        try:
+            yield cell.cell_contents
+        except ValueError:  # not filled yet
+            continue
+    yield from getattr(inner, "__defaults__", None) or ()
+    code, names = getattr(inner, "__code__", None), getattr(inner, "__globals__", {})
+    yield from (names[name] for name in getattr(code, "co_names", ()) if name in names)
+
+
+def call_forms(model: Any) -> tuple[str, ...]:
+    """Return the ways to call a model, the likeliest first: "x", "columns", "x, None"."""
+    inner = model
+    while is_module(inner) and (hasattr(inner, "_orig_mod") or _wraps(inner)):
+        inner = getattr(inner, "_orig_mod", None) or inner.module
+    try:
+        signature = inspect.signature(inner.forward if is_module(inner) else inner)
+    except (TypeError, ValueError):
+        return ("x", "columns")
+    kinds = inspect.Parameter
+    required = [
+        p.name
+        for p in signature.parameters.values()
+        if p.default is kinds.empty
+        and p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)
+    ]
+    if len(required) < 2:
+        return ("x",) if required else ("x", "columns")
+    return ("x, None", "columns") if required[1].startswith("cont") else ("columns", "x, None")
+
+
+def _wraps(module: Any) -> bool:
+    return type(module).__name__ in (
+        "DataParallel", "DistributedDataParallel", "AveragedModel"
+    ) and hasattr(module, "module")  # fmt: skip
+
+
+def attempt(function: Callable[[], Any]) -> Any:
+    """Return what the function returns, or what it raised."""
+    try:
+        return function()
+    except Exception as error:  # whatever the subject raises is an observation
+        message = str(error).strip().partition("\n")[0]
+        return Raised(type(error).__name__, message)
