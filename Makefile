@@ -8,7 +8,7 @@ SHARD ?= 1/1
 # What `make cover` asks every branch of: the reference, its twins, and the bounds.
 CORE := npcf/ops/*,npcf/models/*,npcf/optim/*,npcf/fused/*,npcf/kernels/*,npcf/verify/bound*.py,npcf/verify/formulas.py,npcf/verify/update_rules.py,npcf/verify/setting.py
 
-.PHONY: train test check check-nojit check-boundscheck check-processors check-abuse check-oldest check-workflow check-long cover mutate proof bench peers picture format clean
+.PHONY: train test check check-nojit check-boundscheck check-processors check-abuse check-oldest check-workflow check-long cover mutate proof crosscheck-proof bench peers picture format clean
 
 # Train lesson 5's model on invented ratings, or on yours: make train ARGS="--data ml-100k"
 train: .venv/train.done
@@ -83,6 +83,11 @@ mutate: .venv/mutation.done
 # The table of notebooks/proof.md: the fast figures measured now, the long ones as last run.
 proof: .venv/test.done
 	$(BIN)/python -m compare.proof
+
+# Wrong and right PyTorch programs on trial: what `npcf.crosscheck` must reach, and what it does; a quarter
+# of an hour of two cores.  One part, or the long run: make crosscheck-proof PART=clean_long
+crosscheck-proof: .venv/test.done
+	$(BIN)/python -m compare.crosscheck $(PART)
 
 # The tables of notebooks/benchmarks.md: npcf against its peers, half an hour of two idle cores.
 # One question: make bench QUESTION=seed-run
