@@ -248,6 +248,7 @@ ELSEWHERE = {
     ("files.py", "SettingError: cure"),
     ("files.py", "WriteError: cure"),
     ("fused/live.py", "UsageError: 'Attach models of npcf.models.'"),
+    ("interop/tensor_files.py", "DataError: cure"),  # without torch; files that torch refuses
     ("kernels/__init__.py", "UsageError: cure"),
     ("training/checkpoint.py", "DataError: f'Save it by an npcf of version {VERSION} files.'"),
     ("training/safetensors_io.py", "DataError: 'Name a file that may be read.'"),

@@ -67,24 +67,26 @@ class Seen:
 
     Attributes
     ----------
-    output : array or Raised
+    output : array or Raised or None
         As the model returned it, in its own shape; as float64, which holds the same numbers.
+        None: not seen, as where files hold the gradients alone.
     gradients : dict of str to (array or None), or Raised
         Of each table, in the table's shape; None where the framework has none (torch's grad None).
     prediction : (B,) array
         What the loss was given: the reference's prediction, so that it is judged by itself (in the
         shape of `output` when it was run), or None where only the subject's own output was.
     loss : (value, gradient) or Raised or None
-        Value as returned (0-d, or of any shape); gradient by prediction, (B,); None: no loss.
+        Value as returned (0-d, or of any shape); gradient by prediction, (B,), or None where it
+        was not seen, as in a recording; None: no loss.
     writes : tuple of str
         Tables that the forward pass changed in place.
     """
 
     probe: Probe
-    output: Array | Raised
+    output: Any
     gradients: Mapping[str, Array | None] | Raised | None = None
     prediction: Array | None = None
-    loss: tuple[Array, Array] | Raised | None = None
+    loss: tuple[Array, Array | None] | Raised | None = None
     writes: tuple[str, ...] = ()
 
 

@@ -131,6 +131,8 @@ def arithmetic(evidence: Evidence) -> RunningError:
 def outputs(program: Program, evidence: Evidence, n: Any) -> Iterator[Pair]:
     """Predict what the model returned, and what it wrote to."""
     for seen in evidence.seen:
+        if seen.output is None:
+            continue
         where = f"probe '{seen.probe.name}'"
         yield Pair(
             where, "output", seen.output, _forward(program, evidence, n, seen)[0], None, seen.probe
@@ -148,16 +150,22 @@ def losses(program: Program, evidence: Evidence, n: Any) -> Iterator[Pair]:
             continue
         where, at = f"probe '{seen.probe.name}'", seen.prediction
         if at is None:
-            if isinstance(seen.output, Raised) or seen.output.size != len(seen.probe.rating):
+            output = seen.output
+            if (
+                output is None
+                or isinstance(output, Raised)
+                or output.size != len(seen.probe.rating)
+            ):
                 continue
-            at = seen.output.reshape(-1)
+            at = output.reshape(-1)
         e = formulas.residual(n.array(at), n.array(seen.probe.rating))
         value, gradient = formulas.loss(e), formulas.loss_gradient(e, n.number(1))
         if isinstance(seen.loss, Raised):
             yield Pair(where, "loss", seen.loss, value)
             continue
         yield Pair(where, "loss", seen.loss[0], value, None, seen.probe)
-        yield Pair(where, "gradient of the loss", seen.loss[1], gradient, None, seen.probe)
+        if seen.loss[1] is not None:
+            yield Pair(where, "gradient of the loss", seen.loss[1], gradient, None, seen.probe)
 
 
 def gradients(program: Program, evidence: Evidence, n: Any) -> Iterator[Pair]:
@@ -170,7 +178,7 @@ def gradients(program: Program, evidence: Evidence, n: Any) -> Iterator[Pair]:
         if isinstance(predicted, Raised):
             yield Pair(where, "output", seen.output, predicted)
             continue
-        upstream = _upstream(program.formulas(n), seen, n, predicted.shape)
+        upstream = _upstream(program.formulas(n), seen, n, predicted)
         if isinstance(seen.gradients, Raised):
             if upstream is not None:
                 yield Pair(where, "gradient", seen.gradients, predicted)
@@ -188,13 +196,13 @@ def _forward(program: Program, evidence: Evidence, n: Any, seen: Seen) -> tuple[
         return Raised(type(error).__name__, str(error)), None
 
 
-def _upstream(formulas: Formulas, seen: Seen, n: Any, shape: Any) -> Any:
-    """Return the gradient of the output: planted, or that of the subject's own loss."""
-    size = int(np.prod(shape))
+def _upstream(formulas: Formulas, seen: Seen, n: Any, predicted: Any) -> Any:
+    """Return the gradient of the output: planted, or that of the loss, at the output if seen."""
+    shape, size = predicted.shape, int(np.prod(predicted.shape))
     if seen.probe.upstream is not None:
         planted = np.asarray(seen.probe.upstream)
         return n.array(planted.reshape(shape)) if planted.size == size else None
-    output = seen.output
+    output = predicted if seen.output is None else seen.output
     if isinstance(output, Raised) or output.size != size:
         return None
     output = output.reshape(-1) if output.shape == (size, 1) else output

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from npcf._types import FloatArray, Params
+from npcf._types import FloatArray, Params, YRange
 from npcf.errors import (
     DTypeError,
     ShapeError,
@@ -33,6 +33,7 @@ from npcf.errors import (
     require_floats,
 )
 from npcf.interop.wrappings import unwrapped
+from npcf.models import PairModel
 
 
 class Layout(NamedTuple):
@@ -126,6 +127,17 @@ def convert(state: Mapping[str, Any], to: str) -> Params:
             result[target.keys[name]] = array
     _check_tables(source, target, result)
     return result
+
+
+def model_from_state(state: Mapping[str, Any], y_range: YRange = None) -> PairModel:
+    """Return a model of npcf with copies of the tables of `state`, in any layout or wrapping.
+
+    Values are untouched, as in `convert`; `y_range`, the ends of the predictions, is in no state.
+    Predictions are (B,), whatever the source's are.
+
+    Raises as `convert`, and SettingError for a range where there are no biases.
+    """
+    return PairModel(convert(state, "npcf"), y_range)
 
 
 def _as_array(key: str, table: Any) -> FloatArray:

@@ -44,29 +44,7 @@ def read(path: str | Path, largest: int = LARGEST) -> tuple[dict[str, Any], Arra
     Raises DataError if the file is missing, larger than `largest` bytes, cut short, changed by as
     much as a bit, or not one of ours.
     """
-    path, largest = Path(require_path("path", path)), require_count("largest", largest, 0)
-    try:
-        status = path.stat()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        problem = f"there is no file {path}"
-        if not isinstance(error, FileNotFoundError):
-            problem = f"{str(path)[:100]!r} cannot be read ({getattr(error, 'strerror', error)})"
-        raise DataError("path", problem, "Name a file written by npcf.") from None
-    if not stat.S_ISREG(status.st_mode):
-        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
-        raise DataError("path", f"{path} is {kind}", "Name a file written by npcf.")
-    size = status.st_size
-    if size > largest:
-        raise DataError(
-            "path",
-            f"{path} has {size} bytes, more than the allowed {largest}",
-            "Pass a larger `largest` if you trust it.",
-        )
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        problem = f"{path} cannot be read ({error.strerror})"
-        raise DataError("path", problem, "Name a file that may be read.") from None
+    data, path = read_bytes(path, largest), Path(require_path("path", path))
     try:
         arrays: Arrays = _safetensors().load(data)
         length = int.from_bytes(data[:8], "little")
@@ -87,6 +65,35 @@ def read(path: str | Path, largest: int = LARGEST) -> tuple[dict[str, Any], Arra
     if not isinstance(text, dict):
         raise DataError("path", f"{path} was not written by npcf", "Use another copy.")
     return text, arrays
+
+
+def read_bytes(
+    path: Any, largest: int = LARGEST, cure: str = "Name a file written by npcf."
+) -> bytes:
+    """Return the bytes of a regular file of at most `largest`, or raise DataError."""
+    file, largest = Path(require_path("path", path)), require_count("largest", largest, 0)
+    try:
+        status = file.stat()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        problem = f"there is no file {path}"
+        if not isinstance(error, FileNotFoundError):
+            problem = f"{str(path)[:100]!r} cannot be read ({getattr(error, 'strerror', error)})"
+        raise DataError("path", problem, cure) from None
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+        raise DataError("path", f"{path} is {kind}", cure)
+    size = status.st_size
+    if size > largest:
+        raise DataError(
+            "path",
+            f"{path} has {size} bytes, more than the allowed {largest}",
+            "Pass a larger `largest` if you trust it.",
+        )
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        problem = f"{path} cannot be read ({error.strerror})"
+        raise DataError("path", problem, "Name a file that may be read.") from None
 
 
 def _digest(content: str, arrays: Arrays) -> str:
