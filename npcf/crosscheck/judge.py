@@ -7,9 +7,10 @@ import numpy as np
 
 from npcf.crosscheck.evidence import TABLES, Evidence, Raised
 from npcf.crosscheck.numeric_facts import facts_of
-from npcf.crosscheck.predict import RIGHT as RIGHT_PROGRAM
 from npcf.crosscheck.predict import STAGES as PREDICTED
-from npcf.crosscheck.predict import Pair, arithmetic, meant_rates, trained
+from npcf.crosscheck.predict import Pair, meant_rates, trained
+from npcf.crosscheck.program import RIGHT as RIGHT_PROGRAM
+from npcf.crosscheck.program import arithmetic
 from npcf.crosscheck.shares import shaped, shares
 from npcf.crosscheck.verdict import NOT_SEEN, RIGHT, STAGES, SUSPICIOUS, WRONG, Stage, Worst
 

@@ -1,30 +1,18 @@
 """What a program would have made of what was run: pairs of what was seen and what it predicts.
 
-A program is the right formulas and the right loop, or these with mistakes of `npcf.verify.mistakes`
-in them.  Over running errors it predicts values with bounds, and so says itself how far another
-evaluation of the same program may lie from it.
+Over running errors a program, right or with mistakes, predicts values with bounds, and so says
+itself how far another evaluation of it may lie from them.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property, reduce
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from npcf.crosscheck.evidence import Evidence, Probe, Raised, Seen, Stepped, Trained
-from npcf.verify.formulas import PIECES, Formulas
-from npcf.verify.loop import Loop
-from npcf.verify.mistakes import Wrong
-from npcf.verify.precision import precision_of
-from npcf.verify.running_error import RunningError
+from npcf.crosscheck.program import Program
+from npcf.verify.formulas import Formulas
 
-OPTIMISER = {  # pieces that an optimiser has; the others of a loop are its caller's
-    "advance", "time", "tables", "settings", "update", "recall", "remember", "moved",
-    *PIECES,
-}  # fmt: skip
-NARROW = {"bfloat16": (2.0**-8, 2.0**-126, 3.38e38), "float16": (2.0**-11, 2.0**-14, 65504.0),
-          "tf32": (2.0**-11, 2.0**-126, 3.4e38)}  # fmt: skip
 CRASHES = (IndexError, RuntimeError)  # what torch and NumPy raise of ids and shapes
 
 
@@ -42,87 +30,6 @@ class Pair(NamedTuple):
     predicted: Any
     before: Any = None
     probe: Probe | None = None
-
-
-class Replay(Loop):
-    """The loop with the settings that were meant, along gradients that were planted if any were."""
-
-    def __init__(self, formulas: Formulas, evidence: Evidence):
-        super().__init__(formulas)
-        self.mean = evidence.mean
-        self.planted: Any = None
-        self.of_table = evidence.intended.of_table if evidence.intended else {}
-        self.used: dict[str, Any] = {}  # gradients of the last step, for who looks at .grad
-
-    def gradients(self, params: Any, batch: Any, y_range: Any, state: Any) -> Any:
-        """Return the loss of a batch and its gradients; or the planted ones."""
-        if self.planted is not None:
-            return None, dict(self.planted)
-        users, items, rating = batch
-        _, loss, gradients = self.formulas.loss_and_gradients(
-            params, users, items, self.n.array(rating), y_range, self.mean
-        )
-        return loss, gradients
-
-    def settings(self, settings: Any, name: str, t: int, batch: Any) -> Any:
-        """Return the settings of a table's parameter group."""
-        return {**settings, **self.of_table.get(name, {})}
-
-    def update(
-        self, rule: str, name: str, w: Any, g: Any, state: Any, t: int, settings: Any
-    ) -> Any:
-        """Take note of the gradient that the optimiser is handed."""
-        self.used[name] = g
-        return super().update(rule, name, w, g, state, t, settings)
-
-
-@dataclass(frozen=True)
-class Program:
-    """The right program with these mistakes, the last ones outermost."""
-
-    wrongs: tuple[Wrong, ...] = ()
-
-    def __add__(self, more: tuple[Wrong, ...]) -> "Program":
-        return Program((*self.wrongs, *more))
-
-    @cached_property
-    def formulas(self) -> type[Formulas]:
-        """The formulas."""
-        return reduce(lambda base, wrong: wrong.formulas(base), self.wrongs, Formulas)
-
-    @cached_property
-    def loop(self) -> type[Replay]:
-        """The loop."""
-        return self._loop(self.wrongs)
-
-    @cached_property
-    def optimiser(self) -> type[Replay]:
-        """The loop as far as it is the optimiser's: what its caller does wrong is left out."""
-        return self._loop(
-            wrong for wrong in self.wrongs if wrong.mistake.pieces.keys() <= OPTIMISER
-        )
-
-    def _loop(self, wrongs: Any) -> type[Replay]:
-        bent: Any = reduce(lambda base, wrong: wrong.loop(base), wrongs, Replay)
-        return cast(type[Replay], bent)
-
-    @property
-    def writes(self) -> set[str]:
-        """Tables that the forward pass changes in place."""
-        return {site for wrong in self.wrongs if wrong.mistake.in_place for site in wrong.sites}
-
-
-RIGHT = Program()
-
-
-def arithmetic(evidence: Evidence) -> RunningError:
-    """Return running errors as the subject's dtype and library make them."""
-    narrow, dtype = NARROW.get(evidence.computes_in), np.dtype(evidence.dtype)
-    if narrow is None:
-        return RunningError(dtype, evidence.library)
-    u, tiny, huge = narrow
-    like = precision_of(np.dtype(np.float32), evidence.library)
-    return RunningError(like._replace(u=u, tiny=tiny, huge=huge, eta=tiny, dropped=tiny))
 
 
 # -- output, loss, gradient ------------------------------------------------------------------------
@@ -242,7 +149,7 @@ def trained(
     if evidence.intended is None or evidence.trained is None:
         return
     seen = evidence.trained
-    run, state = program.loop(program.formulas(n), evidence), _started(seen, n)
+    run, state = program.loop(program.trained(n), evidence), _started(seen, n)
     rule, settings = _rule(evidence)
     batches = [(b.users, b.items, b.rating) for b in seen.batches[: len(seen.tables) - 1]]
     rates = meant_rates(evidence) if rates is None else rates
@@ -268,7 +175,8 @@ def trained(
         if isinstance(after, Raised):
             yield Pair(where, "step", after, params)
             return
-        if t < len(seen.losses) and loss is not None and not np.isnan(seen.losses[t]):
+        known = t < len(seen.losses) and not np.isnan(seen.losses[t])
+        if known and loss is not None and np.ndim(getattr(loss, "value", loss)) == 0:
             yield Pair(where, "loss", np.asarray(seen.losses[t]), loss, None, seen.batches[t])
         for table, array in after.items():
             yield Pair(where, table, array, params[table], before[table])
@@ -309,6 +217,6 @@ def _started(run: Stepped | Trained, n: Any) -> dict[str, Any]:
     }
 
 
-STAGES = {
+STAGES: dict[str, Callable[[Program, Evidence, Any], Iterator[Pair]]] = {
     "output": outputs, "loss": losses, "gradient": gradients, "step": steps, "trained": trained,
 }  # fmt: skip

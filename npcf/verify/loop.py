@@ -43,6 +43,14 @@ class Loop:
     ) -> Any:
         """Move every table once, along gradients taken before any moved; return the loss."""
         loss, gradients = self.gradients(params, batch, y_range, state)
+        self.apply(params, gradients, batch, rule, settings, state)
+        return loss
+
+    def apply(
+        self, params: Arrays, gradients: Arrays, batch: Batch, rule: str, settings: Arrays,
+        state: Arrays,
+    ) -> None:  # fmt: skip
+        """Move every table once along its gradient: what an optimiser's `step()` does."""
         self.advance(state)
         for name in self.tables(params):
             if gradients[name] is None:  # the backward pass does not reach it: it is skipped
@@ -51,7 +59,6 @@ class Loop:
             options = self.settings(settings, name, t, batch)
             after = self.update(rule, name, params[name], gradients[name], state, t, options)
             params[name] = self.moved(params[name], after, gradients[name])
-        return loss
 
     def gradients(
         self, params: Arrays, batch: Batch, y_range: Any, state: Arrays

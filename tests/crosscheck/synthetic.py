@@ -183,7 +183,7 @@ def _stepped(
     return Stepped(gradients, tables, state)
 
 
-CALLERS = ("gradients", "step", "order", "record", "train")
+CALLERS = ("gradients", "apply", "step", "order", "record", "train")
 
 
 def _only_optimiser(wrong: list[type], base: type) -> type:

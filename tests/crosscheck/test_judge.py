@@ -5,7 +5,8 @@ import pytest
 
 from npcf.crosscheck.evidence import Fact
 from npcf.crosscheck.judge import judge
-from npcf.crosscheck.predict import RIGHT, arithmetic, losses
+from npcf.crosscheck.predict import losses
+from npcf.crosscheck.program import RIGHT, arithmetic
 from npcf.crosscheck.verdict import NOT_SEEN, STAGES, SUSPICIOUS, WRONG
 from npcf.crosscheck.verdict import RIGHT as RIGHT_VERDICT
 from npcf.verify.mistakes import MISTAKES

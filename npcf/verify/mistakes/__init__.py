@@ -8,6 +8,9 @@ To add a mistake, write one entry in the file it belongs to; `catalogue` says ho
 from npcf.verify.mistakes import (  # noqa: F401  (each enters its mistakes)
     batches,
     contract,
+    live_loss,
+    live_model,
+    live_training,
     model,
     operations,
     output,

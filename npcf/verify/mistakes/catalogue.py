@@ -214,7 +214,7 @@ PIECES = {
     },
     "loop": {
         "train": "order gradients advance time settings tables recall remember moved step update "
-                 "record train",
+                 "apply record train",
     },
     "schedule": {
         "linear": "linear", "exponential": "exponential", "cosine": "cosine half_cosine",

@@ -14,13 +14,24 @@ def _instead(f: Any, d: Any, tape: Any, **tables: Any) -> Any:
     return gradients | {name: make(gradients) for name, make in tables.items()}
 
 
+def within(ids: Any, n_rows: int, strict: bool, lowest: int = 0) -> Any:
+    """Return ids wrapped into a table; a strict lookup raises instead, as torch's does."""
+    if strict and len(ids) and (ids.min() < lowest or ids.max() >= n_rows):
+        raise IndexError("index out of range in self")
+    return ids % n_rows
+
+
 mistake("users_and_items_swapped", "Users and items change places.", "Column 0 is the user.",
-        ids=lambda f, users, items, n_users, n_items: (items % n_users, users % n_items))
+        ids=lambda f, users, items, n_users, n_items, strict=False: (
+            within(items, n_users, strict), within(users, n_items, strict)))
 mistake("users_counted_from_1", "Users are counted from 1.", "Count them from 0.",
-        ids=lambda f, users, items, n_users, n_items: ((users - 1) % n_users, items))
+        ids=lambda f, users, items, n_users, n_items, strict=False: (
+            within(users - 1, n_users, strict), items))
 mistake("items_shifted_by_an_unknown", "Item rows are shifted by one, for an unknown item.",
         "Leave out the extra row.",
-        ids=lambda f, users, items, n_users, n_items: (users, np.minimum(items + 1, n_items - 1)))
+        ids=lambda f, users, items, n_users, n_items, strict=False: (
+            users, within(items + 1, n_items, True) if strict else np.minimum(
+                items + 1, n_items - 1)))
 mistake("item_gradient_by_user", "The item gradient is scattered by the user's ids.",
         "Keep each side's ids for its own gradient.",
         backward=lambda f, d, tape: _instead(f, d, tape, item_factors=lambda g: f.backward(

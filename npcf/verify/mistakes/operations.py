@@ -50,6 +50,7 @@ mistake("row_0_without_gradient", "Row 0 gets no gradient: it is taken for paddi
         scatter=lambda f, d, ids, n: some(f, d, ids, n, np.flatnonzero(ids)))
 mistake("row_0_looked_up_as_zeros", "Row 0 is taken for padding: it is looked up as zeros.",
         "Leave padding_idx unset, or number rows from 1.", sites=(FACTORS, USERS),
+        scatter=lambda f, d, ids, n: some(f, d, ids, n, np.flatnonzero(ids)),
         lookup=lambda f, table, ids: f.lookup(table, ids) * f.n.array(
             (ids > 0).astype(float)[:, None]))
 mistake("lookup_off_by_one", "Rows are looked up one too low: ids are counted from 1.",
@@ -66,7 +67,8 @@ mistake("gradients_subtracted", "The gradient of the tables has the wrong sign."
         scatter=lambda f, d, ids, n: f.scatter(d * -1, ids, n))
 mistake("gradient_detached", "A table gets no gradient: it is taken for a constant.",
         "Do not detach it.", sites=(ITEMS, ITEM_BIAS),
-        scatter=lambda f, d, ids, n: f.scatter(d, ids, n) * 0)
+        scatter=lambda f, d, ids, n, absent=False: (
+            None if absent else f.scatter(d, ids, n) * 0))
 mistake("frequency_ignored", "scale_grad_by_freq is ignored: gradients are summed.",
         "Divide each row's sum by how often the row is named.",
         scatter_mean=lambda f, d, ids, counts: f.scatter(d, ids, len(counts)))
@@ -83,7 +85,9 @@ mistake("gradients_counted", "A gradient counts ratings and does not add what th
 mistake("table_reshaped_not_transposed",
         "A table stored transposed is reshaped and not transposed back.",
         "Transpose it: table.T.", sites=(USERS,),
-        lookup=lambda f, table, ids: f.lookup(table, _reshaped(table, ids)))
+        lookup=lambda f, table, ids: f.lookup(table, _reshaped(table, ids)),
+        scatter=lambda f, d, ids, n: (lambda g: f.n.take(g, _back(*g.shape)))(
+            f.scatter(d, ids, n)))
 
 
 def _reshaped(table: Any, ids: Any) -> Any:
@@ -93,13 +97,23 @@ def _reshaped(table: Any, ids: Any) -> Any:
     return place % n_rows, place // n_rows
 
 
+def _back(n_rows: int, k: int) -> Any:
+    """Return where the entries of a table stand in its `table.T.reshape(table.shape)`."""
+    place = np.arange(k) * n_rows + np.arange(n_rows)[:, None]
+    return place // k, place % k
+
+
 # -- dot product -----------------------------------------------------------------------------------
 
 mistake("dot_is_a_mean", "The dot product is a mean over factors.", "Sum over factors.",
-        dot=lambda f, p, q: f.dot(p, q) / max(p.shape[1], 1))
+        dot=lambda f, p, q: f.dot(p, q) / max(p.shape[1], 1),
+        dot_gradients=lambda f, d, p, q: f.dot_gradients(d / max(p.shape[1], 1), p, q))
 mistake("last_factor_left_out", "The last factor is left out of the dot product.",
         "Let the loop run over all factors.",
-        dot=lambda f, p, q: f.dot(f.n.take(p, np.s_[:, :-1]), f.n.take(q, np.s_[:, :-1])))
+        dot=lambda f, p, q: f.dot(f.n.take(p, np.s_[:, :-1]), f.n.take(q, np.s_[:, :-1])),
+        dot_gradients=lambda f, d, p, q: tuple(
+            g * f.n.array((np.arange(g.shape[1]) < g.shape[1] - 1).astype(float))
+            for g in f.dot_gradients(d, p, q)))
 mistake("dot_rounded", "Products are added in a narrower dtype.",
         "Add them in the dtype of the factors.", options=(IN_FLOAT32, IN_FLOAT16),
         dot=lambda f, p, q, dtype: f.n.sum_through(p * q, dtype, axis=1))
@@ -127,21 +141,43 @@ def _sign(f: Any, x: Any) -> Any:
     return f.n.array(np.sign(getattr(x, "value", x)))
 
 
+def wrap(ids: Any, n_rows: int, strict: bool) -> Any:
+    """Return ids wrapped into a table; strictly as they are, for the lookup to refuse."""
+    return ids if strict else ids % n_rows
+
+
+def unused(f: Any, at: Any, absent: bool, *places: int) -> Any:
+    """Return the gradients of the biases without those of a bias that is not used."""
+    found = list(f.bias_gradients(*at))
+    for place in places:
+        found[place] = None if absent else found[place] * 0
+    return tuple(found)
+
+
 # -- biases ----------------------------------------------------------------------------------------
 
 mistake("user_bias_left_out", "The user's bias is not added.", "Add user_bias[users].",
-        logit=lambda f, dot, user, item, *mean: f.logit(dot, item, *mean))
+        logit=lambda f, dot, user, item, *mean, absent=False: f.logit(dot, item, *mean),
+        bias_gradients=lambda f, *at, absent=False: unused(f, at, absent, 1))
 mistake("item_bias_left_out", "The item's bias is not added.", "Add item_bias[items].",
-        logit=lambda f, dot, user, item, *mean: f.logit(dot, user, *mean))
+        logit=lambda f, dot, user, item, *mean, absent=False: f.logit(dot, user, *mean),
+        bias_gradients=lambda f, *at, absent=False: unused(f, at, absent, 2))
 mistake("item_bias_subtracted", "The item's bias is subtracted.", "Add it.",
-        logit=lambda f, dot, user, item, *mean: f.logit(dot, user, item * -1, *mean))
+        logit=lambda f, dot, user, item, *mean: f.logit(dot, user, item * -1, *mean),
+        bias_gradients=lambda f, *at: (lambda d, user, item: (d, user, item * -1))(
+            *f.bias_gradients(*at)))
 mistake("user_bias_by_item", "The user's bias is looked up by the item's id.",
         "Index it with users.",
-        bias_rows=lambda f, b, c, users, items: f.bias_rows(b, c, items % len(b), items))
+        bias_rows=lambda f, b, c, users, items, strict=False: f.bias_rows(
+            b, c, wrap(items, len(b), strict), items),
+        bias_gradients=lambda f, d, users, items, n, m, strict=False: f.bias_gradients(
+            d, items % n, items, n, m))
 mistake("bias_tables_swapped", "The two bias tables change places.",
         "Index user_bias with users, item_bias with items.",
-        bias_rows=lambda f, b, c, users, items: f.bias_rows(
-            c, b, users % len(c), items % len(b)))
+        bias_rows=lambda f, b, c, users, items, strict=False: f.bias_rows(
+            c, b, wrap(users, len(c), strict), wrap(items, len(b), strict)),
+        bias_gradients=lambda f, d, users, items, n, m, strict=False: f.bias_gradients(
+            d, items % n, users % m, n, m))
 mistake("user_bias_gradient_by_item", "The user's bias gradient is scattered by the item's id.",
         "Scatter it with users.",
         bias_gradients=lambda f, d, users, items, n, m: f.bias_gradients(d, items % n, items, n, m))

@@ -11,21 +11,25 @@ SGD, ADAM, SPARSE, RMSPROP = ("sgd",), ("adam",), ("sparse_adam",), ("rmsprop",)
 
 # -- weight decay ----------------------------------------------------------------------------------
 
-mistake("no_weight_decay", "Coupled weight decay is not applied.", "g = g + wd * w.",
-        sites=(SGD, ADAM, RMSPROP), l2=lambda f, w, g, wd: g)
+mistake("no_weight_decay", "Weight decay is not applied.", "g = g + wd * w.",
+        sites=(SGD, ADAM, RMSPROP), l2=lambda f, w, g, wd: g, shrink=lambda f, w, lr, wd: w)
 mistake("decay_doubled", "The gradient of the decay has a factor 2: that of wd * w**2.",
-        "g = g + wd * w.", sites=(SGD, ADAM), l2=lambda f, w, g, wd: f.l2(w, g, 2 * wd))
+        "g = g + wd * w.", sites=(SGD, ADAM), l2=lambda f, w, g, wd: f.l2(w, g, 2 * wd),
+        shrink=lambda f, w, lr, wd: f.shrink(w, lr, 2 * wd))
 mistake("coupled_decay_times_lr", "Coupled decay is multiplied by the learning rate twice.",
         "g = g + wd * w.", sites=(SGD,),
         decay=lambda f, w, g, lr, wd, decoupled: f.decay(
             w, g, lr, wd if decoupled else lr * wd, decoupled))
 mistake("decay_of_touched_rows", "Only entries with a gradient decay.", "Decay every row.",
-        sites=(SGD, ADAM), l2=lambda f, w, g, wd: f.n.where(f.n.is_zero(g), g, f.l2(w, g, wd)))
+        sites=(SGD, ADAM), decay=lambda f, w, g, *at: tuple(
+            f.n.where(f.n.is_zero(g), old, new)
+            for old, new in zip((w, g), f.decay(w, g, *at), strict=True)))
 mistake("decoupled_decay_without_lr", "Decoupled decay is not multiplied by the learning rate.",
         "w * (1 - lr * wd).", sites=(SGD, ADAM, RMSPROP),
         shrink=lambda f, w, lr, wd: f.shrink(w, f.n.number(1), wd))
-mistake("decay_grows", "Decoupled decay has the wrong sign.", "w * (1 - lr * wd).",
-        sites=(SGD, ADAM), shrink=lambda f, w, lr, wd: f.shrink(w, lr, -1 * wd))
+mistake("decay_grows", "Weight decay has the wrong sign.", "w * (1 - lr * wd).",
+        sites=(SGD, ADAM), shrink=lambda f, w, lr, wd: f.shrink(w, lr, -1 * wd),
+        l2=lambda f, w, g, wd: f.l2(w, g, -1 * wd))
 mistake("decay_always_decoupled",
         "Coupled decay bypasses the momentum or the moments, as decoupled decay does.",
         "Add wd * w to the gradient before the momentum.", sites=(SGD, ADAM, RMSPROP),
@@ -124,8 +128,8 @@ mistake("second_moment_centered", "The variance stands for the second moment, as
         "beta2 * v + (1 - beta2) * g * g.", adam=lambda f, *args, **s: _adam(
             f, *args, square=lambda g, m: g - m, **s))
 mistake("amsgrad", "The largest second moment is kept, as in AMSGrad.", "amsgrad=False.",
-        sites=(ADAM,), average_square=lambda f, v, g, beta: f.n.nonnegative(
-            f.n.largest(v, f.average_square(v, g, beta))))
+        settings=lambda f, *at: (lambda s: s | (
+            {"amsgrad": not s.get("amsgrad")} if "betas" in s else {}))(f.settings(*at)))
 mistake("adam_skips_zero_gradients", "Entries without a gradient stay, as in SparseAdam.",
         "Move every row.",
         adam_update=lambda f, m, lr, correction, root, g: f.n.where(

@@ -16,7 +16,7 @@ def _raised(f: Any, params: Any, batch: Any, y_range: Any, state: Any) -> Any:
     """Return loss and gradients, these with those of earlier steps added."""
     loss, gradients = f.gradients(params, batch, y_range, state)
     for name, g in gradients.items():
-        if (old := state.get(f"old {name}")) is not None:
+        if (old := state.get(f"old {name}")) is not None and g is not None:
             g = g + old
         gradients[name] = state[f"old {name}"] = g
     return loss, gradients
@@ -34,12 +34,16 @@ def _one_table_after_another(
     return loss
 
 
-def _clipped(f: Any, params: Any, batch: Any, y_range: Any, state: Any) -> Any:
-    """Return loss and gradients, all together no longer than 1."""
+def _clipped(
+    f: Any, params: Any, batch: Any, y_range: Any, state: Any, limit: float = 1.0
+) -> Any:
+    """Return loss and gradients, all together no longer than the limit."""
     loss, gradients = f.gradients(params, batch, y_range, state)
-    squares = [f.n.sum(g * g) for g in gradients.values()]
-    norm = f.n.maximum(f.n.sqrt(f.n.nonnegative(f.n.add(*squares))), 1)
-    return loss, {name: g / norm for name, g in gradients.items()}
+    there = {name: g for name, g in gradients.items() if g is not None}
+    squares = [f.n.sum(g * g) for g in there.values()]
+    norm = f.n.sqrt(f.n.nonnegative(f.n.add(*squares))) + 1e-6
+    share = f.n.number(limit) / f.n.maximum(norm, limit)
+    return loss, gradients | {name: g * share for name, g in there.items()}
 
 
 # -- gradients -------------------------------------------------------------------------------------
@@ -113,7 +117,9 @@ mistake("moments_kept_in_float32", "The first moment is kept in float32.",
 # -- which rows move -------------------------------------------------------------------------------
 
 mistake("table_left_out", "One table was not handed to the optimiser.",
-        "Give the optimiser all parameters.", tables=lambda f, params: f.tables(params)[:-1])
+        "Give the optimiser all parameters.",
+        tables=lambda f, params, left=("item_bias",): [
+            name for name in f.tables(params) if name not in left])
 mistake("row_0_stays", "Row 0 is taken for padding: it never moves.", "Leave padding_idx unset.",
         moved=lambda f, before, after, g: f.n.where(_rows(g) > 0, after, before))
 mistake("absent_rows_stay", "Entries without a gradient do not move, as with sparse gradients.",

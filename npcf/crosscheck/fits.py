@@ -1,0 +1,237 @@
+"""Parameters of a mistake, fitted to what was seen: another range, rate or decay.
+
+Gauss and Newton's method over plain floats, on a part of the evidence; the numbers found are
+rounded to few digits, because people write few.  Whether one explains anything is decided as for
+any other candidate.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from npcf.crosscheck.candidates import FACTORS, IF, UF, Candidate, made
+from npcf.crosscheck.evidence import Evidence, Raised
+from npcf.crosscheck.predict import STAGES
+from npcf.crosscheck.program import Program
+from npcf.crosscheck.shares import shaped
+from npcf.verify.floats import Floats
+from npcf.verify.precision import quiet
+
+FITTED = 1.3  # the cost of a fitted parameter
+DIGITS = (1, 2, 3, 4, 6)
+ROUNDS = 15
+
+Numbers = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A mistake with parameters.
+
+    Attributes
+    ----------
+    name : str
+        Of the mistake.
+    start : callable
+        Evidence to where the search begins, or None where the mistake makes no sense.
+    options : callable
+        Numbers to the mistake's options.
+    positive : bool
+        The logarithm is fitted.
+    sites : tuple of str
+        Where it is made.
+    """
+
+    name: str
+    start: Callable[[Evidence], Numbers | None]
+    options: Callable[..., Mapping[str, Any]]
+    positive: bool = False
+    sites: tuple[str, ...] = ()
+
+
+def setting(key: str, least: float = 0.0) -> Callable[[Evidence], Numbers | None]:
+    """Start at the setting that was meant; where there is none, at `least`."""
+
+    def start(evidence: Evidence) -> Numbers | None:
+        meant: Any = evidence.intended
+        value = meant.settings.get(key, 0.0) or least
+        return (float(value),) if value else None
+
+    return start
+
+
+def beta(place: int) -> Callable[[Evidence], Numbers | None]:
+    """Start at 1 - beta, whose logarithm is fitted."""
+
+    def start(evidence: Evidence) -> Numbers | None:
+        meant: Any = evidence.intended
+        betas = meant.settings.get("betas", (0.9, 0.999))
+        return (1 - betas[place],) if meant.rule == "adam" else None
+
+    return start
+
+
+def at(*numbers: float) -> Callable[[Evidence], Numbers | None]:
+    """Start at these numbers."""
+    return lambda evidence: numbers
+
+
+def unsquashed(number: float) -> Callable[[Evidence], Numbers | None]:
+    """Start there if there is no range: with one, it is another range."""
+    return lambda evidence: (number,) if evidence.y_range is None else None
+
+
+FITS: Mapping[str, tuple[Fit, ...]] = {
+    "output": (
+        Fit("another_range", lambda e: e.y_range, lambda low, high: {"to": (low, high)}),
+        Fit("constant_added", at(0.01), lambda c: {"constant": c}),
+        Fit("constant_added_late", unsquashed(0.0), lambda c: {"constant": c}),
+        Fit("prediction_scaled", unsquashed(1.0), lambda c: {"factor": c}),
+    ),
+    "loss": (
+        Fit("loss_scaled", at(1.0), lambda c: {"factor": c}),
+        Fit("loss_by_a_constant", at(10.0), lambda c: {"size": c}, True),
+        Fit("ratings_shifted", at(0.0), lambda c: {"by": c}),
+        Fit("ratings_scaled", at(1.0), lambda c: {"factor": c}),
+    ),
+    "gradient": (
+        *(Fit("gradient_scaled", at(1.0), lambda c: {"factor": c}, False, sites)
+          for sites in (UF, IF, FACTORS, ())),
+    ),
+    "step": (
+        Fit("another_rate", at(1.0), lambda c: {"factor": c}),
+        Fit("another_weight_decay", setting("weight_decay", 1e-2),
+            lambda wd: {"weight_decay": wd}),
+        Fit("another_momentum", setting("momentum"), lambda mu: {"momentum": mu}),
+        Fit("another_beta1", beta(0), lambda rest: {"beta1": 1 - rest}, True),
+        Fit("another_beta2", beta(1), lambda rest: {"beta2": 1 - rest}, True),
+        Fit("another_eps", setting("eps"), lambda eps: {"eps": eps}, True),
+        Fit("step_scaled", at(1.0), lambda c: {"factor": c}),
+    ),
+    "trained": (
+        Fit("gradient_norm_clipped", at(0.1), lambda c: {"limit": c}, True),
+        Fit("gradient_values_clipped", at(0.01), lambda c: {"limit": c}, True),
+        Fit("l2_in_the_loss", at(0.01), lambda c: {"on": "tables", "c": c}),
+        Fit("l2_in_the_loss", at(0.01), lambda c: {"on": "factors", "c": c}),
+        Fit("rate_decays_each_step", at(0.9), lambda c: {"factor": c}, True),
+        Fit("gradients_scaled", at(1.0), lambda c: {"factor": c}),
+    ),
+}  # fmt: skip
+
+
+def part(evidence: Evidence, stage: str) -> Evidence:
+    """Return as much of the evidence as a fit needs."""
+    if stage == "step":
+        few = [
+            replace(stepped, gradients=stepped.gradients[:2], tables=stepped.tables[:3])
+            for stepped in evidence.stepped[:1]
+        ]
+        return replace(evidence, stepped=few)
+    if stage == "trained" and evidence.trained is not None:
+        seen = evidence.trained
+        return replace(evidence, trained=replace(seen, tables=seen.tables[:4]))
+    return replace(evidence, seen=evidence.seen[:2])
+
+
+def fits(
+    stage: str, program: Program, evidence: Evidence, own: bool, catalogue: Collection[str],
+    of: str = "",
+) -> Iterator[Candidate]:  # fmt: skip
+    """Return what can be fitted at a stage, beside the mistakes that a program has already.
+
+    `of` is the stage whose mistakes are fitted, if it is another one.
+    """
+    small = part(evidence, stage)
+    for fit in FITS[of or stage]:
+        if fit.name in catalogue and (start := fit.start(evidence)) is not None:
+            yield from _fitted(fit, start, stage, program, small, own)
+
+
+def with_mistake(program: Program, candidate: Candidate, own: bool) -> Program:
+    """Return the program with one mistake more."""
+    if own:
+        return Program(program.wrongs, (*program.own, candidate.wrong))
+    return Program((*program.wrongs, candidate.wrong), program.own)
+
+
+def _fitted(
+    fit: Fit, start: Numbers, stage: str, program: Program, evidence: Evidence, own: bool
+) -> Iterator[Candidate]:
+    """Return the mistake with the numbers that fit best, rounded to few digits and to more."""
+
+    def candidate(numbers: Any) -> Candidate:
+        return Candidate(made(fit.name, fit.sites, fit.options(*numbers)), FITTED)
+
+    @quiet
+    def numbers(x: Any) -> list[float]:
+        return [float(v) for v in (np.exp(x) if fit.positive else x)]
+
+    @quiet
+    def residuals(x: Any) -> Any:
+        changed = with_mistake(program, candidate(numbers(x)), own)
+        try:
+            return _residuals(STAGES[stage](changed, evidence, Floats(np.float64)))
+        except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError):
+            return None
+
+    x = np.log(start) if fit.positive else np.array(start, float)
+    found = _least_squares(residuals, x)
+    if found is None:
+        return
+    told = set()
+    for digits in DIGITS:
+        rounded = tuple(float(f"{v:.{digits}g}") for v in numbers(found))
+        if rounded not in told:
+            told.add(rounded)
+            made_so = candidate(rounded)
+            yield made_so._replace(cost=made_so.cost + 0.01 * digits)
+
+
+def _residuals(pairs: Any) -> Any:
+    """Return predicted - seen, each result in units of its own size or of the size of its move."""
+    parts = []
+    for pair in pairs:
+        if isinstance(pair.seen, Raised | tuple) or isinstance(pair.predicted, Raised):
+            return None
+        if pair.seen is None or pair.predicted is None:
+            continue
+        predicted = np.asarray(pair.predicted, np.float64)
+        seen = shaped(pair.seen, predicted.shape)
+        if seen is None:
+            return None
+        size = np.abs(seen if pair.before is None else seen - pair.before).max(initial=0.0)
+        parts.append(((predicted - seen) / (size or 1.0)).ravel())
+    return np.concatenate(parts) if parts else None
+
+
+def _least_squares(residuals: Callable[[Any], Any], x: Any) -> Any:
+    """Return where the sum of squares is least, by damped Gauss-Newton; None if nowhere."""
+    r = residuals(x)
+    if r is None or not np.isfinite(r).all():
+        return None
+    for _ in range(ROUNDS):
+        columns = []
+        for k in range(len(x)):
+            h = 1e-5 * max(abs(x[k]), 0.1)
+            ahead = residuals(x + h * (np.arange(len(x)) == k))
+            if ahead is None or ahead.shape != r.shape or not np.isfinite(ahead).all():
+                return None
+            columns.append((ahead - r) / h)
+        step = np.linalg.lstsq(np.stack(columns, 1), r, rcond=None)[0]
+        if not np.isfinite(step).all() or not step.any():
+            break
+        for share in (1.0, 0.3, 0.1, 0.02):
+            there = residuals(x - share * step)
+            if there is not None and there.shape == r.shape and (there @ there) < (r @ r):
+                break
+        else:
+            break
+        x, r = x - share * step, there
+        if np.abs(share * step).max() <= 1e-9 * np.abs(x).max():
+            break
+    return x if np.sqrt(np.mean(r * r)) < CLOSE else None
+
+
+CLOSE = 0.03  # relative: a fit that leaves more explains nothing

@@ -1,0 +1,200 @@
+"""The smallest set of mistakes that explains every stage: one mistake, or two."""
+
+from collections.abc import Collection, Iterable, Iterator
+from itertools import combinations, permutations
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from npcf.crosscheck.candidates import WHOLE, Candidate, tried
+from npcf.crosscheck.compact import compact
+from npcf.crosscheck.evidence import Evidence, Raised
+from npcf.crosscheck.fits import fits, with_mistake
+from npcf.crosscheck.predict import STAGES as PREDICTED
+from npcf.crosscheck.predict import Pair
+from npcf.crosscheck.program import Program, arithmetic
+from npcf.crosscheck.shares import shaped, shares
+from npcf.verify.floats import Floats
+from npcf.verify.mistakes import MISTAKES
+from npcf.verify.precision import quiet
+
+LOOSE = 32.0  # units of rounding: a wrong formula may have been coded in another way
+WIDTH = 40  # explanations that are followed
+PAIR = 2.5  # the cost of two mistakes in one stage
+UNEXPLAINED = 5.0
+ORDERED = ("output", "loss")  # stages in which two mistakes differ by which is outermost
+NEEDS = {"gradient": {"output"}, "trained": {"output", "loss", "gradient", "step"}}
+NEAR, MOST = 0.02, 0.6  # what a float evaluation must be near to, in so many of the entries
+
+
+class Explanation(NamedTuple):
+    """Mistakes, and what they explain."""
+
+    candidates: tuple[Candidate, ...] = ()
+    program: Program = Program()
+    explained: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    cost: float = 0.0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the mistakes."""
+        return tuple(candidate.name for candidate in self.candidates)
+
+    def with_one(self, candidate: Candidate, own: bool, more: float = 0.0) -> "Explanation":
+        """Return the explanation with one mistake more."""
+        return self._replace(
+            candidates=(*self.candidates, candidate),
+            program=with_mistake(self.program, candidate, own),
+            cost=self.cost + candidate.cost + more,
+        )
+
+
+class Search:
+    """The search over one evidence.
+
+    Parameters
+    ----------
+    whole : Evidence
+        With all rows, for mistakes to which all matter, and for what is found in the end.
+    catalogue : collection of str
+        Names of the mistakes that may be named.
+    """
+
+    def __init__(self, whole: Evidence, catalogue: Collection[str] = MISTAKES):
+        self.whole, self.evidence, self.catalogue = whole, compact(whole), catalogue
+        evidence = self.evidence
+        self.n, self.floats = arithmetic(evidence), Floats(np.float64)
+        self.rule = evidence.intended.rule if evidence.intended else ""
+        self.stages = [name for name in PREDICTED if self._has(name)]
+        self.tried: dict[str, None] = {}
+
+    def _has(self, stage: str) -> bool:
+        return next(iter(PREDICTED[stage](Program(), self.evidence, self.n)), None) is not None
+
+    def run(self) -> list[Explanation]:
+        """Return explanations, the best first."""
+        beam = [Explanation()]
+        for stage in self.stages:
+            new = [more for one in beam for more in self._explain(one, stage)]
+            new.sort(key=lambda one: (-len(one.explained), one.cost))
+            beam = new[:WIDTH]
+        return beam
+
+    def _explain(self, one: Explanation, stage: str) -> list[Explanation]:
+        """Return what explains a stage too: as it is, with a mistake more, with two."""
+        done = one._replace(explained=(*one.explained, stage))
+        lost = one._replace(lost=(*one.lost, stage), cost=one.cost + UNEXPLAINED)
+        if self.explains(one.program, stage, LOOSE if one.candidates else 0.0):
+            return [done]
+        if NEEDS.get(stage, set()) & {*one.lost} or len(one.candidates) > 1:
+            return [lost]
+        own, pool = stage == "trained", list(self._pool(one, stage))
+        self.tried.update(dict.fromkeys(candidate.name for candidate in pool))
+        found = [done.with_one(c, own) for c in pool if self._right(one, c, own, stage)]
+        if not found:
+            found = [
+                done.with_one(c, own, 0.1) for c in pool if self._right(one, c, own, stage, LOOSE)
+            ]
+        if not found and not one.candidates:
+            found = [done.with_one(c, own).with_one(d, own, PAIR - 2)
+                     for c, d in self._pairs(pool, stage)
+                     if self._right(one.with_one(c, own), d, own, stage)]  # fmt: skip
+        return found or [lost]
+
+    def _pool(self, one: Explanation, stage: str) -> Iterator[Candidate]:
+        """Return the candidates of a stage; of a training step, those of any stage not seen."""
+        own = stage == "trained"
+        yield from tried(stage, self.rule, self.catalogue)
+        if own:
+            for other in ("loss", "step", "gradient", "output"):
+                for candidate in tried(other, self.rule, self.catalogue):
+                    more = 0.3 if other in self.stages else 0.0
+                    yield candidate._replace(cost=candidate.cost + more)
+        for name in (stage, *(s for s in ("step", "loss") if own)):
+            yield from fits(stage, one.program, self.evidence, own, self.catalogue, name)
+
+    def _pairs(self, pool: list[Candidate], stage: str) -> Iterator[tuple[Candidate, Candidate]]:
+        if stage == "trained":
+            pool = [c for c in pool if c.wrong.mistake.stage == "loop"]
+        few = [c for c in pool if c.cost < 1.3]
+        ways: Any = permutations if stage in ORDERED else combinations
+        return ((c, d) for c, d in ways(few, 2) if c.name != d.name)
+
+    def _right(
+        self, one: Explanation, candidate: Candidate, own: bool, stage: str, loose: float = 0.0
+    ) -> bool:
+        program = with_mistake(one.program, candidate, own)
+        return self._near(program, stage) and self.explains(program, stage, loose)
+
+    # -- does a program explain a stage? -----------------------------------------------------------
+
+    @quiet
+    def explains(self, program: Program, stage: str, loose: float = 0.0) -> bool:
+        """Whether everything seen is as predicted, and the prediction says enough.
+
+        What may be anything explains nothing: half of the predicted entries must be finite.
+        """
+        known = total = 0
+        try:
+            for pair in PREDICTED[stage](program, self._of(program), self.n):
+                share = shares(pair, loose)
+                if share.size and not share.max() <= 1:
+                    return False
+                if hasattr(pair.predicted, "tolerance"):
+                    tolerance = pair.predicted.tolerance
+                    known, total = known + int(np.isfinite(tolerance).sum()), total + tolerance.size
+        except FAILS:
+            return False
+        return 2 * known >= total
+
+    def _of(self, program: Program) -> Evidence:
+        """Return the evidence that a program is held against."""
+        names = {wrong.mistake.name for wrong in (*program.wrongs, *program.own)}
+        return self.whole if names & WHOLE else self.evidence
+
+    @quiet
+    def _near(self, program: Program, stage: str) -> bool:
+        """Whether a float evaluation is anywhere near: a quick look before the bounds."""
+        try:
+            pairs = PREDICTED[stage](program, self._of(program), self.floats)
+            return all(map(_alike, pairs))
+        except FAILS:
+            return False
+
+
+FAILS = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, NotImplementedError)
+
+
+def _alike(pair: Pair) -> bool:
+    seen, predicted = pair.seen, pair.predicted
+    if isinstance(seen, Raised | tuple) or isinstance(predicted, Raised):
+        return bool((shares(pair) <= 1).all())
+    if seen is None or predicted is None:
+        return seen is predicted
+    predicted = np.asarray(predicted, np.float64)
+    seen = shaped(seen, predicted.shape)
+    if seen is None:
+        return False
+    if pair.before is None:
+        size = np.abs(predicted).max(initial=0.0)
+    else:
+        size = np.abs(predicted - pair.before).max(initial=0.0)
+    near = ~(np.abs(seen - predicted) > NEAR * size + 1e-6 * np.abs(predicted))
+    return bool(near.mean() >= MOST) if near.size else True
+
+
+def best(found: Iterable[Explanation]) -> list[Explanation]:
+    """Return the explanations that are as good as the best, with different names."""
+    ordered = [one for one in found if one.candidates]
+    if not ordered:
+        return []
+    first = ordered[0]
+    alike: dict[Any, Explanation] = {}
+    for one in ordered:
+        if len(one.explained) == len(first.explained) and one.cost <= first.cost + CLASS:
+            alike.setdefault(frozenset(one.names), one)
+    return list(alike.values())
+
+
+CLASS = 0.15  # costs that differ by less decide nothing
