@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         training,
         verify,
     )
+    from npcf.crosscheck.run import crosscheck
     from npcf.data import Ratings
     from npcf.estimator import CollabRegressor
     from npcf.teach import explain_step
@@ -37,6 +38,7 @@ __all__ = [
     "Learner",
     "Ratings",
     "analysis",
+    "crosscheck",
     "data",
     "errors",
     "explain_step",

@@ -129,13 +129,16 @@ def steps(program: Program, evidence: Evidence, n: Any) -> Iterator[Pair]:
         state = _started(stepped, n)
         for t, planted in enumerate(stepped.gradients):
             run.planted = {k: None if g is None else n.array(g) for k, g in planted.items()}
-            params = n.tables(stepped.tables[t])
+            where, before, after = f"step {t + 1} along {stepped.name}", *stepped.tables[t : t + 2]
+            if isinstance(before, Raised):
+                break
+            params = n.tables(before)
             run.step(params, ([0], [0], [0]), None, *_rule(evidence), state)
-            for table, after in stepped.tables[t + 1].items():
-                yield Pair(
-                    f"step {t + 1} along {stepped.name}", table, after, params[table],
-                    stepped.tables[t][table],
-                )  # fmt: skip
+            if isinstance(after, Raised):
+                yield Pair(where, "step", after, params)
+                break
+            for table, moved in after.items():
+                yield Pair(where, table, moved, params[table], before[table])
 
 
 def trained(

@@ -3,7 +3,12 @@
 from typing import TYPE_CHECKING
 
 from npcf.suggestions import suggesting
-from npcf.verify.assertions import assert_same_bits, assert_within, assert_within_exact
+from npcf.verify.assertions import (
+    assert_crosscheck,
+    assert_same_bits,
+    assert_within,
+    assert_within_exact,
+)
 from npcf.verify.bounded import Bounded
 from npcf.verify.bounded_model import (
     bounded_adam,
@@ -34,6 +39,7 @@ __all__ = [
     "Precision",
     "RunningError",
     "as_vjp",
+    "assert_crosscheck",
     "assert_same_bits",
     "assert_within",
     "assert_within_exact",

@@ -1,5 +1,6 @@
 """Comparing arrays: shape, then dtype, then every value, and the worst entry named."""
 
+import importlib
 import math
 from fractions import Fraction
 from typing import Any
@@ -97,3 +98,24 @@ def assert_within_exact(got: Any, exact: Any, bound: Any, name: str = "array") -
         f"{name}{list(at)}: got {got[at]!r}, exactly {float(exact[at])!r}; the difference is "
         f"{used[at]:.4g} times the bound {allowed:.3e}; {int(wrong.sum())} of {got.size} wrong"
     )
+
+
+def assert_crosscheck(model: Any, users: Any, items: Any, rating: Any, **options: Any) -> Any:
+    """Raise AssertionError, with the report as its text, unless `npcf.crosscheck` finds all right.
+
+    Parameters
+    ----------
+    model, users, items, rating, **options
+        As `npcf.crosscheck` takes them.
+
+    Returns
+    -------
+    npcf.crosscheck.Report
+        The report: what is suspicious in it is no error.
+    """
+    # loaded by name: crosscheck stands above this room
+    crosscheck: Any = importlib.import_module("npcf.crosscheck")
+    report = crosscheck(model, users, items, rating, **options)
+    if not report.ok:
+        raise AssertionError(f"\n{report}")
+    return report

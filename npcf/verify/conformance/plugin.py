@@ -4,7 +4,10 @@ Loaded by pytest through an entry point wherever npcf is installed, so it import
 until the suite itself is collected.
 """
 
+from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 
 def pytest_addoption(parser: Any) -> None:
@@ -22,3 +25,11 @@ def pytest_generate_tests(metafunc: Any) -> None:
         from npcf.verify.conformance import LAWS
 
         metafunc.parametrize("conformance_law", list(LAWS.values()), ids=list(LAWS))
+
+
+@pytest.fixture
+def crosscheck() -> Callable[..., Any]:
+    """Give a test `npcf.verify.assert_crosscheck`: crosscheck(model, users, items, rating, ...)."""
+    from npcf.verify import assert_crosscheck
+
+    return assert_crosscheck
