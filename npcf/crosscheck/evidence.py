@@ -80,6 +80,8 @@ class Seen:
         was not seen, as in a recording; None: no loss.
     writes : tuple of str
         Tables that the forward pass changed in place.
+    sparse : tuple of str
+        Tables whose gradients the framework keeps sparse.
     """
 
     probe: Probe
@@ -88,6 +90,7 @@ class Seen:
     prediction: Array | None = None
     loss: tuple[Array, Array | None] | Raised | None = None
     writes: tuple[str, ...] = ()
+    sparse: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -169,6 +172,8 @@ class Evidence:
         The subject's own name of each table, such as "movie_factors.weight".
     mapped_by : str
         "name", "shape", "probing" or "hand".
+    frozen : tuple of str
+        Tables that require no gradient: None is right for them.
     looked_at : tuple of str
         Stages whose facts were looked for: without one they are right.
     """
@@ -187,6 +192,7 @@ class Evidence:
     paths: dict[str, str] = field(default_factory=dict)
     mapped_by: str = "name"
     mean: float = 0.0
+    frozen: tuple[str, ...] = ()
     facts: list[Fact] = field(default_factory=list)
     looked_at: tuple[str, ...] = ("contract", "mapping")
     notes: list[str] = field(default_factory=list)  # said in the report, neither right nor wrong

@@ -42,6 +42,7 @@ class Memory:
             parts = thing.modules() if is_module(thing) else (thing,)
             for part in parts:
                 self._remember_attributes(part)
+                self._remember(part)
         self.random = _random_states()
 
     def _remember_attributes(self, thing: Any) -> None:
@@ -103,7 +104,9 @@ def _refill(container: Any, old: Any) -> None:
     """Give a dict or list the members that it had, in their order."""
     if isinstance(container, list):
         container[:] = old
-    elif list(container) != list(old) or any(container[key] is not old[key] for key in old):
+        return
+    now, before = ([(id(k), id(v)) for k, v in held.items()] for held in (container, old))
+    if now != before:  # by identity: keys are tensors, for which == is no yes or no
         container.clear()
         container.update(old)
 

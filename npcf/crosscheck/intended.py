@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from npcf.crosscheck.evidence import TABLES, Intended
+from npcf.crosscheck.subject import unwrapped
 from npcf.errors import SettingError, UsageError, require_choice, require_number, require_type
 from npcf.suggestions import did_you_mean
 
@@ -100,11 +101,6 @@ def live_settings(optimizer: Any, tables: Mapping[str, Any]) -> Intended | None:
     rule, defaults = RULES[CLASSES[name]]
     groups = [_torch_group(group, defaults) for group in optimizer.param_groups]
     return _grouped(rule, groups, optimizer, tables)
-
-
-def unwrapped(optimizer: Any) -> Any:
-    """Return the torch optimizer inside fastai's OptimWrapper."""
-    return optimizer.opt if hasattr(optimizer, "fwd_map") else optimizer
 
 
 def _torch_group(group: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from npcf.crosscheck.batch import Batch, read_batch
+from npcf.crosscheck.computing import computes_in, library_of_subject
+from npcf.crosscheck.contract import contract_facts, contract_notes
 from npcf.crosscheck.evidence import Array, Evidence, Fact, Probe, Raised
 from npcf.crosscheck.guard import guarded
 from npcf.crosscheck.intended import intended_of
@@ -18,9 +21,8 @@ from npcf.crosscheck.probes import designed_probes
 from npcf.crosscheck.running import run_probe
 from npcf.crosscheck.stepping import own_steps, planted_steps
 from npcf.crosscheck.subject import Subject, attempt, subject_of
-from npcf.crosscheck.torch_objects import NARROW, dtype_name, is_tensor, rounded, to_array
-from npcf.errors import UsageError, as_array
-from npcf.verify.libraries import ANY, TORCH
+from npcf.crosscheck.torch_objects import NARROW, dtype_name, rounded, to_array
+from npcf.errors import UsageError
 
 
 def observe(
@@ -59,16 +61,18 @@ def observe(
         If the model cannot be called, or its tables cannot be told.
     """
     subject = subject_of(model, loss, optimizer, step)
-    users, items = as_array("users", users), as_array("items", items)
-    rating = as_array("rating", rating)
+    batch = read_batch(users, items, rating)
+    subject.rating_dtype = None if batch.like is None else batch.like.dtype
     with guarded(subject.touched()), warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("default")
-        mapped = _map(subject, users, items, (n_users, n_items))
+        mapped = _map(subject, batch, (n_users, n_items))
         subject.tables = mapped.tables
         evidence = _evidence(subject, mapped, y_range)
         evidence.intended = intended_of(intended, subject.optimizer, subject.tables)
+        evidence.facts += [*batch.facts, *contract_facts(subject, evidence)]
+        evidence.notes += contract_notes(subject, evidence)
         rng = np.random.default_rng(seed)
-        probes = [_yours(subject, users, items, rating, rng)]
+        probes = [_yours(subject, batch, rng)]
         shapes = {name: w.shape for name, w in probes[0].tables.items()}
         like = subject.like
 
@@ -81,9 +85,12 @@ def observe(
             seen, facts = run_probe(subject, probe, y_range, evidence.mean)
             evidence.seen.append(seen)
             evidence.facts += [fact for fact in facts if fact not in evidence.facts]
+        sparse = evidence.seen[1].sparse or evidence.seen[0].sparse
         by_name = {probe.name: probe for probe in probes}
         if subject.optimizer is not None:
-            evidence.stepped += planted_steps(subject, by_name["designed"], max(steps, 4), rng)
+            evidence.stepped += planted_steps(
+                subject, by_name["designed"], max(steps, 4), sparse, rng
+            )
         if subject.step is not None:
             batches = [by_name[name] for name in ("low", "yours", "low", "designed")]
             evidence.trained = own_steps(subject, batches)
@@ -91,16 +98,14 @@ def observe(
     return evidence
 
 
-def _map(
-    subject: Subject, users: Array, items: Array, sizes: tuple[int | None, int | None]
-) -> Mapped:
+def _map(subject: Subject, batch: Batch, sizes: tuple[int | None, int | None]) -> Mapped:
     """Find the four tables."""
     parameters = subject.parameters()
     if subject.by_hand:
         return mapped_by_hand(parameters, subject.by_hand)
     if not parameters:
         raise UsageError("model", "has no parameters to be found", by_hand())
-    least = int(users.max(initial=-1)) + 1, int(items.max(initial=-1)) + 1
+    least = int(batch.users.max()) + 1, int(batch.items.max()) + 1
 
     def serves_user(table: Any) -> bool | None:
         return _serves_user(subject, table)
@@ -132,10 +137,11 @@ def _evidence(subject: Subject, mapped: Mapped, y_range: tuple[float, float] | N
         n_factors=shapes["user_factors"][1],
         dtype=np.dtype(np.float32 if name in NARROW else name),
         y_range=y_range,
-        computes_in=name,
-        library=TORCH if like.device.type == "cpu" else ANY,
+        computes_in=computes_in(subject),
+        library=library_of_subject(subject),
         paths=mapped.paths,
         mapped_by=mapped.by,
+        frozen=tuple(name for name, table in mapped.tables.items() if not table.requires_grad),
     )
     if mapped.assumed:
         evidence.notes.append("users are taken to be column 0: nothing in the model tells")
@@ -151,11 +157,9 @@ def _extra(extra: Mapping[str, Any]) -> Fact:
     return Fact("mapping", "extra-parameters", sentence, cure, False)
 
 
-def _yours(
-    subject: Subject, users: Array, items: Array, rating: Array, rng: np.random.Generator
-) -> Probe:
+def _yours(subject: Subject, batch: Batch, rng: np.random.Generator) -> Probe:
     """Return the caller's batch with the caller's tables."""
     like = subject.like
-    upstream = rounded(rng.normal(size=len(users)), like)
-    flat = rounded(rating.reshape(-1), like) if not is_tensor(rating) else rating
-    return Probe("yours", subject.get(), users, items, flat, upstream)
+    upstream = rounded(rng.normal(size=len(batch.users)), like)
+    rating = rounded(batch.rating, like)
+    return Probe("yours", subject.get(), batch.users, batch.items, rating, upstream)

@@ -34,9 +34,11 @@ def run_probe(
             again = attempt(lambda: subject.forward(probe.users, probe.items))
             if _differs(output, again):
                 facts.append(RANDOM)
-            subject.put(probe.tables) if writes else None
+            if writes:
+                subject.put(probe.tables)
             seen = Seen(probe, to_array(output).astype(np.float64), writes=writes)
             seen.gradients = attempt(lambda: _gradients(subject, output, probe))
+            seen.sparse = subject.sparse()
         like = subject.like if isinstance(output, Raised) else output
         seen.prediction = _prediction(probe, y_range, mean, like)
         seen.loss = attempt(lambda: _loss(subject, seen, like))
@@ -66,7 +68,7 @@ def _writes(subject: Subject, probe: Probe) -> tuple[str, ...]:
 
 
 def _gradients(subject: Subject, output: Any, probe: Probe) -> dict[str, Array | None]:
-    """Return the gradients of the tables for the planted upstream, in the output's shape."""
+    """Return the gradients of the tables; the planted upstream is repeated to its shape."""
     if probe.upstream is None:
         return {}
     upstream = np.resize(probe.upstream, tuple(output.shape))
@@ -95,7 +97,7 @@ def _loss(subject: Subject, seen: Seen, like: Any) -> tuple[Array, Array]:
     n = len(prediction)
     shape = tuple(like.shape) if like is not subject.like and like.numel() == n else (n,)
     leaf = to_tensor(prediction, like).reshape(shape).requires_grad_()
-    rating = to_tensor(seen.probe.rating, like)
+    rating = to_tensor(seen.probe.rating, like).to(subject.rating_dtype or like.dtype)
     function = subject.loss or (lambda a, b: torch.nn.functional.mse_loss(a.flatten(), b.flatten()))
     value = function(leaf, rating)
     if not is_tensor(value):

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from npcf.crosscheck.evidence import Array, Probe, Raised, Stepped, Tables, Trained
-from npcf.crosscheck.intended import unwrapped
-from npcf.crosscheck.subject import Subject, attempt
+from npcf.crosscheck.optimizer_state import plant_state
+from npcf.crosscheck.subject import Subject, attempt, unwrapped
 from npcf.crosscheck.torch_objects import is_tensor, rounded, to_tensor, torch_module
 
 
@@ -29,30 +29,44 @@ def planted_gradients(
 
 
 def planted_steps(
-    subject: Subject, start: Probe, n_steps: int, rng: np.random.Generator
+    subject: Subject, start: Probe, n_steps: int, sparse: tuple[str, ...], rng: np.random.Generator
 ) -> list[Stepped]:
-    """Return the optimizer's steps from fresh state."""
+    """Return the optimizer's steps from fresh state, and from one in the middle of training.
+
+    Tables in `sparse` are given sparse gradients, as the model does.
+    """
     optimizer = unwrapped(subject.optimizer)
-    gradients = planted_gradients(start.tables, rng, n_steps, subject.like)
     clear_state(optimizer)
+    runs = [_steps(subject, start, n_steps, sparse, None, "from a fresh state", rng)]
+    clear_state(optimizer)
+    state = plant_state(optimizer, subject.tables, rng)
+    if state is not None:
+        runs.append(_steps(subject, start, 2, sparse, state, "in the middle of training", rng))
+    return runs
+
+
+def _steps(
+    subject: Subject, start: Probe, n_steps: int, sparse: tuple[str, ...],
+    state: dict[str, Array] | None, name: str, rng: np.random.Generator,
+) -> Stepped:  # fmt: skip
+    gradients = planted_gradients(start.tables, rng, n_steps, subject.like)
+    for given in gradients:
+        for table, tensor in subject.tables.items():
+            if not tensor.requires_grad:
+                given[table] = None
     subject.put(start.tables)
     tables: list[Tables | Raised] = [subject.get()]
     for given in gradients:
         subject.clear_gradients()
         for name, table in subject.tables.items():
-            _plant(table, given[name], is_sparse(subject, optimizer))
+            _plant(table, given[name], name in sparse)
         result = attempt(subject.optimizer.step)
         if isinstance(result, Raised):
             tables.append(result)
             break
         tables.append(subject.get())
     subject.clear_gradients()
-    return [Stepped(gradients[: len(tables) - 1], tables, None, "planted gradients, fresh state")]
-
-
-def is_sparse(subject: Subject, optimizer: Any) -> bool:
-    """Whether the optimizer is given sparse gradients."""
-    return type(optimizer).__name__ == "SparseAdam"
+    return Stepped(gradients[: len(tables) - 1], tables, state, f"planted gradients, {name}")
 
 
 def _plant(table: Any, gradient: Array | None, sparse: bool) -> None:
@@ -73,8 +87,8 @@ def clear_state(optimizer: Any) -> None:
 def own_steps(subject: Subject, batches: Sequence[Probe]) -> Trained:
     """Return what the caller's step does, called once for each batch."""
     torch: Any = torch_module()
-    if subject.optimizer is not None:
-        clear_state(unwrapped(subject.optimizer))
+    for optimizer in subject.optimizers():
+        clear_state(optimizer)
     subject.put(batches[0].tables)
     subject.clear_gradients()
     tables: list[Tables | Raised] = [subject.get()]
@@ -83,6 +97,7 @@ def own_steps(subject: Subject, batches: Sequence[Probe]) -> Trained:
     for batch in batches:
         x = torch.from_numpy(np.stack([batch.users, batch.items], axis=1).astype(np.int64))
         x, rating = x.to(subject.like.device), to_tensor(batch.rating, subject.like)
+        rating = rating.to(subject.rating_dtype or rating.dtype)
         with torch.enable_grad():
             loss = attempt(partial(subject.step, x, rating))
         if isinstance(loss, Raised):

@@ -6,7 +6,7 @@ Learner, a function of ids, or one of them with the tables named by hand, (model
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,8 @@ class Subject:
         Whether it is called with two columns in the place of x (B, 2).
     tables : dict
         The live tensor of each table.
+    rating_dtype : torch dtype or None
+        That of the caller's ratings, if they are a tensor: what the loss is given.
     """
 
     call: Any
@@ -52,6 +54,7 @@ class Subject:
     by_hand: Mapping[str, Any] = field(default_factory=dict)
     forms: tuple[str, ...] = ("x",)
     tables: dict[str, Any] = field(default_factory=dict)
+    rating_dtype: Any = None
 
     @property
     def like(self) -> Any:
@@ -61,8 +64,22 @@ class Subject:
     def touched(self) -> list[Any]:
         """Return the modules and optimizers that a check may change."""
         held = [*reachable(self.call), *reachable(self.step), *reachable(self.loss)]
-        given = [self.model, self.loss, self.optimizer, *held]
-        return [x for x in given if is_module(x) or hasattr(x, "param_groups")]
+        given = [self.model, self.loss, self.optimizer, unwrapped(self.optimizer), *held]
+        return [x for x in given if is_module(x) or _keeps_state(x)] + [self.by_hand]
+
+    def optimizers(self) -> list[Any]:
+        """Return the optimizers that a step of the caller's own may use."""
+        found = {
+            id(x): x
+            for x in map(unwrapped, (self.optimizer, *reachable(self.step)))
+            if hasattr(x, "param_groups") and hasattr(x, "state")
+        }
+        return list(found.values())
+
+    def eager(self) -> "Subject":
+        """Return the subject that torch.compile was given, or itself."""
+        inner = getattr(self.call, "_orig_mod", None)
+        return self if inner is None else replace(self, call=inner)
 
     def parameters(self) -> dict[str, Any]:
         """Return the model's parameters by their paths, a tied one once."""
@@ -102,12 +119,28 @@ class Subject:
         for tensor in (*self.parameters().values(), *self.tables.values()):
             tensor.grad = None
 
+    def sparse(self) -> tuple[str, ...]:
+        """Return the tables that hold a sparse gradient."""
+        held = {name: table.grad for name, table in self.tables.items()}
+        return tuple(name for name, g in held.items() if g is not None and g.is_sparse)
+
     def gradients(self) -> dict[str, Array | None]:
         """Return copies of the gradients that the tables hold."""
         return {
             name: None if table.grad is None else _flat(name, to_array(table.grad))
             for name, table in self.tables.items()
         }
+
+
+def _keeps_state(x: Any) -> bool:
+    """Whether `x` is an optimizer, a schedule, a scaler, or a dict or list that holds counters."""
+    torchs = type(x).__module__.startswith(("torch.optim", "torch.amp", "torch.cuda.amp"))
+    return type(x) in (dict, list) or hasattr(x, "param_groups") or torchs
+
+
+def unwrapped(optimizer: Any) -> Any:
+    """Return the torch optimizer inside fastai's OptimWrapper."""
+    return optimizer.opt if hasattr(optimizer, "fwd_map") else optimizer
 
 
 def _flat(name: str, array: Array) -> Array:
@@ -129,13 +162,23 @@ def subject_of(model: Any, loss: Any, optimizer: Any, step: Any) -> Subject:
         model = _one_of(model)
     if is_learner(model):
         loss = model.loss_func if loss is None else loss
-        optimizer = model.opt if optimizer is None else optimizer
+        optimizer = learner_optimizer(model) if optimizer is None else optimizer
         model = model.model
     if not callable(model) or isinstance(model, type):
         cure = "Pass the model itself: a torch.nn.Module, a fastai Learner, or a function of ids."
         raise UsageError("model", f"is {kind_of(model)}, which cannot be called", cure)
     module = model if is_module(model) else _module_behind(model)
     return Subject(model, module, loss, optimizer, step, by_hand, call_forms(model))
+
+
+def learner_optimizer(learner: Any) -> Any:
+    """Return a Learner's optimizer, or one as it would make it; the learner is left without."""
+    if learner.opt is not None:
+        return learner.opt
+    optimizer = learner.opt_func(learner.splitter(learner.model), lr=learner.lr)
+    if learner.wd is not None and hasattr(optimizer, "set_hypers"):
+        optimizer.set_hypers(wd=learner.wd)
+    return optimizer
 
 
 def _one_of(models: Mapping[Any, Any]) -> Any:
@@ -148,7 +191,8 @@ def _one_of(models: Mapping[Any, Any]) -> Any:
 
 def _module_behind(function: Callable[..., Any]) -> Any:
     """Return the one module that a function closes over, or whose method it is, else None."""
-    found = {id(thing): thing for thing in reachable(function) if is_module(thing)}
+    modules = [thing for thing in reachable(function) if is_module(thing)]
+    found = {id(m): m for m in modules if next(m.parameters(), None) is not None}
     return next(iter(found.values())) if len(found) == 1 else None
 
 
