@@ -52,25 +52,22 @@ def kind_of(value: Any) -> str:
     return f"{'an' if words[0] in 'aeioAEIO' else 'a'} {words}"
 
 
-def shown(value: Any) -> str:
-    """Return the object as a message shows it: written out if it is short, else its kind."""
-    if isinstance(value, int | float | complex | str | bytes | np.generic | list | tuple | dict):
-        try:
-            words = repr(value)
-        except Exception:  # what is in a list may refuse
-            # Python prints no whole number of more than 4,300 digits
-            return "a number too long to print" if isinstance(value, int) else kind_of(value)
-        if len(words) <= SHORT and "\n" not in words:
-            return words
-    return kind_of(value)
-
-
 def written(value: Any) -> str:
     """Return the object's repr, or, where that fails, what it is."""
     try:
         return repr(value)
-    except Exception:  # whatever a foreign object says to that
-        return kind_of(value)
+    except SAID:  # what is in a list may refuse
+        # Python prints no whole number of more than 4,300 digits
+        return "a number too long to print" if isinstance(value, int) else kind_of(value)
+
+
+def shown(value: Any) -> str:
+    """Return the object as a message shows it: written out if it is short, else its kind."""
+    if isinstance(value, int | float | complex | str | bytes | np.generic | list | tuple | dict):
+        words = written(value)
+        if len(words) <= SHORT and "\n" not in words:
+            return words
+    return kind_of(value)
 
 
 def read_number(value: Any) -> float:
@@ -162,7 +159,7 @@ def _of_torch(argument: str, tensor: Any) -> NDArray[Any] | Refusal:
         return Refusal(f"is a torch tensor of dtype {dtype}", f"Widen it: {argument}.float().")
     try:
         result: NDArray[Any] = tensor.numpy(force=True)  # detached, on the CPU, resolved
-    except Exception as error:  # a tensor that exists only inside torch.compile or torch.func
+    except SAID as error:  # a tensor that exists only inside torch.compile or torch.func
         problem = f"is a torch tensor that cannot be read ({_first_line(error)})"
         return Refusal(problem, "Pass it outside of torch's transformations.")
     return result

@@ -111,10 +111,16 @@ def changed(position: int, name: str = "ratings") -> DataError:
     )  # fmt: skip
 
 
+def _mapped(array: Any) -> mmap.mmap | None:
+    """Return the mapping of an array that is mapped from a file, or None."""
+    mapped = getattr(array, "_mmap", None)
+    return mapped if isinstance(mapped, mmap.mmap) else None
+
+
 def _cut_short(array: Any) -> bool:
     """Whether a mapped file no longer holds all that was mapped of it."""
-    mapped = getattr(array, "_mmap", None)
-    if not isinstance(mapped, mmap.mmap):
+    mapped = _mapped(array)
+    if mapped is None:
         return False
     start = array.offset - array.offset % mmap.ALLOCATIONGRANULARITY
     return bool(mapped.size() < start + len(mapped))
@@ -122,8 +128,8 @@ def _cut_short(array: Any) -> bool:
 
 def give_back(array: Any) -> None:
     """Let go of the pages of a mapped file that were read; they can be read again."""
-    mapped = getattr(array, "_mmap", None)
-    if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED") and array.mode == "r":
+    mapped = _mapped(array)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED") and array.mode == "r":
         mapped.madvise(mmap.MADV_DONTNEED)
 
 
