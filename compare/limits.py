@@ -2,7 +2,7 @@
 
 A recorded trajectory is one run of the real fastai.  Over a thousand steps Adam's division
 amplifies rounding beyond any useful a-priori bound.  (npcf's own runs are checked by windows:
-`npcf.verify.bounded_run`.)  So these limits are set from measurements: the largest value of all
+`tests.kernels.bounded_run`.)  So these limits are set from measurements: the largest value of all
 runs that they apply to, at the levels default, avx2 and mixed of `tests.processors`: the reference,
 the compiled operations, and fused steps, with and without lagged updates.
 All other tolerances come from `npcf.verify`; `tests/test_tolerances.py` sees to it.

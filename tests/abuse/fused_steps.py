@@ -6,9 +6,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from npcf import kernels, models, optim
 from npcf.fused import trainer_for
-from npcf.verify.bounded_run import BoundedRun, arrays_of, settings_of
 from tests.abuse.damage import NAMES, NUMBERS, TABLES, damaged
 from tests.abuse.ledger import attempt, outcome, same_bits, start
+from tests.kernels.bounded_run import BoundedRun, arrays_of, settings_of
 
 USERS, ITEMS, K, STEPS, SIZE = 24, 20, 3, 4, 3
 RULES = {

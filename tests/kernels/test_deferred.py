@@ -12,8 +12,8 @@ from npcf import kernels, optim
 from npcf.errors import SettingError
 from npcf.fused import LiveTables, trainer_for
 from npcf.kernels.fused.sgd_lag import append, empty_tree, product, times
-from npcf.verify.bounded_run import BoundedRun, arrays_of, settings_of
 from npcf.verify.strategies import adam_settings, dtypes, sgd_settings
+from tests.kernels.bounded_run import BoundedRun, arrays_of, settings_of
 from tests.kernels.fused_runs import FusedRun
 from tests.kernels.windows import along, judged
 

@@ -1,6 +1,6 @@
 """A stateful machine: whatever is done in whatever order, nobody ever sees a stale row.
 
-A window (`npcf.verify.bounded_run`) lasts from one reading to the next, or six steps.
+A window (`tests.kernels.bounded_run`) lasts from one reading to the next, or six steps.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from npcf import kernels, models, optim
 from npcf.fused import trainer_for
-from npcf.verify.bounded_run import BoundedRun, arrays_of, settings_of, shares_used
+from tests.kernels.bounded_run import BoundedRun, arrays_of, settings_of, shares_used
 
 ROWS, LONGEST = 24, 6  # steps of a window
 RULES = {

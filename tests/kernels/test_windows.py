@@ -10,7 +10,7 @@ from npcf.fused.adam_rule import AdamRule
 from npcf.fused.rule import StepSettings
 from npcf.fused.sgd_rule import SGDRule
 from npcf.kernels.fused.batch import STEP
-from npcf.verify.bounded_run import BoundedRun, arrays_of
+from tests.kernels.bounded_run import BoundedRun, arrays_of
 from tests.kernels.fused_runs import fused_runs
 from tests.kernels.windows import RULES, along, judged, one_cycle
 

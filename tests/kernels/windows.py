@@ -1,4 +1,4 @@
-"""Fused runs judged along their own orbit, window by window: `npcf.verify.bounded_run`."""
+"""Fused runs judged along their own orbit, window by window: `tests.kernels.bounded_run`."""
 
 from itertools import pairwise
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import numpy as np
 
 from npcf import models, optim
 from npcf.data import planted
-from npcf.verify.bounded_run import BoundedRun, arrays_of, settings_of, shares_used
+from tests.kernels.bounded_run import BoundedRun, arrays_of, settings_of, shares_used
 from tests.kernels.fused_runs import FusedRun
 
 RATINGS = planted(60, 40, 500, seed=3).ratings

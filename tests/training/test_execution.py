@@ -11,7 +11,7 @@ from npcf.errors import DivergenceError, SettingError
 from npcf.fused import trainer
 from npcf.training import Callback, Learner, MSELossFlat, SmoothedLoss
 from npcf.verify import assert_same_bits
-from npcf.verify.bounded_run import BoundedRun, arrays_of, shares_used
+from tests.kernels.bounded_run import BoundedRun, arrays_of, shares_used
 from tests.kernels.fused_runs import FusedRun
 from tests.kernels.windows import Judged, both, window
 

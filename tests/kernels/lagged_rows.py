@@ -2,8 +2,8 @@ r"""Rounding of lagged (just-in-time) updates, beyond that of updates at every s
 
 The fused loops do not touch a row outside the batch.  The updates it skips are applied in one go
 (*flushed*) when it is in a batch again or when it is read.  In exact arithmetic nothing changes.
-`npcf.verify.bounded_run` bounds updates at every step; this module bounds what a flush adds.  A row
-skips n steps, p is the working precision, d is double, which holds the factors of all steps.
+`tests.kernels.bounded_run` bounds updates at every step; this module bounds what a flush adds.  A
+row skips n steps, p is the working precision, d is double, which holds the factors of all steps.
 
 SGD.  Skipped steps map (w, buf) by M_n .. M_1, multiplied in double in any order.  An entry of M_i
 has at most 6 roundings, a product of two matrices 2 more, each relative to the product of absolute

@@ -14,7 +14,7 @@ states that only a long run reaches are checked too.
     run.step(users, items, rating, settings_of(opt))           # its steps, in Bounded numbers
     run.shares(arrays_of(opt))                                 # {name: |got - value| / tolerance}
 
-Rounding of lagged updates is added where they are applied (`npcf.verify.lagged_rows`).
+Rounding of lagged updates is added where they are applied (`tests.kernels.lagged_rows`).
 """
 
 from collections.abc import Mapping
@@ -27,9 +27,9 @@ from npcf._types import FloatArray, IdArray, YRange
 from npcf.verify.assertions import assert_within
 from npcf.verify.bounded import Bounded
 from npcf.verify.formulas import Formulas
-from npcf.verify.lagged_rows import LaggedAdam, LaggedSGD
 from npcf.verify.precision import quiet
 from npcf.verify.running_error import RunningError
+from tests.kernels.lagged_rows import LaggedAdam, LaggedSGD
 
 TABLES = ("user_factors", "item_factors", "user_bias", "item_bias")
 SCHEDULED = ("lr", "momentum")  # lagged updates know their values at every step
