@@ -97,6 +97,6 @@ def law(
 
 
 def _part(file: str, function: str) -> str:
-    """Return the part of the protocol that a law is about: its operation, or its file."""
-    operation = function.removesuffix("_forward").replace("embedding", "lookup")
-    return operation if file == "operations" else file
+    """Return the part of the protocol that a law is about: operation, update rule, or its file."""
+    subject = function.removesuffix("_forward").removesuffix("_step").replace("embedding", "lookup")
+    return subject if file in ("operations", "steps") else file

@@ -1,6 +1,7 @@
 """Laws of the schedules: each is its formula, at every step.
 
-A formula gives what is returned, and how far two evaluations of it may lie apart.
+Values are held against the plain implementation's, another program of the same formula; what stands
+here is how far two right evaluations of it may lie apart.
 """
 
 from collections.abc import Callable
@@ -13,14 +14,15 @@ from npcf.verify.assertions import assert_within
 from npcf.verify.bounded import PRECISION
 from npcf.verify.conformance.law import LAWS, Drawn, Law, law
 from npcf.verify.conformance.laws._common import refuses
+from npcf.verify.examples import plain
 from npcf.verify.strategies import Schedule, schedules
 
 U, ETA = PRECISION[np.dtype(np.float64)].u, PRECISION[np.dtype(np.float64)].eta
 SHORTEST = 0.1  # of a step: no phase that `schedules` draws is shorter, and none of 60 steps longer
 FLOAT32_PLACE = 2.0**-22  # seven roundings of a position in float32, where fastai keeps it
 
-Curve = tuple[Any, Any]  # values, and how far two evaluations may lie apart
 Points = tuple[float, float, float]
+Room = Callable[..., tuple[Any, ...]]  # (values, **settings): for each series, how far apart
 
 
 def allowed(n_steps: int, size: Any, steepness: float = 1.0) -> Any:
@@ -32,64 +34,46 @@ def allowed(n_steps: int, size: Any, steepness: float = 1.0) -> Any:
     return 2 * (n_steps + 16) * U * size * steepness
 
 
-def half_cosine(start: Any, end: Any, place: Any) -> Any:
-    """Return end + (start - end) (1 + cos(pi place)) / 2."""
-    return end + (start - end) * (1 + np.cos(np.pi * place)) / 2
-
-
-def _linear(n_steps: int, start: float, end: float) -> list[Curve]:
+def _linear(values: Any, n_steps: int, start: float, end: float) -> tuple[Any, ...]:
     """Go along a line: start + t / n_steps (end - start)."""
-    line = start + np.arange(n_steps) / n_steps * (end - start)
-    return [(line, allowed(n_steps, max(start, end)))]
+    return (allowed(n_steps, max(start, end)),)
 
 
-def _exponential(n_steps: int, start: float, end: float) -> list[Curve]:
+def _exponential(values: Any, n_steps: int, start: float, end: float) -> tuple[Any, ...]:
     """Go along a power: start (end / start)**(t / n_steps)."""
-    want = start * (end / start) ** (np.arange(n_steps) / n_steps)
-    return [(want, allowed(n_steps, want, 1 + abs(np.log(end / start))))]
+    return (allowed(n_steps, values, 1 + abs(np.log(end / start))),)
 
 
-def _cosine(n_steps: int, lr_max: float, lr_min: float) -> list[Curve]:
+def _cosine(values: Any, n_steps: int, lr_max: float, lr_min: float) -> tuple[Any, ...]:
     """Half a cosine: lr_min + (lr_max - lr_min) (1 + cos(pi t / n_steps)) / 2."""
-    curve = half_cosine(lr_max, lr_min, np.arange(n_steps) / n_steps)
-    return [(curve, allowed(n_steps, max(lr_max, lr_min)))]
+    return (allowed(n_steps, max(lr_max, lr_min)),)
 
 
-def _cosine_restarts(
-    n_steps: int, lr_max: float, cycle_len: int, cycle_mult: int, lr_min: float
-) -> list[Curve]:
+def _cosine_restarts(values: Any, n_steps: int, lr_max: float, **rest: Any) -> tuple[Any, ...]:
     """Put a cosine after another, each cycle_mult times as long as the one before."""
-    places: list[float] = []
-    while len(places) < n_steps:
-        places += [t / cycle_len for t in range(cycle_len)]
-        cycle_len *= cycle_mult
-    curve = half_cosine(lr_max, lr_min, np.array(places[:n_steps]))
-    return [(curve, allowed(n_steps, max(lr_max, lr_min)))]
+    return (allowed(n_steps, max(lr_max, rest["lr_min"])),)
 
 
-def _step_decay(n_steps: int, lr: float, step_size: int, gamma: float) -> list[Curve]:
+def _step_decay(values: Any, n_steps: int, **rest: Any) -> tuple[Any, ...]:
     """Stairs: lr gamma**(t // step_size)."""
-    want = lr * float(gamma) ** (np.arange(n_steps) // step_size)
-    return [(want, allowed(n_steps, want) + ETA)]
+    return (allowed(n_steps, values) + ETA,)
 
 
 def _one_cycle_fastai(
-    n_steps: int, lr_max: float, div: float, div_final: float, pct_start: float, moms: Points,
-    n_epochs: int,
-) -> list[Curve]:  # fmt: skip
+    values: Any, n_steps: int, lr_max: float, div: float, div_final: float, pct_start: float,
+    moms: Points, n_epochs: int,
+) -> tuple[Any, ...]:  # fmt: skip
     """Half cosines: lr from lr_max / div over lr_max to lr_max / div_final, and the momenta."""
     position = np.arange(n_steps) / n_steps
     rises = position < pct_start
     length = np.where(rises, pct_start, 1 - pct_start)
     place = np.where(rises, position, position - pct_start) / length
-    return [
-        _in_two(points, rises, place, FLOAT32_PLACE / length)
-        for points in ((lr_max / div, lr_max, lr_max / div_final), moms)
-    ]
+    lrs = lr_max / div, lr_max, lr_max / div_final
+    return tuple(_bent(points, rises, place, FLOAT32_PLACE / length) for points in (lrs, moms))
 
 
-def _in_two(points: Points, rises: Any, place: Any, error: Any) -> Curve:
-    """Return a curve through `points`, and what places known to `error` leave open.
+def _bent(points: Points, rises: Any, place: Any, error: Any) -> Any:
+    """Return what places known to `error` leave open of a curve through `points`.
 
     A half cosine of height h has slope h pi / 2 sin(pi place) and a second derivative of at most
     h pi**2 / 2.  Where the phases meet, one step may be taken for either: both are level there.
@@ -98,49 +82,36 @@ def _in_two(points: Points, rises: Any, place: Any, error: Any) -> Curve:
     height = np.where(rises, abs(top - start), abs(end - top))
     slope = np.pi / 2 * height * np.abs(np.sin(np.pi * place))
     bend = np.pi**2 / 4 * np.abs(np.diff(points)).sum() * error.max() ** 2
-    want = np.where(rises, half_cosine(start, top, place), half_cosine(top, end, place))
-    return want, slope * error + bend + allowed(len(place), max(points))
+    return slope * error + bend + allowed(len(place), max(points))
 
 
-def _one_cycle_torch(
-    n_steps: int, max_lr: float, pct_start: float, div_factor: float, final_div_factor: float
-) -> list[Curve]:
+def _one_cycle_torch(values: Any, n_steps: int, max_lr: float, **rest: Any) -> tuple[Any, ...]:
     """Half cosines: lr rises to max_lr at step pct_start n - 1, then falls; momentum mirrors it."""
-    t, peak, last = np.arange(n_steps), pct_start * n_steps - 1, n_steps - 1
-    rise = t / peak if peak else np.ones(n_steps)  # a phase without length is at its end
-    start = max_lr / div_factor
-    curves = []
-    for a, b, c in ((start, max_lr, start / final_div_factor), (0.95, 0.85, 0.95)):
-        fall = half_cosine(b, c, (t - peak) / (last - peak))
-        want = np.where(t <= peak, half_cosine(a, b, rise), fall)
-        curves.append((want, allowed(n_steps, max(a, b, c), 1 / SHORTEST)))
-    return curves
+    return tuple(allowed(n_steps, size, 1 / SHORTEST) for size in (max_lr, 0.95))
 
 
-FORMULAS: tuple[Callable[..., list[Curve]], ...] = (
+def is_its_formula(room: Room, impl: Any, p: Schedule) -> None:
+    """Raise AssertionError unless every value is that of the formula."""
+    got, want = (_series(getattr(one, p.name)(**p.settings)) for one in (impl, plain))
+    for name, a, b, error in zip(
+        ("lr", "mom"), got, want, room(want[0], **p.settings), strict=False
+    ):
+        assert len(a) == len(b), f"{len(a)} values for {len(b)} steps"
+        assert_within(a, b, error, name)
+
+
+def _series(values: Any) -> Any:
+    return values if isinstance(values, tuple) else (values,)
+
+
+for _room in (
     _linear, _exponential, _cosine, _cosine_restarts, _step_decay, _one_cycle_fastai,
     _one_cycle_torch,
-)  # fmt: skip
-
-
-def is_its_formula(formula: Callable[..., list[Curve]], impl: Any, p: Schedule) -> None:
-    """Raise AssertionError unless every value is that of the formula."""
-    got = getattr(impl, p.name)(**p.settings)
-    curves = formula(**p.settings)
-    for name, values, (want, room) in zip(("lr", "mom"), _each(got, curves), curves, strict=False):
-        assert len(values) == len(want), f"{len(values)} values for {len(want)} steps"
-        assert_within(values, want, room, name)
-
-
-def _each(got: Any, curves: list[Curve]) -> Any:
-    return [got] if len(curves) == 1 else got
-
-
-for _formula in FORMULAS:
-    _name = _formula.__name__[1:]
+):  # fmt: skip
+    _name = _room.__name__[1:]
     LAWS[f"{_name}_is_its_formula"] = Law(
-        f"{_name}_is_its_formula", "schedules", f"`{_name}`: {_formula.__doc__}", (_name,),
-        Drawn(schedules(_name)), (), partial(is_its_formula, _formula),
+        f"{_name}_is_its_formula", "schedules", f"`{_name}`: {_room.__doc__}", (_name,),
+        Drawn(schedules(_name)), (), partial(is_its_formula, _room),
     )  # fmt: skip
 
 
