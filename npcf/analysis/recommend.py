@@ -17,8 +17,8 @@ from npcf._types import FloatArray
 from npcf.analysis.predictor import Predictor, require_predictor
 from npcf.analysis.rows import PAIRS_AT_ONCE, find_rows, predict_rows
 from npcf.data import Ratings
-from npcf.data.frames import require_ratings
 from npcf.data.ids import as_series
+from npcf.data.ratings import require_ratings
 from npcf.errors import DivergenceError, require_choice, require_count
 
 Rows = NDArray[Any]

@@ -12,7 +12,7 @@ import pandas as pd
 
 from npcf.data.archive import open_text
 from npcf.data.delimited import read_blocks, read_columns
-from npcf.data.fields import WHOLE, Layout
+from npcf.data.fields import WHOLE, LineLayout
 from npcf.data.format import Format
 from npcf.data.matrix import read_matrix
 from npcf.data.ratings import Ratings
@@ -55,7 +55,7 @@ class Reader(Format):
                 user, item = (pd.Series(ids.take(codes), name=n) for (codes, ids), n in named)
                 yield frame, user, item
 
-    def _layout(self, text: Text, n: int) -> tuple[Layout, int]:
+    def _layout(self, text: Text, n: int) -> tuple[LineLayout, int]:
         """Return how the lines of a file are made up, and the number of the first with a rating."""
         label, line = text.label, text.header()
         separator, fields = self.split_header(line, label, n)
@@ -69,7 +69,7 @@ class Reader(Format):
             text.skip_line()
         else:
             names, columns = self.numbered_columns(fields, roles, label)
-        layout = Layout(
+        layout = LineLayout(
             separator, tuple(names), columns, ("any text", "any text"), not_rated=self.not_rated,
             quoting="none" if separator == "::" else self.quoting, spelling=self.spelling,
             spaced=separator != " " and all(f.startswith(" ") for f in fields[1:]),
@@ -77,7 +77,7 @@ class Reader(Format):
         kinds, of_model = self._kinds(text, layout), self.kinds is not None
         return layout._replace(kinds=kinds, of_model=of_model), 1 + has_header
 
-    def _kinds(self, text: Text, layout: Layout) -> tuple[str, str]:
+    def _kinds(self, text: Text, layout: LineLayout) -> tuple[str, str]:
         """Tell whole numbers from text by the first line of ratings."""
         if self.kinds is not None:
             return self.kinds
@@ -88,7 +88,7 @@ class Reader(Format):
         return user, item
 
 
-def _first_row(text: Text, layout: Layout) -> list[str]:
+def _first_row(text: Text, layout: LineLayout) -> list[str]:
     """Return the fields of the first line of ratings, which may span lines."""
     before, n = "", 1
     while n < MOST_LINES and (lines := text.peek_line(n)) != before:

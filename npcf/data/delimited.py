@@ -16,8 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from npcf.data import text as limits
-from npcf.data.fields import FLOAT32_MAX, NA_LIKE, Layout, check_fields, whole_number
-from npcf.data.ratings import Coded, GrowingArray, GrowingColumn
+from npcf.data.fields import FLOAT32_MAX, NA_LIKE, LineLayout, check_fields, whole_number
+from npcf.data.growing import Coded, GrowingArray, GrowingColumn
 from npcf.data.text import Text
 from npcf.errors import DataError
 
@@ -36,7 +36,7 @@ class Columns(NamedTuple):
 
 
 def read_columns(
-    text: Text, layout: Layout, first_line: int = 1, *, timestamps: bool = False
+    text: Text, layout: LineLayout, first_line: int = 1, *, timestamps: bool = False
 ) -> Columns:
     """Read the rest of `text`, from line `first_line` on; DataError names file and line."""
     users, items = GrowingColumn(), GrowingColumn()
@@ -59,13 +59,13 @@ def read_columns(
     return Columns(users.coded(), items.coded(), rating.cut(), found, n_not_rated)
 
 
-def read_blocks(text: Text, layout: Layout, first_line: int) -> Iterator[Block]:
+def read_blocks(text: Text, layout: LineLayout, first_line: int) -> Iterator[Block]:
     """Yield block after block; without a rating column every column is text."""
     for line, block in blocks(text, first_line, layout):
         yield _read_block(block, line, text, layout)
 
 
-def blocks(text: Text, first_line: int, layout: Layout) -> Iterator[tuple[int, bytes]]:
+def blocks(text: Text, first_line: int, layout: LineLayout) -> Iterator[tuple[int, bytes]]:
     """Yield (number of its first line, whole lines); a quoted field is never torn."""
     line, rest = first_line, b""
     while piece := text.read():
@@ -84,7 +84,7 @@ def blocks(text: Text, first_line: int, layout: Layout) -> Iterator[tuple[int, b
         yield line, rest
 
 
-def _read_block(block: bytes, line: int, text: Text, layout: Layout) -> Block:
+def _read_block(block: bytes, line: int, text: Text, layout: LineLayout) -> Block:
     text.check(block, line)
     raw, tabs = block, False
     if layout.separator == "::":
@@ -116,7 +116,7 @@ def n_lines(block: bytes) -> int:
     return block.count(b"\n") + (not block.endswith(b"\n"))
 
 
-def _fits(block: bytes, separator: bytes, layout: Layout) -> bool:
+def _fits(block: bytes, separator: bytes, layout: LineLayout) -> bool:
     """Whether there are as many fields as there should be, all in all."""
     wanted = len(layout.names) - 1
     if block.count(separator) == n_lines(block) * wanted:
@@ -127,7 +127,7 @@ def _fits(block: bytes, separator: bytes, layout: Layout) -> bool:
     return plain.count(separator) == n_lines(plain) * wanted
 
 
-def _parse(block: bytes, layout: Layout) -> pd.DataFrame:
+def _parse(block: bytes, layout: LineLayout) -> pd.DataFrame:
     """Parse by pandas; ValueError or a warning where the columns do not come out as they should.
 
     Whole numbers are not prescribed but found: prescribed, pandas takes '2.0' for 2, by way of
@@ -148,7 +148,7 @@ def _parse(block: bytes, layout: Layout) -> pd.DataFrame:
     return frame
 
 
-def _parsed(block: bytes, layout: Layout, dtypes: dict[str, Any]) -> pd.DataFrame:
+def _parsed(block: bytes, layout: LineLayout, dtypes: dict[str, Any]) -> pd.DataFrame:
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # pandas warns where it drops fields
         frame: pd.DataFrame = pd.read_csv(
@@ -159,7 +159,7 @@ def _parsed(block: bytes, layout: Layout, dtypes: dict[str, Any]) -> pd.DataFram
     return frame
 
 
-def _is_suspicious(block: bytes, frame: pd.DataFrame, separator: bytes, layout: Layout) -> bool:
+def _is_suspicious(block: bytes, frame: pd.DataFrame, separator: bytes, layout: LineLayout) -> bool:
     """Look for what pandas lets pass; a false alarm only costs time."""
     if len(frame) != n_lines(block):
         # in a quoted field that goes on over a line end, or in none
@@ -178,7 +178,7 @@ def _is_suspicious(block: bytes, frame: pd.DataFrame, separator: bytes, layout: 
     return any(map(LEADING_ZERO.match, {str(i) for n in whole for i in as_text[n].unique()}))
 
 
-def _rated(frame: pd.DataFrame, layout: Layout) -> pd.DataFrame:
+def _rated(frame: pd.DataFrame, layout: LineLayout) -> pd.DataFrame:
     """Return the rows whose rating is not one of `layout.not_rated`."""
     if not layout.not_rated:
         return frame

@@ -44,7 +44,7 @@ class Patterns:
 _patterns = functools.cache(Patterns)
 
 
-class Layout(NamedTuple):
+class LineLayout(NamedTuple):
     """How the lines of a file are written.
 
     Parameters
@@ -142,7 +142,7 @@ def whole_number(text: str) -> int:
     return -int(found[1]) if text.strip().startswith("-") else int(found[1])
 
 
-def check_fields(block: bytes, line: int, label: str, layout: Layout) -> None:
+def check_fields(block: bytes, line: int, label: str, layout: LineLayout) -> None:
     """Raise DataError naming the first line with a bad field; return if there is none."""
     for at, text in layout.records(block.decode(), line):
         where = f"{label}, line {at}"
@@ -160,7 +160,7 @@ def check_fields(block: bytes, line: int, label: str, layout: Layout) -> None:
             _check_swallowed(text, where, layout)
 
 
-def _check_swallowed(text: str, where: str, layout: Layout) -> None:
+def _check_swallowed(text: str, where: str, layout: LineLayout) -> None:
     """Raise if one of the lines that a quoted field goes on over looks like a rating itself."""
     n, say = len(layout.names), layout.spelling
     for part in text.split("\n")[1:]:
@@ -173,7 +173,7 @@ def _check_swallowed(text: str, where: str, layout: Layout) -> None:
             raise DataError(where, problem, cure, value=part)
 
 
-def _check_row(row: list[str], where: str, layout: Layout) -> None:
+def _check_row(row: list[str], where: str, layout: LineLayout) -> None:
     n = len(layout.names)
     if len(row) != n:
         problem = f"has {'fewer' if len(row) < n else 'more'} than {n} fields"
@@ -184,7 +184,7 @@ def _check_row(row: list[str], where: str, layout: Layout) -> None:
         raise DataError(where, problem, cure, value=value)
 
 
-def _problem(row: list[str], layout: Layout) -> tuple[str, str, str] | None:
+def _problem(row: list[str], layout: LineLayout) -> tuple[str, str, str] | None:
     """Return (problem, cure, value) of the first bad field, or None."""
     fields, cure = dict(zip(layout.names, row, strict=True)), "Correct or drop the line."
     for name, kind in zip(layout.columns, layout.kinds, strict=False):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from npcf.data.columns import find_roles
-from npcf.data.fields import Layout
+from npcf.data.fields import LineLayout
 from npcf.data.spelling import PYTHON, ROLES, Spelling
 from npcf.errors import (
     DataError,
@@ -110,7 +110,7 @@ class Format:
             spaced = separator != " " and f"{separator} " in line and '"' in line
             quoting = "none" if separator == "::" else self.quoting
             try:
-                layout = Layout(separator, quoting=quoting, spaced=spaced)
+                layout = LineLayout(separator, quoting=quoting, spaced=spaced)
                 options[separator] = layout.split(line, MOST_COLUMNS)
             except ValueError:
                 options[separator] = line.split(separator, MOST_COLUMNS)

@@ -12,7 +12,6 @@ from npcf.data.columns import find_columns, plain_names, require_columns
 from npcf.errors import DataError, UsageError
 from npcf.foreign import kind_of, library_of
 
-ARRAYS = ("users", "items", "rating", "n_users", "n_items")
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 LATEST = np.iinfo(np.int64).max
 
@@ -21,7 +20,7 @@ def require_frame(argument: str, value: Any) -> pd.DataFrame:
     """Return `value` if it is a pandas DataFrame; UsageError says how it becomes one."""
     if isinstance(value, pd.DataFrame):
         return value
-    cure = f"Pass {_as_frame(argument, value)}."
+    cure = f"Pass {as_frame(argument, value)}."
     if isinstance(value, str | Path):
         cure = f"Read the file: pd.read_csv({argument}); from_csv does both."
     elif type(value).__name__ == "Ratings":
@@ -29,26 +28,7 @@ def require_frame(argument: str, value: Any) -> pd.DataFrame:
     raise UsageError(argument, f"is {kind_of(value)}, not a pandas DataFrame", cure, value=value)
 
 
-def require_ratings(argument: str, value: Any, *, arrays: bool = False) -> Any:
-    """Return `value` if it is Ratings (or, with `arrays`, has the same arrays), or raise."""
-    from npcf.data.ratings import Ratings  # which is built of what is here
-
-    if isinstance(value, Ratings):
-        return value
-    if arrays and not isinstance(value, type) and all(hasattr(value, name) for name in ARRAYS):
-        return value
-    if isinstance(value, str | Path):
-        cure = f"Read the file: npcf.data.read_csv({argument})."
-    elif hasattr(value, "train") and hasattr(value, "valid"):
-        cure = f"Pass one of its parts: {argument}.train.ratings, or {argument}.valid."
-    elif isinstance(value, pd.DataFrame):
-        cure = f"Pass npcf.Ratings.from_frame({argument})."
-    else:
-        cure = f"Pass npcf.Ratings.from_frame(frame), where frame is {_as_frame(argument, value)}."
-    raise UsageError(argument, f"is {kind_of(value)}, not npcf.data.Ratings", cure, value=value)
-
-
-def _as_frame(argument: str, value: Any) -> str:
+def as_frame(argument: str, value: Any) -> str:
     """Return the expression that makes a DataFrame of `value`."""
     library, name = library_of(value), type(value).__name__
     if library == "polars" and name in ("DataFrame", "LazyFrame"):

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from npcf.data.delimited import blocks, n_lines
-from npcf.data.fields import Layout
-from npcf.data.ratings import Coded, GrowingArray, Ratings
+from npcf.data.fields import LineLayout
+from npcf.data.growing import Coded, GrowingArray
+from npcf.data.ratings import Ratings
 from npcf.data.text import Text
 from npcf.errors import DataError
 
@@ -24,7 +25,7 @@ def read_matrix(text: Text, separator: str, not_rated: tuple[float, ...]) -> Rat
     """Return the ratings of a table; DataError where the first number of a line is no count."""
     users, items, rating = GrowingArray(np.int32), GrowingArray(np.int32), GrowingArray(np.float32)
     n_users = n_items = 0
-    for line, block in blocks(text, 1, Layout(separator)):
+    for line, block in blocks(text, 1, LineLayout(separator)):
         text.check(block, line)
         table = _parse(block, line, text.label, separator)
         n_items = n_items or table.shape[1] - 1

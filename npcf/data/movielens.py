@@ -20,8 +20,9 @@ import pandas as pd
 from npcf.data.archive import Place, is_stream
 from npcf.data.csv import Reader, Source, kind_of_text
 from npcf.data.delimited import Columns, read_columns
-from npcf.data.fields import Layout
-from npcf.data.ratings import Coded, Ratings, count_repeats
+from npcf.data.fields import LineLayout
+from npcf.data.growing import Coded
+from npcf.data.ratings import Ratings, count_repeats
 from npcf.data.text import COMPRESSED, Text
 from npcf.data.titles import TitleFormat, read_titles
 from npcf.errors import (
@@ -38,7 +39,7 @@ class Form(NamedTuple):
     """One generation's files."""
 
     ratings: str
-    layout: Layout
+    layout: LineLayout
     titles: str
     title_format: TitleFormat
     header: str = ""
@@ -48,17 +49,17 @@ DAT_NAMES = ("user", "movie", "rating", "timestamp")
 CSV_NAMES = ("userId", "movieId", "rating", "timestamp")
 TAB = Form(
     "u.data",
-    Layout("\t", DAT_NAMES, DAT_NAMES[:3], timestamp="timestamp", whole_rating=True),
+    LineLayout("\t", DAT_NAMES, DAT_NAMES[:3], timestamp="timestamp", whole_rating=True),
     "u.item", TitleFormat("|", ("latin-1",)),
 )  # fmt: skip
 DAT = Form(
     "ratings.dat",
-    Layout("::", DAT_NAMES, DAT_NAMES[:3], timestamp="timestamp"),
+    LineLayout("::", DAT_NAMES, DAT_NAMES[:3], timestamp="timestamp"),
     "movies.dat", TitleFormat("::", ("utf-8", "latin-1")),
 )  # fmt: skip
 CSV = Form(
     "ratings.csv",
-    Layout(",", CSV_NAMES, CSV_NAMES[:3], timestamp="timestamp", quoting="auto"),
+    LineLayout(",", CSV_NAMES, CSV_NAMES[:3], timestamp="timestamp", quoting="auto"),
     "movies.csv", TitleFormat(",", ("utf-8",), quoted=True), ",".join(CSV_NAMES),
 )  # fmt: skip
 FORMS = {form.ratings: form for form in (TAB, DAT, CSV)}
@@ -191,7 +192,7 @@ def _uncompressed(name: str) -> str:
     return path.stem if path.suffix.lower() in COMPRESSED else path.name
 
 
-def _layout(text: Text, form: Form, reader: Reader) -> tuple[Layout, int]:
+def _layout(text: Text, form: Form, reader: Reader) -> tuple[LineLayout, int]:
     """Return how the lines of a release are made up, and the number of the first rating."""
     line, layout, first = text.header(), form.layout, 1
     layout = layout._replace(not_rated=reader.not_rated, spelling=reader.spelling)
@@ -217,7 +218,7 @@ def _layout(text: Text, form: Form, reader: Reader) -> tuple[Layout, int]:
     return layout._replace(kinds=kinds, of_model=reader.kinds is not None), first
 
 
-def _own_kind(text: Text, layout: Layout, reader: Reader) -> tuple[str, str]:
+def _own_kind(text: Text, layout: LineLayout, reader: Reader) -> tuple[str, str]:
     """Return "whole" for users and items, or text where asked for, or where the first has zeros."""
     if reader.ids == "text":
         return "any text", "any text"

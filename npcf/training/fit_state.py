@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from npcf._atomic import Change, assign
@@ -113,3 +114,14 @@ class FitState:
             min(text["epoch"], text["n_epoch"]), smoother.count, arrays["losses"], smoother,
             stopped=text["epoch"] >= text["n_epoch"],
         )  # fmt: skip
+
+
+def steps_frame(state: FitState | None) -> pd.DataFrame:
+    """Return the steps of a fit that are done: step, epoch, lr, momentum, loss before the step."""
+    columns = ["step", "epoch", "lr", "momentum", "loss"]
+    if state is None:
+        return pd.DataFrame(columns=columns)
+    done = np.flatnonzero(~np.isnan(state.losses))
+    momentum = np.full(len(done), np.nan) if state.mom is None else state.mom[done]
+    values = (done + 1, done // state.steps_per_epoch, state.lr[done], momentum, state.losses[done])
+    return pd.DataFrame(dict(zip(columns, values, strict=True)))

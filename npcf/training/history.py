@@ -2,16 +2,12 @@
 
 import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from npcf import _notebook
 from npcf.training.monitor import duration, epoch_time
-
-if TYPE_CHECKING:
-    from npcf.training.fit_state import FitState
 
 log = logging.getLogger("npcf")  # warnings reach standard error even where nobody set up logging
 
@@ -87,17 +83,6 @@ def history_frame(rows: list[EpochRow]) -> pd.DataFrame:
     fields = [name for name in EpochRow._fields if name != "metrics"]
     flat = [{name: getattr(row, name) for name in fields} | row.metrics for row in rows]
     return pd.DataFrame(flat, columns=None if flat else fields)
-
-
-def steps_frame(state: "FitState | None") -> pd.DataFrame:
-    """Return the steps of a fit that are done: step, epoch, lr, momentum, loss before the step."""
-    columns = ["step", "epoch", "lr", "momentum", "loss"]
-    if state is None:
-        return pd.DataFrame(columns=columns)
-    done = np.flatnonzero(~np.isnan(state.losses))
-    momentum = np.full(len(done), np.nan) if state.mom is None else state.mom[done]
-    values = (done + 1, done // state.steps_per_epoch, state.lr[done], momentum, state.losses[done])
-    return pd.DataFrame(dict(zip(columns, values, strict=True)))
 
 
 class SmoothedLoss:

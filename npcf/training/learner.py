@@ -27,8 +27,8 @@ from npcf.optim import Optimizer, constant, fastai_adam, flat_cosine, one_cycle_
 from npcf.training import checkpoint, safetensors_io
 from npcf.training.backend import Backend, Execution, operations
 from npcf.training.callbacks import Callback
-from npcf.training.fit_state import FitState
-from npcf.training.history import EpochRow, EpochTable, history_frame, steps_frame
+from npcf.training.fit_state import FitState, steps_frame
+from npcf.training.history import EpochRow, EpochTable, history_frame
 from npcf.training.loop import run
 from npcf.training.losses import MSELossFlat, rmse
 from npcf.training.lr_find import LRFind, lr_find

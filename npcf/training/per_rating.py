@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from npcf._types import FloatArray
-from npcf.data.frames import require_ratings
+from npcf.data.ratings import require_ratings
 from npcf.errors import (
     UsageError,
     as_array,
