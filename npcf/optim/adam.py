@@ -10,7 +10,33 @@ from npcf.errors import require_count, require_flag, require_number, require_num
 from npcf.optim.optimizer import Optimizer, PerParameter, Touched
 
 
-class Adam(Optimizer):
+class MomentOptimizer(Optimizer):
+    """Averages m of the gradient and v of its square, betas, and a count t of the steps."""
+
+    COUNTS = ("t",)
+    STATES = ("m", "v")
+    betas: tuple[float, float]
+
+    @property
+    def momentum(self) -> float:
+        """beta1, the name that schedules set."""
+        return self.betas[0]
+
+    @momentum.setter
+    def momentum(self, value: float) -> None:
+        self.betas = (float(value), self.betas[1])  # a NumPy float64 would promote float32
+
+    @property
+    def t(self) -> int:
+        """How many steps have been taken."""
+        return int(self.counts["t"][0])
+
+    @t.setter
+    def t(self, value: int) -> None:
+        self.counts["t"][0] = require_count("t", value, 0)
+
+
+class Adam(MomentOptimizer):
     r"""Adam (Kingma & Ba 2015, algorithm 1); with decoupled=True, AdamW (Loshchilov & Hutter 2019).
 
     One step, for every parameter w with gradient g; t counts steps from 1:
@@ -38,8 +64,6 @@ class Adam(Optimizer):
     """
 
     SETTINGS = ("lr", "betas", "eps", "weight_decay", "decoupled")
-    COUNTS = ("t",)
-    STATES = ("m", "v")
 
     @spell_checked
     def __init__(
@@ -57,24 +81,6 @@ class Adam(Optimizer):
         self.betas, self.eps, self.decoupled = betas, eps, decoupled
         self.m, self.v = self._zeros(), self._zeros()
         self.check_settings()
-
-    @property
-    def momentum(self) -> float:
-        """beta1, the name that schedules set."""
-        return self.betas[0]
-
-    @momentum.setter
-    def momentum(self, value: float) -> None:
-        self.betas = (float(value), self.betas[1])  # a NumPy float64 would promote float32
-
-    @property
-    def t(self) -> int:
-        """How many steps have been taken."""
-        return int(self.counts["t"][0])
-
-    @t.setter
-    def t(self, value: int) -> None:
-        self.counts["t"][0] = require_count("t", value, 0)
 
     def changes(self, grads: Grads, touched: Touched | None = None) -> list[Change]:
         """Return what one step with `grads`, which has the keys of `params`, assigns."""

@@ -7,12 +7,12 @@ import numpy as np
 
 from npcf._atomic import Change, assign
 from npcf._types import Grads, Params
-from npcf.errors import SettingError, require_count, require_number, spell_checked
-from npcf.optim.adam import checked_betas
-from npcf.optim.optimizer import Optimizer, PerParameter, Touched, moving_rows
+from npcf.errors import SettingError, require_number, spell_checked
+from npcf.optim.adam import MomentOptimizer, checked_betas
+from npcf.optim.optimizer import PerParameter, Touched, moving_rows
 
 
-class SparseAdam(Optimizer):
+class SparseAdam(MomentOptimizer):
     r"""torch.optim.SparseAdam ("lazy" Adam); changes the arrays of `params` in place.
 
     One step, for each row w that `touched` names, once however often, with gradient g; t counts
@@ -33,8 +33,6 @@ class SparseAdam(Optimizer):
     """
 
     SETTINGS = ("lr", "betas", "eps")
-    COUNTS = ("t",)
-    STATES = ("m", "v")
     rows = "touched_rows"
 
     @spell_checked
@@ -52,15 +50,6 @@ class SparseAdam(Optimizer):
         self.check_settings()
 
     @property
-    def momentum(self) -> float:
-        """beta1, the name that schedules set."""
-        return self.betas[0]
-
-    @momentum.setter
-    def momentum(self, value: float) -> None:
-        self.betas = (float(value), self.betas[1])  # a NumPy float64 would promote float32
-
-    @property
     def weight_decay(self) -> float:
         """0: there is none."""
         return 0.0
@@ -74,15 +63,6 @@ class SparseAdam(Optimizer):
                 'Use SGD(rows="touched_rows", weight_decay=...), or Adam for all rows.',
                 value=value,
             )
-
-    @property
-    def t(self) -> int:
-        """How many steps have been taken."""
-        return int(self.counts["t"][0])
-
-    @t.setter
-    def t(self, value: int) -> None:
-        self.counts["t"][0] = require_count("t", value, 0)
 
     def changes(self, grads: Grads, touched: Touched | None = None) -> list[Change]:
         """Return what one step with `grads` assigns to the rows that `touched` names."""
