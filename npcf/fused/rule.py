@@ -16,7 +16,7 @@ from npcf._tables import NAMES, TABLES
 from npcf._types import FloatArray, Params
 from npcf.errors import SettingError
 from npcf.fused.workspace import HeldArrays
-from npcf.kernels._jit import Loop
+from npcf.kernels._jit import CompiledLoop
 from npcf.kernels.fused.steps import DENSE, LAGGED, TOUCHED
 from npcf.optim import Optimizer
 
@@ -62,7 +62,7 @@ class FusedRule(ABC, Generic[Optim]):
     """
 
     longest: ClassVar[int]  # history
-    steps: ClassVar[Loop]
+    steps: ClassVar[CompiledLoop]
     fields: ClassVar[tuple[str, ...]]  # of the records of a step
 
     def __init__(self, optimizer: Optim, arrays: HeldArrays):

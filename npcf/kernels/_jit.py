@@ -29,7 +29,7 @@ COMPILING = event.TimingListener()  # adds up; Numba compiles in one thread at a
 event.register("numba:compile", COMPILING)
 
 
-class Loop(NamedTuple):
+class CompiledLoop(NamedTuple):
     """One loop, compiled in two ways."""
 
     strict: Any
@@ -45,10 +45,10 @@ def jit(function: Callable[..., Any]) -> Any:
     return _compiled(function)
 
 
-def jit_both(function: Callable[..., Any]) -> Loop:
+def jit_both(function: Callable[..., Any]) -> CompiledLoop:
     """Compile `function` on first use, strictly and fast."""
     name = function.__qualname__
-    return Loop(
+    return CompiledLoop(
         _compiled(specialised(function, f"{name}_strict"), fastmath=False, _nrt=False),
         _compiled(specialised(function, f"{name}_fast"), fastmath=FAST, _nrt=False),
     )

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from npcf.kernels._jit import Loop, jit_both, specialised, stage
+from npcf.kernels._jit import CompiledLoop, jit_both, specialised, stage
 from npcf.kernels.fused.batch import add_gradients, batch_of, list_rows, mark_rows, number_rows
 from npcf.kernels.fused.counts import DIVERGED, MADE, MARKED, PENDING, VERSION, count
 
@@ -88,7 +88,7 @@ def _steps(
     return count(counts, taken, mode == LAGGED)
 
 
-def steps_of(rule: str, **functions: Any) -> Loop:
+def steps_of(rule: str, **functions: Any) -> CompiledLoop:
     """Return the loop of the rule of that name, compiled strictly and fast."""
     functions["flush_rows"] = stage(specialised(_flush_rows, f"{rule}_flush_rows", functions))
     return jit_both(specialised(_steps, f"{rule}_steps", functions))

@@ -21,7 +21,7 @@ from npcf.verify.gradcheck.numeric import (
     complex_direction,
     units,
 )
-from npcf.verify.gradcheck.subject import DOUBLE, Subject, worst_entries
+from npcf.verify.gradcheck.subject import DOUBLE, FlatFunction, worst_entries
 from npcf.verify.gradcheck.tolerances import Rounding, bend, chain, reach, rounding_of
 from npcf.verify.hints import Setting, hint
 from npcf.verify.report import GradcheckReport, Mismatch, scalar_mismatch
@@ -99,7 +99,7 @@ def _check_function(
     roundings: int | None,
 ) -> GradcheckReport:
     """Check vjp against f at `inputs`: what `npcf.gradcheck` says."""
-    subject = Subject(f, vjp, inputs)
+    subject = FlatFunction(f, vjp, inputs)
     w = _drawn(rng, subject.value.size)
     gradient = subject.pull(w)
     noise = subject.precision.gamma(chain(subject, roundings))
@@ -124,7 +124,7 @@ def _check_function(
 
 
 def _hints(
-    subject: Subject, gradient: FloatArray, numeric: FloatArray, worst: Sequence[Mismatch]
+    subject: FlatFunction, gradient: FloatArray, numeric: FloatArray, worst: Sequence[Mismatch]
 ) -> tuple[str, ...]:
     """Return a line for each wrong array: what it has in common with the right one."""
     wrong = {mismatch.name for mismatch in worst if not mismatch.ok}
@@ -151,7 +151,7 @@ def _drawn(rng: np.random.Generator, n: int) -> FloatArray:
 
 
 def _complex(
-    subject: Subject, central: CentralColumns, noise: float
+    subject: FlatFunction, central: CentralColumns, noise: float
 ) -> tuple[ComplexColumns | None, tuple[tuple[str, str], ...]]:
     """Return (columns, nothing skipped), or (None, the skipped method and why)."""
     try:
@@ -163,7 +163,7 @@ def _complex(
 
 
 def _require_agreement(
-    subject: Subject, columns: ComplexColumns, central: CentralColumns, noise: float
+    subject: FlatFunction, columns: ComplexColumns, central: CentralColumns, noise: float
 ) -> None:
     """Raise NotAnalyticError if the two Jacobians of f itself differ: abs or conj is silent."""
     slopes = np.maximum(np.abs(columns.jacobian), np.abs(central.jacobian))
@@ -175,7 +175,7 @@ def _require_agreement(
         raise NotAnalyticError("it and f's central differences disagree: abs, real, conj, a kink?")
 
 
-def _bends(subject: Subject, w: FloatArray, central: CentralColumns) -> FloatArray:
+def _bends(subject: FlatFunction, w: FloatArray, central: CentralColumns) -> FloatArray:
     """Return how much each entry of the gradient bends over the step that its column took."""
     if subject.precision is DOUBLE:
         return np.zeros_like(subject.x)
@@ -185,7 +185,7 @@ def _bends(subject: Subject, w: FloatArray, central: CentralColumns) -> FloatArr
 
 
 def _random_direction(
-    subject: Subject, rounding: Rounding, gradient: FloatArray, w: FloatArray, rng: Any
+    subject: FlatFunction, rounding: Rounding, gradient: FloatArray, w: FloatArray, rng: Any
 ) -> Mismatch:
     """Compare <g, v> with the central difference of <w, f> along v, all entries at once."""
     size = np.abs(subject.x)
@@ -198,7 +198,7 @@ def _random_direction(
 
 
 def _adjoint_identity(
-    subject: Subject, rounding: Rounding, central: CentralColumns | None, rng: Any
+    subject: FlatFunction, rounding: Rounding, central: CentralColumns | None, rng: Any
 ) -> Mismatch:
     """Compare <v, J^T w> with <J v, w>: by the complex step, or from `central` where none is."""
     v, w = _drawn(rng, subject.x.size), _drawn(rng, subject.value.size)

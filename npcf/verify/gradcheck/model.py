@@ -12,7 +12,7 @@ from npcf.data.batches import require_batch
 from npcf.errors import DivergenceError
 from npcf.models import PairModel
 from npcf.verify.gradcheck.numeric import central_slope, complex_direction, units
-from npcf.verify.gradcheck.subject import Tables, worst_entries
+from npcf.verify.gradcheck.subject import FlatTables, worst_entries
 from npcf.verify.gradcheck.tolerances import OfModel
 from npcf.verify.report import GradcheckReport, Mismatch, scalar_mismatch
 
@@ -41,7 +41,7 @@ def check_model(
     pairs = np.stack([np.searchsorted(named[side], pairs[:, i])
                       for i, side in enumerate(("user", "item"))], axis=1)  # fmt: skip
     _refuse_overflow(small, pairs)
-    loss = Tables(lambda tables: _loss(_at(small, tables), pairs, rating), small.params)
+    loss = FlatTables(lambda tables: _loss(_at(small, tables), pairs, rating), small.params)
     gradient = np.concatenate([grads[name][rows[name]].ravel() for name in small.params])
     tolerances = OfModel(small, pairs, rating, loss.step)
     exact, central = np.empty((2, loss.x.size))
@@ -60,7 +60,7 @@ def check_model(
     worst.append(scalar_mismatch("random direction", float(gradient @ v), float(slope[0]), room))
 
     v, w = rng.uniform(-1, 1, loss.x.size), rng.uniform(-1, 1, len(pairs))
-    pred = Tables(lambda tables: _at(small, tables).forward(pairs)[0].reshape(-1), small.params)
+    pred = FlatTables(lambda tables: _at(small, tables).forward(pairs)[0].reshape(-1), small.params)
     pulled = _backward(small, pairs, backend, upstream=w)
     back = float(np.concatenate([pulled[name].ravel() for name in small.params]) @ v)
     pushed = float(w @ complex_direction(pred, v))

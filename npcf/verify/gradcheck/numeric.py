@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from npcf._types import FloatArray
-from npcf.verify.gradcheck.subject import SINGLE, Subject
+from npcf.verify.gradcheck.subject import SINGLE, FlatFunction
 
 COMPLEX_STEP = 2.0**-400  # a power of two: multiplying and dividing by it is exact
 
@@ -55,7 +55,9 @@ class CentralColumns(NamedTuple):
         return result
 
 
-def complex_direction(subject: Subject, v: FloatArray, x: FloatArray | None = None) -> FloatArray:
+def complex_direction(
+    subject: FlatFunction, v: FloatArray, x: FloatArray | None = None
+) -> FloatArray:
     """Return J v (M,) by one complex step; raises NotAnalyticError where f takes no such step."""
     x = subject.x if x is None else x
     if subject.precision is SINGLE:
@@ -75,7 +77,7 @@ def complex_direction(subject: Subject, v: FloatArray, x: FloatArray | None = No
     return slope
 
 
-def complex_columns(subject: Subject) -> ComplexColumns:
+def complex_columns(subject: FlatFunction) -> ComplexColumns:
     r"""Return J and its fading, min(|J' / J|, |J'' / J'|), derivatives along the entry's own input.
 
     Both quotients are 1 / length for an exponential tail exp(-x / length), as sigmoid and tanh
@@ -108,14 +110,14 @@ def _shared(jacobian: FloatArray, fading: FloatArray) -> FloatArray:
     return np.where(np.isfinite(shared), shared, 0.0)
 
 
-def central_slope(subject: Subject, v: FloatArray) -> tuple[FloatArray, FloatArray]:
+def central_slope(subject: FlatFunction, v: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return J v (M,), where the truncation is known otherwise, and the v really taken (N,)."""
     above, below = subject.x + subject.step * v, subject.x - subject.step * v
     width = 2 * subject.step
     return (subject.out(above) - subject.out(below)) / width, (above - below) / width
 
 
-def central_direction(subject: Subject, v: FloatArray) -> Quotient:
+def central_direction(subject: FlatFunction, v: FloatArray) -> Quotient:
     """Return J v, and what is known of its error.
 
     The truncation of D(h) is h**2 f''' / 6 + ...; that of D(2 h) is four times as large, so their
@@ -133,7 +135,7 @@ def central_direction(subject: Subject, v: FloatArray) -> Quotient:
     return Quotient(narrow, np.abs(wide - narrow), np.maximum.reduce(heights), taken)
 
 
-def central_columns(subject: Subject, noise: float) -> CentralColumns:
+def central_columns(subject: FlatFunction, noise: float) -> CentralColumns:
     """Return J with, for each entry, the better one of two steps.
 
     A step in proportion to the entry stays inside the domain of sqrt and log; one in proportion to
@@ -154,7 +156,7 @@ def central_columns(subject: Subject, noise: float) -> CentralColumns:
     return CentralColumns(jacobian, truncation, height, steps)
 
 
-def _badness(subject: Subject, quotient: Quotient, j: int, noise: float) -> float:
+def _badness(subject: FlatFunction, quotient: Quotient, j: int, noise: float) -> float:
     """Return what a column would have to be allowed; infinity if it left the domain."""
     rounding = noise * quotient.height / subject.step
     total = float(np.sum(quotient.truncation + rounding) / quotient.taken[j])

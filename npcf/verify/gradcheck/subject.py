@@ -45,7 +45,7 @@ def as_vjp(
     return f, vjp
 
 
-class Subject:
+class FlatFunction:
     """f and vjp over one vector; raises typed errors where they are not what they should be."""
 
     def __init__(self, f: Callable[..., Any], vjp: Callable[..., Any], inputs: Sequence[Any]):
@@ -176,7 +176,7 @@ class Subject:
 
 
 def worst_entries(
-    subject: Subject,
+    subject: FlatFunction,
     method: str,
     analytic: FloatArray,
     numeric: FloatArray,
@@ -226,7 +226,7 @@ def _without(forward: Callable[..., Any], settings: dict[str, Any]) -> inspect.S
     return inspect.Signature([p for p in parameters if p.name not in settings])
 
 
-class Tables(Subject):
+class FlatTables(FlatFunction):
     """A function of a model's tables, by their names, that is right by itself: only stepped."""
 
     def __init__(self, f: Callable[[Params], Any], tables: Params):

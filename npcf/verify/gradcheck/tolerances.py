@@ -60,7 +60,7 @@ from npcf.models import PairModel
 from npcf.verify.floats import Floats
 from npcf.verify.formulas import Formulas
 from npcf.verify.gradcheck.numeric import COMPLEX_STEP
-from npcf.verify.gradcheck.subject import DOUBLE, Subject
+from npcf.verify.gradcheck.subject import DOUBLE, FlatFunction
 from npcf.verify.precision import Precision
 from npcf.verify.running_error import RunningError
 
@@ -82,13 +82,13 @@ class Rounding(NamedTuple):
         """Return the relative error of the longest chain."""
         return float(self.precision.gamma(self.n))
 
-    def of_f(self, subject: Subject) -> FloatArray:
+    def of_f(self, subject: FlatFunction) -> FloatArray:
         """Return noise (M,), the error of each output."""
         inherited = np.abs(self.jacobian) @ np.abs(subject.x)
         noise: FloatArray = self.gamma * (self.reach + inherited)
         return noise
 
-    def of_vjp(self, subject: Subject, w: FloatArray) -> FloatArray:
+    def of_vjp(self, subject: FlatFunction, w: FloatArray) -> FloatArray:
         """Return E (N,), the error of each entry of the gradient for the upstream gradient w."""
         slopes = np.abs(self.jacobian) + self.reach[:, None] * self.fading
         inherited = _sensitivity(subject, w)
@@ -103,14 +103,14 @@ class Rounding(NamedTuple):
 
 
 def rounding_of(
-    subject: Subject, roundings: int | None, jacobian: FloatArray, fading: FloatArray
+    subject: FlatFunction, roundings: int | None, jacobian: FloatArray, fading: FloatArray
 ) -> Rounding:
     """Fill in the assumption."""
     n = chain(subject, roundings)
     return Rounding(n, subject.precision, jacobian, fading, reach(subject))
 
 
-def reach(subject: Subject) -> FloatArray:
+def reach(subject: FlatFunction) -> FloatArray:
     """Return |f| + |f - f(0)| (M,); where f has no value at 0, |f|."""
     start = subject.out_or_nan(np.zeros_like(subject.x))
     away = np.where(np.isfinite(start), np.abs(subject.value - start), 0.0)
@@ -118,13 +118,13 @@ def reach(subject: Subject) -> FloatArray:
     return result
 
 
-def chain(subject: Subject, roundings: int | None) -> int:
+def chain(subject: FlatFunction, roundings: int | None) -> int:
     """Return n, the longest chain of roundings."""
     own = ROUNDINGS if roundings is None else require_count("roundings", roundings, low=0)
     return own + subject.value.size + subject.x.size
 
 
-def _sensitivity(subject: Subject, w: FloatArray) -> FloatArray:
+def _sensitivity(subject: FlatFunction, w: FloatArray) -> FloatArray:
     """Return sum_i |H_ji x_i| (N,) from central differences of vjp."""
     total = np.zeros_like(subject.x)
     for i in np.flatnonzero(subject.x):
@@ -136,7 +136,7 @@ def _sensitivity(subject: Subject, w: FloatArray) -> FloatArray:
     return total
 
 
-def bend(subject: Subject, w: FloatArray, v: FloatArray) -> float:
+def bend(subject: FlatFunction, w: FloatArray, v: FloatArray) -> float:
     """Return |<g(x + h v) - 2 g(x) + g(x - h v), v>|, where f computes in float32; else 0.
 
     A central difference is the mean of <g, v> over its step.  Where g has a peak narrower than

@@ -8,6 +8,9 @@ are bounded, so that a failure means a bug and not an overflow; the exceptions s
 package.
 """
 
+from typing import TYPE_CHECKING
+
+from npcf.suggestions import suggesting
 from npcf.verify.strategies.frames import ratings_frames
 from npcf.verify.strategies.operations import (
     BiasInput,
@@ -29,7 +32,7 @@ from npcf.verify.strategies.optimizers import (
     sgd_steps,
 )
 from npcf.verify.strategies.problems import Problem, hostile_problems, problems
-from npcf.verify.strategies.runs import Epoch, Run, epochs, runs
+from npcf.verify.strategies.runs import EpochInput, Run, epochs, runs
 from npcf.verify.strategies.schedules import Schedule, schedules
 from npcf.verify.strategies.source import LIMIT
 from npcf.verify.strategies.tables import Lookup, RowPairs, lookups, row_pairs
@@ -50,7 +53,7 @@ __all__ = [
     "LIMIT",
     "AdamStep",
     "BiasInput",
-    "Epoch",
+    "EpochInput",
     "Lookup",
     "LossInput",
     "Problem",
@@ -84,3 +87,6 @@ __all__ = [
     "vectors",
     "y_ranges",
 ]
+
+if not TYPE_CHECKING:  # to a type checker every name would be there
+    __getattr__ = suggesting(__name__, __all__, {"Epoch": "EpochInput"})

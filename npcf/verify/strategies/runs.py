@@ -64,7 +64,7 @@ def runs(draw: st.DrawFn, rule: str | None = None, y_range: Any = _ranges) -> Ru
     return Run(params, batches, limits, rule, setting, lrs)
 
 
-class Epoch(NamedTuple):
+class EpochInput(NamedTuple):
     """How one epoch is cut into batches: the arguments of the protocol's `epoch_batches`."""
 
     n: int
@@ -75,9 +75,9 @@ class Epoch(NamedTuple):
 
 
 @st.composite
-def epochs(draw: st.DrawFn, min_size: int = 0, max_size: int = 40) -> Epoch:
+def epochs(draw: st.DrawFn, min_size: int = 0, max_size: int = 40) -> EpochInput:
     """Up to 40 ratings in batches of 1 to 12, which divide them or do not, or exceed them."""
-    return Epoch(
+    return EpochInput(
         draw(st.integers(min_size, max_size)),
         draw(st.integers(1, 12)),
         draw(st.integers(0, 2**32 - 1)),
