@@ -12,6 +12,7 @@ from npcf.analysis import Predictor, fold_in
 from npcf.data import Batches, planted
 from npcf.models import DotProductBiasCP
 from npcf.suggestions import suggesting
+from npcf.training import PerRatingSGD
 
 
 @renamed_arguments(bs="batch_size", wd="weight_decay")
@@ -58,7 +59,7 @@ def test_fused_steps_are_found_where_they_were():
 
 
 def test_the_old_keywords_of_this_version():
-    """`Batches`, `fold_in`; those of `CollabRegressor` are tried with it."""
+    """`Batches`, `fold_in`, `PerRatingSGD`; those of `CollabRegressor` are tried with it."""
     ratings = planted(4, 5, 12).ratings
     with pytest.warns(DeprecationWarning, match="is now batch_size="):
         batches = Batches(ratings, bs=3, rng=np.random.default_rng(0))
@@ -68,3 +69,6 @@ def test_the_old_keywords_of_this_version():
     with pytest.warns(DeprecationWarning, match="is now weight_decay="):
         user = fold_in(asked, [1], [3.0], wd=0.5)
     assert user.bias == fold_in(asked, [1], [3.0], weight_decay=0.5).bias
+    with pytest.warns(DeprecationWarning, match="is now bias_weight_decay="):
+        trainer = PerRatingSGD(bias_wd=0.5)
+    assert trainer.settings.bias_weight_decay == 0.5

@@ -98,7 +98,7 @@ def _row(name: str, ours: float, error: float) -> Row:
 def peers(small: bool) -> list[Peer]:
     """Return everybody; `small`: a setting each."""
     everybody = [
-        Peer("npcf", _npcf, [{"wd": wd, "n_factors": k} for k in (64, 256)
+        Peer("npcf", _npcf, [{"weight_decay": wd, "n_factors": k} for k in (64, 256)
                              for wd in ((0.015, 0.02), (0.02, 0.03), (0.03, 0.045))]),
         Peer("cornac MF", _cornac, [{"k": k, "lambda_reg": reg, "max_iter": 60, "learning_rate": lr}
                                     for k in (64, 256)

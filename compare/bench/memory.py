@@ -18,7 +18,7 @@ import sys
 from compare.bench import scale
 from npcf.training import PerRatingSGD
 train, _ = scale.loaded(scale.Shape(*map(int, sys.argv[1:4])), mapped=True)
-trainer = PerRatingSGD(n_factors=64, lr=0.02, wd=0.05)
+trainer = PerRatingSGD(n_factors=64, lr=0.02, weight_decay=0.05)
 trainer.fit(train, 1, threads=2, progress=False)
 status = open("/proc/self/status").read().split()
 print(status[status.index("VmHWM:") + 1])

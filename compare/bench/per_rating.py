@@ -22,7 +22,10 @@ from compare.bench.rows import Must, Row, figure_row, missing_row, ratio_row
 from npcf.training import PerRatingSGD, RatingArrays
 
 EPOCHS, WD = 4, 0.02
-OURS = {"lr": 0.06, "final_lr": 0.015, "bias_lr": 0.01, "wd": WD, "bias_wd": 0.05, "init": 0.2}
+OURS = {
+    "lr": 0.06, "final_lr": 0.015, "bias_lr": 0.01, "weight_decay": WD, "bias_weight_decay": 0.05,
+    "init": 0.2,
+}  # fmt: skip
 LIBMF_RATES = {32: 0.1, 64: 0.07, 128: 0.07}  # its default is .1
 FASTER = {1: Must(True, 2.5, 4), 2: Must(True, 2, 3)}
 LIMIT = Must(False, 1.1, 1.0)

@@ -81,7 +81,7 @@ def _fit(opt_func: Callable[..., Any], execution: dict[str, Any], dtype: Any) ->
 
 
 def _per_rating(threads: int) -> str:
-    trainer = PerRatingSGD(n_factors=16, lr=0.01, wd=0.05)
+    trainer = PerRatingSGD(n_factors=16, lr=0.01, weight_decay=0.05)
     trainer.fit(planted(300, 200, 6000, seed=3).ratings, n_epochs=2, threads=threads)
     return digest(*trainer.model.params.values())
 

@@ -93,7 +93,8 @@ def _train_by_rating(args: argparse.Namespace, dls: Any, say: Any) -> tuple[Any,
     from npcf.training import Learner, PerRatingSGD
     from npcf.training.monitor import epoch_time
 
-    given = {"n_factors": args.factors, "lr": args.lr, "wd": args.wd, "seed": args.seed}
+    given = {"n_factors": args.factors, "lr": args.lr, "seed": args.seed}
+    given["weight_decay"] = args.wd
     if args.y_range is not None:
         given["y_range"] = tuple(args.y_range)
     settings = {name: value for name, value in given.items() if value is not None}

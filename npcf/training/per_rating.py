@@ -1,6 +1,6 @@
 """Per-rating SGD, whole: settings, a fit, and what comes of it, an ordinary model.
 
-    trainer = PerRatingSGD(n_factors=64, lr=0.01, wd=0.05)
+    trainer = PerRatingSGD(n_factors=64, lr=0.01, weight_decay=0.05)
     trainer.fit(ratings, n_epochs=20, valid=held_out, threads=2)
     trainer.model, trainer.history
 
@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from npcf._renamed import renamed_arguments
 from npcf._types import FloatArray
 from npcf.data.ratings import require_ratings
 from npcf.errors import (
@@ -76,6 +77,7 @@ class PerRatingSGD:
     same bits, whatever the number of threads.
     """
 
+    @renamed_arguments(wd="weight_decay", bias_wd="bias_weight_decay")
     def __init__(self, preset: str | None = None, **settings: Any):
         if preset is not None:
             require_choice("preset", preset, presets)

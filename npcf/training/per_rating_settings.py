@@ -34,9 +34,9 @@ class Settings:
 
     n_factors: int = 64
     lr: float = 0.01
-    wd: float | tuple[float, float] = 0.05
+    weight_decay: float | tuple[float, float] = 0.05
     bias_lr: float | None = None  # None: lr
-    bias_wd: float | tuple[float, float] | None = None  # None: wd
+    bias_weight_decay: float | tuple[float, float] | None = None  # None: weight_decay
     y_range: YRange = None
     loss: str = "mse"  # or "cross_entropy", which needs y_range
     mean: float | None = None
@@ -51,8 +51,8 @@ class Settings:
 presets = {
     "ml-100k": Settings(
         n_factors=256, lr=0.075, final_lr=0.005, schedule_epochs=100, bias_lr=0.025,
-        wd=(0.02, 0.03), bias_wd=(0.004, 0.001), decay_powers=(0.4, 0.7, 0.3, 0.3),
-        y_range=(1.0, 5.0), loss="cross_entropy", init=0.0625,
+        weight_decay=(0.02, 0.03), bias_weight_decay=(0.004, 0.001), y_range=(1.0, 5.0),
+        decay_powers=(0.4, 0.7, 0.3, 0.3), loss="cross_entropy", init=0.0625,
     ),
 }  # fmt: skip
 PRESET_EPOCHS = {"ml-100k": 45}
@@ -74,13 +74,13 @@ def check_settings(s: Settings) -> Settings:
         plain["mean"] = require_number("mean", s.mean, -LARGEST, LARGEST)
     if s.schedule_epochs is not None:
         plain["schedule_epochs"] = require_count("schedule_epochs", s.schedule_epochs)
-    for name in ("wd", "bias_wd"):
+    for name in ("weight_decay", "bias_weight_decay"):
         value = getattr(s, name)
         if isinstance(value, tuple | list):
             plain[name] = tuple(
                 require_number(name, end, high=LARGEST) for end in require_pair(name, value)
             )
-        elif value is not None or name == "wd":
+        elif value is not None or name == "weight_decay":
             plain[name] = require_number(name, value, high=LARGEST)
     powers = s.decay_powers
     if not isinstance(powers, tuple | list) or len(powers) != len(PARAM_NAMES):
@@ -113,7 +113,8 @@ def fresh_tables(
 
 def decays_of(s: Settings, counts: tuple[Any, Any]) -> Params:
     """Return each row's decay (N,): the setting, weighted by how many ratings the row has."""
-    settings = (*_pair("wd", s.wd), *_pair("bias_wd", s.wd if s.bias_wd is None else s.bias_wd))
+    of_biases = s.weight_decay if s.bias_weight_decay is None else s.bias_weight_decay
+    settings = *_pair("weight_decay", s.weight_decay), *_pair("bias_weight_decay", of_biases)
     decays: Params = {}
     for n, (name, wd, power) in enumerate(zip(PARAM_NAMES, settings, s.decay_powers, strict=True)):
         ratio = s.decay_counts / np.maximum(counts[n % 2], 1)

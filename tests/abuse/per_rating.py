@@ -99,8 +99,8 @@ class PerRating(RuleBasedStateMachine):
 
     @rule(
         setting=st.sampled_from([
-            "n_factors", "lr", "wd", "bias_lr", "bias_wd", "y_range", "loss", "mean", "final_lr",
-            "schedule_epochs", "decay_counts", "decay_powers", "init", "seed",
+            "n_factors", "lr", "weight_decay", "bias_lr", "bias_weight_decay", "y_range", "loss",
+            "mean", "final_lr", "schedule_epochs", "decay_counts", "decay_powers", "init", "seed",
         ]),
         number=st.sampled_from([
             *NUMBERS, -1e300, 1e300, 1e-300, (0, 1e39), (1.0, 5.0), (1, 2, 3, 4)

@@ -30,15 +30,15 @@ TRAIN, VALID = (PLANTED.ratings.take(rows) for rows in split_indices(20_000, 0.2
 
 
 def trained(n_epochs=8, threads=1, **settings):
-    trainer = PerRatingSGD(**{"n_factors": 8, "lr": 0.02, "wd": 0.05} | settings)
+    trainer = PerRatingSGD(**{"n_factors": 8, "lr": 0.02, "weight_decay": 0.05} | settings)
     trainer.fit(TRAIN, n_epochs, valid=VALID, threads=threads, progress=False)
     return trainer
 
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"y_range": (0.5, 5.5), "lr": 0.05, "wd": 0.01},
-     {"y_range": (1.0, 5.0), "loss": "cross_entropy", "lr": 0.2, "wd": 0.005}],
+    [{}, {"y_range": (0.5, 5.5), "lr": 0.05, "weight_decay": 0.01},
+     {"y_range": (1.0, 5.0), "loss": "cross_entropy", "lr": 0.2, "weight_decay": 0.005}],
     ids=["plain", "range", "cross-entropy"],
 )  # fmt: skip
 def test_it_learns_towards_the_planted_truth(settings):
@@ -74,8 +74,8 @@ def test_seed_decides_and_threads_do_not(monkeypatch):
 
 def test_rates_fall_exponentially_and_decay_follows_the_counts():
     trainer = trained(
-        3, lr=0.08, final_lr=0.02, schedule_epochs=5, bias_lr=0.04, wd=(0.1, 0.2), bias_wd=0.0,
-        decay_counts=10.0, decay_powers=(1.0, 0.0, 0.5, 0.5),
+        3, lr=0.08, final_lr=0.02, schedule_epochs=5, bias_lr=0.04, weight_decay=(0.1, 0.2),
+        bias_weight_decay=0.0, decay_counts=10.0, decay_powers=(1.0, 0.0, 0.5, 0.5),
     )  # fmt: skip
     lrs = trainer.history["lr"].to_numpy()
     assert lrs.tolist() == [0.08 * 0.25 ** (epoch / 4) for epoch in range(3)]
@@ -115,7 +115,7 @@ def test_what_cannot_be_is_refused_before_training():
     for settings, error, text in (
         ({"n_factors": 0}, SettingError, "n_factors"),
         ({"lr": float("nan")}, SettingError, "lr"),
-        ({"wd": (0.1, -1.0)}, SettingError, "wd"),
+        ({"weight_decay": (0.1, -1.0)}, SettingError, "weight_decay"),
         ({"loss": "hinge"}, SettingError, "loss"),
         ({"loss": "cross_entropy"}, SettingError, "y_range"),
         ({"y_range": (5, 1)}, SettingError, "y_range"),

@@ -122,7 +122,7 @@ def test_a_model_read_from_another_thread_is_of_a_whole_number_of_ratings(thread
     rng = np.random.default_rng(1)
     ids = (rng.integers(0, size, n).astype(np.int32) for size in (users, items))
     many = RatingArrays(*ids, np.full(n, 3, np.float32), users, items)
-    trainers = [PerRatingSGD(n_factors=8, wd=0.0, lr=2.0**-4, mean=0.0) for _ in range(2)]
+    trainers = [PerRatingSGD(n_factors=8, weight_decay=0.0, lr=2.0**-4, mean=0.0) for _ in range(2)]
     over, sums = threading.Event(), []
 
     def read():
@@ -206,7 +206,7 @@ def test_a_table_that_stops_being_finite_in_the_very_last_step_is_a_divergence()
 def test_a_validation_error_that_is_not_finite_is_a_divergence():
     two = RatingArrays(*np.array([[0, 1], [0, 1]]), np.array([1e19, 1e19], np.float32), 2, 2)
     other = two._replace(items=np.array([1, 0]))
-    trainer = PerRatingSGD(n_factors=1, lr=1.0, init=1e19, mean=0.0, wd=0.0)
+    trainer = PerRatingSGD(n_factors=1, lr=1.0, init=1e19, mean=0.0, weight_decay=0.0)
     with pytest.raises(DivergenceError):
         trainer.fit(two, 3, valid=other, progress=False)
 
