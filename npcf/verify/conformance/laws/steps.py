@@ -64,14 +64,6 @@ def within(p: Any, got: Sequence[Any], want: Sequence[Any], bound: Sequence[Any]
             assert_within(a, b, number.tolerance, name)
 
 
-def in_a_row(impl: Any, p: Any) -> None:
-    """Raise AssertionError unless four steps in a row lie within their running error."""
-    gradients = [p.g, p.w[::-1], -p.g[::-1], p.g]
-    want = bounded(p, gradients)
-    values = [None if number is None else number.value for number in want]
-    within(p, several(impl, p, gradients), values, want)
-
-
 def coupled_decay_is_part_of_the_gradient(impl: Any, p: Any) -> None:
     """Raise AssertionError unless the step is that of g + weight_decay w, without decay."""
     f = Formulas(RunningError(p.dtype))
@@ -107,11 +99,6 @@ def later(p: SGDStep) -> SGDStep:
 def undampened(p: SGDStep) -> SGDStep:
     """Return the step with momentum and without a buffer: the first."""
     return with_momentum(p)._replace(buf=None)
-
-
-@law("Four steps in a row lie within the running error of the formula.", given=ANY_SGD, needs=SGD)
-def sgd_steps_in_a_row_stay_within_the_running_error(impl: Any, p: SGDStep) -> None:
-    in_a_row(impl, p)
 
 
 @law("Without momentum no buffer is read and None is returned.", given=ANY_SGD, needs=SGD)
@@ -190,11 +177,6 @@ def along(p: AdamStep, steps: int) -> Any:
     """Return w - steps lr g / (|g| + eps), without rounding."""
     g, eps = exact.fractions(p.g), Fraction(p.settings["eps"])
     return exact.fractions(p.w) - g / (abs(g) + eps) * (steps * Fraction(p.settings["lr"]))
-
-
-@law("Four steps in a row lie within the running error of the formula.", given=ANY_ADAM, needs=ADAM)
-def adam_steps_in_a_row_stay_within_the_running_error(impl: Any, p: AdamStep) -> None:
-    in_a_row(impl, p)
 
 
 @law("The first step is lr g / (|g| + eps), eps outside the root.",
