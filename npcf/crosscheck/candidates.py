@@ -4,11 +4,11 @@ A line is (name, sites, options, cost).  The cost orders explanations of the sam
 that people make before one that only hand-written gradients have; fits (`fits`) come last.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import product
 from typing import Any, NamedTuple
 
-from npcf.crosscheck.evidence import TABLES
+from npcf.crosscheck.evidence import TABLES, Intended
 from npcf.verify.mistakes import MISTAKES, Wrong
 
 COMMON, RARE, CONTRIVED, FAR = 1.0, 1.05, 1.1, 1.2
@@ -126,7 +126,6 @@ BY_RULE: Mapping[str, Any] = {
         *plain("first_gradient_dampened nesterov_without_momentum nesterov_with_the_old_buffer "
                "lr_inside_the_buffer buffer_without_momentum", RARE),
         ("gradient_normalised", (("sgd",),), ({},), RARE),
-        ("state_lost", ANYWHERE, ({"part": "buf"},), COMMON),
     ),
     "adam": (
         *(("no_bias_correction", (("adam",),), ({},), COMMON),),
@@ -143,7 +142,7 @@ BY_RULE: Mapping[str, Any] = {
             for name in ("sgd_for_adam", "rmsprop_for_adam")
         ),
         ("state_lost", ANYWHERE, ({"part": "m"}, {"part": "v"}), RARE),
-        *plain("corrected_moment_returned second_moment_starts_at_one moments_swapped", RARE),
+        *plain("corrected_moment_returned second_moment_starts_at_one", RARE),
     ),
     "rmsprop": (
         *plain("alpha_default rmsprop_climbs rmsprop_momentum_ignored always_centered "
@@ -157,7 +156,7 @@ BY_RULE: Mapping[str, Any] = {
         ("no_bias_correction", (("sparse_adam",),), ({},), COMMON),
         ("correction_a_step_ahead", (("sparse_adam",),), ({},), COMMON),
         *plain("betas_swapped sparse_lr_default sparse_eps_corrected"),
-        *plain("sparse_second_moment_of_abs sparse_moments_swapped", RARE),
+        *plain("sparse_second_moment_of_abs", RARE),
     ),
 }  # fmt: skip
 TRAINED = (
@@ -171,15 +170,32 @@ TRAINED = (
 )  # fmt: skip
 
 
-def tried(stage: str, rule: str, catalogue: Collection[str] = MISTAKES) -> list[Candidate]:
-    """Return the candidates of a stage that are in the catalogue."""
+def tried(
+    stage: str, intended: Intended | None = None, catalogue: Collection[str] = MISTAKES
+) -> list[Candidate]:
+    """Return the candidates of a stage that are in the catalogue, for a rule that was meant."""
+    rule, settings = (intended.rule, intended.settings) if intended else ("", {})
     lines: Any = {"output": OUTPUT, "loss": LOSS, "gradient": GRADIENT, "trained": TRAINED,
                   "step": (*EVERY_RULE, *BY_RULE.get(rule, ()))}[stage]  # fmt: skip
+    same = {name for name, differs in SAME_UNLESS.items() if not differs(settings)}
     return [
         Candidate(made(name, (rule,) if place == ("RULE",) else place, options), cost)
-        for name, places, forms, cost in lines if name in catalogue
+        for name, places, forms, cost in lines if name in catalogue and name not in same
         for place, options in product(places, forms)
     ]  # fmt: skip
+
+
+def decays(settings: Mapping[str, Any], decoupled: bool) -> bool:
+    """Whether there is weight decay, of this kind."""
+    wd = settings.get("weight_decay", 0.0)
+    return bool(wd) and bool(settings.get("decoupled", False)) == decoupled
+
+
+SAME_UNLESS: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
+    "maximized": lambda s: decays(s, False),  # as a step that climbs
+    "step_scaled": lambda s: decays(s, True),  # as another rate
+    "nesterov_with_the_old_buffer": lambda s: bool(s.get("dampening")),  # as none
+}
 
 
 def made(name: str, sites: tuple[str, ...] = (), options: Mapping[str, Any] = {}) -> Wrong:  # noqa: B006

@@ -76,8 +76,9 @@ def _trained(trained: Trained) -> Trained:
 
 
 def _stepped(stepped: Stepped) -> Stepped:
-    """Keep few rows of each table: the ends, some between, and those that moved most oddly."""
-    rows = {name: _few(name, stepped) for name in stepped.tables[0]}
+    """Keep few rows of each table: the ends, and some between."""
+    first: Any = stepped.tables[0]
+    rows = {name: _few(len(table)) for name, table in first.items()}
 
     def cut(tables: Mapping[str, Any]) -> dict[str, Any]:
         return {name: None if t is None else t[rows[name]] for name, t in tables.items()}
@@ -85,13 +86,12 @@ def _stepped(stepped: Stepped) -> Stepped:
     return replace(
         stepped,
         gradients=[cut(gradients) for gradients in stepped.gradients],
-        tables=[cut(tables) for tables in stepped.tables],
+        tables=[t if isinstance(t, Raised) else cut(t) for t in stepped.tables],
         state=_state(stepped.state, rows),
     )
 
 
-def _few(name: str, stepped: Stepped) -> Any:
-    n = len(stepped.tables[0][name])
+def _few(n: int) -> Any:
     if n <= FEW:
         return np.arange(n)
     spread = np.linspace(0, n - 1, FEW - 6).astype(int)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from npcf.crosscheck.candidates import FACTORS, IF, UF, Candidate, made
+from npcf.crosscheck.candidates import FACTORS, IF, UF, Candidate, decays, made
 from npcf.crosscheck.evidence import Evidence, Raised
 from npcf.crosscheck.predict import STAGES
 from npcf.crosscheck.program import Program
@@ -78,6 +78,12 @@ def at(*numbers: float) -> Callable[[Evidence], Numbers | None]:
     return lambda evidence: numbers
 
 
+def beside_decay(evidence: Evidence) -> Numbers | None:
+    """Start at 1 if there is decoupled decay: without, it is another rate."""
+    meant: Any = evidence.intended
+    return (1.0,) if decays(meant.settings, True) else None
+
+
 def unsquashed(number: float) -> Callable[[Evidence], Numbers | None]:
     """Start there if there is no range: with one, it is another range."""
     return lambda evidence: (number,) if evidence.y_range is None else None
@@ -108,7 +114,7 @@ FITS: Mapping[str, tuple[Fit, ...]] = {
         Fit("another_beta1", beta(0), lambda rest: {"beta1": 1 - rest}, True),
         Fit("another_beta2", beta(1), lambda rest: {"beta2": 1 - rest}, True),
         Fit("another_eps", setting("eps"), lambda eps: {"eps": eps}, True),
-        Fit("step_scaled", at(1.0), lambda c: {"factor": c}),
+        Fit("step_scaled", beside_decay, lambda c: {"factor": c}),
     ),
     "trained": (
         Fit("gradient_norm_clipped", at(0.1), lambda c: {"limit": c}, True),

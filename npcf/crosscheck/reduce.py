@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from npcf.crosscheck.evidence import Array, Evidence, Probe, Seen
-from npcf.crosscheck.predict import RIGHT, STAGES, Pair, arithmetic
+from npcf.crosscheck.predict import STAGES, Pair
+from npcf.crosscheck.program import RIGHT, arithmetic
 from npcf.crosscheck.replay_code import code_of_batch, code_of_step
 from npcf.crosscheck.shares import shares
 from npcf.crosscheck.verdict import WRONG, Reduced, Stage

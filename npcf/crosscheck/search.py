@@ -65,7 +65,6 @@ class Search:
         self.whole, self.evidence, self.catalogue = whole, compact(whole), catalogue
         evidence = self.evidence
         self.n, self.floats = arithmetic(evidence), Floats(np.float64)
-        self.rule = evidence.intended.rule if evidence.intended else ""
         self.stages = [name for name in PREDICTED if self._has(name)]
         self.tried: dict[str, None] = {}
 
@@ -105,10 +104,10 @@ class Search:
     def _pool(self, one: Explanation, stage: str) -> Iterator[Candidate]:
         """Return the candidates of a stage; of a training step, those of any stage not seen."""
         own = stage == "trained"
-        yield from tried(stage, self.rule, self.catalogue)
+        yield from tried(stage, self.whole.intended, self.catalogue)
         if own:
             for other in ("loss", "step", "gradient", "output"):
-                for candidate in tried(other, self.rule, self.catalogue):
+                for candidate in tried(other, self.whole.intended, self.catalogue):
                     more = 0.3 if other in self.stages else 0.0
                     yield candidate._replace(cost=candidate.cost + more)
         for name in (stage, *(s for s in ("step", "loss") if own)):

@@ -5,7 +5,7 @@ import pytest
 
 from npcf.crosscheck.candidates import BY_RULE, Candidate, made, tried
 from npcf.crosscheck.diagnose import diagnose
-from npcf.crosscheck.evidence import Fact
+from npcf.crosscheck.evidence import Fact, Intended
 from npcf.crosscheck.judge import judge
 from npcf.verify.mistakes import MISTAKES
 from tests.crosscheck.synthetic import SIZES, observe
@@ -90,8 +90,7 @@ def test_whoever_claims_nothing_explains_nothing():
 
 
 def test_every_candidate_is_in_the_catalogue_and_has_a_cure():
-    stages = ["output", "loss", "gradient", "trained"]
-    all_tried = [c for s in stages for c in tried(s, "adam")]
-    all_tried += [c for rule in BY_RULE for c in tried("step", rule)]
-    for candidate in all_tried:
+    meant = [Intended(rule, {"lr": 0.1, "weight_decay": 0.1}) for rule in BY_RULE]
+    all_tried = [c for s in ("output", "loss", "gradient", "trained") for c in tried(s)]
+    for candidate in [*all_tried, *(c for one in meant for c in tried("step", one))]:
         assert isinstance(candidate, Candidate) and candidate.wrong.mistake.cure

@@ -12,9 +12,8 @@ live = partial(mistake, live=True)
 
 
 def changed(f: Any, at: Any, **settings: Any) -> Any:
-    """Return a table's settings with others, as far as its rule has them."""
-    found = f.settings(*at)
-    return found | {name: value for name, value in settings.items() if value is not None}
+    """Return a table's settings with others."""
+    return f.settings(*at) | settings
 
 
 # -- another optimiser, or other settings ----------------------------------------------------------
@@ -36,7 +35,8 @@ live("sparse_adam_for_adam", "SparseAdam steps where Adam was meant: no decay, a
      update=lambda f, rule, name, w, g, state, t, s: f.update(
          "sparse_adam", name, w, g, state, t, {k: s[k] for k in ("lr", "betas", "eps") if k in s}))
 live("momentum_left_out", "There is no momentum.", "Pass momentum on.",
-     settings=lambda f, *at: changed(f, at, momentum=0.0, nesterov=False))
+     settings=lambda f, *at: (lambda s: s | {
+         name: False for name in ("momentum", "nesterov") if name in s})(f.settings(*at)))
 live("maximized", "The optimiser maximises.", "maximize=False.",
      settings=lambda f, *at: changed(f, at, maximize=True))
 live("another_rate", "The learning rate is another one than was meant.", "Pass lr as meant.",

@@ -9,7 +9,7 @@ from npcf.verify.mistakes.catalogue import clip, mistake
 
 
 def _decay(f: Any, settings: Any, factor: Any) -> Any:
-    return settings | {"weight_decay": settings["weight_decay"] * factor}
+    return settings | {"weight_decay": settings.get("weight_decay", 0.0) * factor}
 
 
 def _raised(f: Any, params: Any, batch: Any, y_range: Any, state: Any) -> Any:
