@@ -21,7 +21,7 @@ from npcf.commands.train_options import (
 from npcf.errors import DataError, NpcfError, SettingError
 
 FEWEST = 5  # ratings: a fifth of them validates
-CHECKED = 64  # ratings whose gradients are checked: two predictions of all for each number
+CHECKED = 16  # ratings whose gradients are checked: two predictions of all for each number
 # The table where one rating is one step.
 ROW_BY_RATING = "{:>5}  {:>11.6f}  {:>10.6f}  {:>8.5f}  {}"
 HEADER_BY_RATING = f"{'epoch':>5}  {'train_rmse*':>11}  {'valid_rmse':>10}  {'lr':>8}  {'time':>7}"
