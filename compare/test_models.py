@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 
 from compare import torch_models as oracle
-from npcf import kernels, models, ops
+from npcf import models, ops
 from npcf.verify import Formulas, RunningError, assert_within
 from npcf.verify.strategies import problems
+from tests.backends import both_backends
 
-every_backend = pytest.mark.parametrize("backend", [ops, kernels], ids=["numpy", "numba"])
 BIASED = ["EmbeddingDotBias", "DotProductBiasEmb", "DotProductBiasCP"]
 PLAIN = ["EmbeddingDot", "TwoTableDotProduct"]
 
@@ -45,16 +45,16 @@ def compare(name, p, backend):
         assert_within(grad, want[2][key], bounds[2][key].tolerance.reshape(grad.shape), key)
 
 
-@every_backend
 @pytest.mark.parametrize("name", BIASED)
 @given(p=problems())
+@both_backends
 def test_models_with_biases(name, backend, p):
     compare(name, p, backend)
 
 
-@every_backend
 @pytest.mark.parametrize("name", PLAIN)
 @given(p=problems(bias=False))
+@both_backends
 def test_models_without_biases(name, backend, p):
     compare(name, p, backend)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compare import torch_models as oracle
-from npcf import kernels, models, ops
+from npcf import models, ops
 from npcf.errors import DTypeError, IdRangeError, SettingError, ShapeError
 from npcf.optim import renormalise_rows
 from npcf.verify import (
@@ -27,12 +27,11 @@ from npcf.verify.strategies import (
     vectors,
     y_ranges,
 )
+from tests.backends import both_backends, every_backend
 
-every_backend = pytest.mark.parametrize("backend", [ops, kernels], ids=["numpy", "numba"])
 
-
-@every_backend
 @given(p=lookups())
+@both_backends
 def test_lookup_and_its_gradient_to_the_bit(backend, p):
     """nn.Embedding sums repeated rows in batch order from zero, and so do we."""
     out, cache = backend.embedding_forward(p.weight, p.ids)
@@ -52,8 +51,8 @@ def test_a_large_batch_of_repeated_ids_to_the_bit(backend):
         assert_same_bits(backend.embedding_backward(d_out, cache), want)
 
 
-@every_backend
 @given(p=lookups())
+@both_backends
 def test_indexing_create_params_gives_the_same_within_the_bound(backend, p):
     """`weight[ids]` is another kernel of torch's; its order of additions is its own."""
     out, cache = backend.embedding_forward(p.weight, p.ids)
@@ -63,8 +62,8 @@ def test_indexing_create_params_gives_the_same_within_the_bound(backend, p):
     assert_within(backend.embedding_backward(p.d_out, cache), d_want, bound.tolerance)
 
 
-@every_backend
 @given(p=lookups(), padding=st.integers(-4, 3))
+@both_backends
 def test_padding_row_to_the_bit(backend, p, padding):
     """nn.Embedding(padding_idx=...): looked up as it is, gradient zero, negative from the end."""
     n = len(p.weight)
@@ -89,8 +88,8 @@ def divided(p):
     return (Bounded.exact(p.d_out) * scale.column()).scatter(ids, len(p.weight)), counts
 
 
-@every_backend
 @given(p=lookups(), padding=st.one_of(st.none(), st.just(0)))
+@both_backends
 def test_scale_grad_by_freq(backend, p, padding):
     """Within the bound: torch adds grad / count in one fused rounding.
 
@@ -125,8 +124,8 @@ def test_max_norm(p, limit):
     assert_within(weight, want, 2 * bounds.renormalise_rows(p.weight, p.ids, limit))
 
 
-@every_backend
 @given(p=problems(), mean=st.sampled_from([3.5, -1.0, 0.1]))
+@both_backends
 def test_a_mean_inside_the_model(backend, p, mean):
     """mu + b + c + P . Q: a torch model whose user biases are all larger by mu."""
     pred, cache = models.dot_product_bias_forward(
@@ -146,8 +145,8 @@ def test_a_mean_inside_the_model(backend, p, mean):
         assert_within(grad, want[2][name], allowed[2][name].tolerance, name)
 
 
-@every_backend
 @given(p=problems())
+@both_backends
 def test_a_mean_of_zero_changes_no_bit(backend, p):
     """Nor the sign of a zero."""
     forward = models.dot_product_bias_forward
@@ -171,8 +170,8 @@ def test_linear_layer_on_one_hot_rows_is_the_lookup_for_the_transposed_table(p):
     assert_same_bits(got, oracle.linear(one_hot, np.ascontiguousarray(p.weight.T)))
 
 
-@every_backend
 @given(p=row_pairs())
+@both_backends
 def test_row_dot_within_the_bound_and_its_gradients_to_the_bit(backend, p):
     left, right = (oracle.to_torch(x).requires_grad_() for x in (p.left, p.right))
     want = oracle.DotProduct()(left, right)
@@ -185,8 +184,8 @@ def test_row_dot_within_the_bound_and_its_gradients_to_the_bit(backend, p):
     assert_same_bits(d_right, right.grad.numpy())
 
 
-@every_backend
 @given(x=vectors(), y_range=y_ranges(), data=st.data())
+@both_backends
 def test_sigmoid_range_within_the_bound_and_its_gradient_to_the_bit(backend, x, y_range, data):
     """The forward uses another exp; the backward, given torch's s, the same three products."""
     d_out = np.array([data.draw(values()) for _ in x], x.dtype)
@@ -210,8 +209,8 @@ def test_sigmoid_saturates_where_torchs_does(backend, dtype):
     assert_same_bits(backend.sigmoid_range_backward(ones, cache)[dead], d_want[dead])
 
 
-@every_backend
 @given(pred=vectors(min_size=1), d_loss=values(), layout=layouts)
+@both_backends
 def test_mse_within_the_bound_and_its_gradient_to_the_bit(backend, pred, d_loss, layout):
     rating = pred[::-1] / 2
     loss, cache = backend.mse_forward(pred, rating)

@@ -15,7 +15,7 @@ from npcf.verify import (
 from npcf.verify import bounds as apriori
 from npcf.verify.assertions import assert_within_exact
 from npcf.verify.strategies import LAYOUTS, lay_out, problems
-from tests.backends import every_backend
+from tests.backends import both_backends
 
 
 def step(p, backend=ops):
@@ -31,8 +31,8 @@ def bounds(p):
     return f.loss_and_gradients(p.params, p.users, p.items, p.rating, p.y_range)
 
 
-@every_backend
 @given(p=problems(), layout=st.sampled_from(LAYOUTS))
+@both_backends
 def test_memory_layout_of_the_tables_changes_no_bit(backend, p, layout):
     laid_out = {name: lay_out(table, layout) for name, table in p.params.items()}
     pred, loss, grads = step(p._replace(params=laid_out), backend)
@@ -43,8 +43,8 @@ def test_memory_layout_of_the_tables_changes_no_bit(backend, p, layout):
         assert_same_bits(grads[name], want_grads[name], name)
 
 
-@every_backend
 @given(p=problems(bias=False))
+@both_backends
 def test_dot_product_without_biases(backend, p):
     """The same two tables under a plain dot; predictions and gradients by the same bounds."""
     pred, cache = models.dot_product_forward(p.params, p.users, p.items, backend=backend)
@@ -74,14 +74,3 @@ def test_complex_parameters_pass_through_the_forward():
     bound = Formulas(RunningError()).loss_and_gradients(real, users, items, rating, (0.0, 5.5))[2]
     gradient = models.dot_product_bias_backward(d_pred, cache)["user_bias"]
     assert_within(loss.imag / 1e-200, gradient[1], 2 * bound["user_bias"].tolerance[1])
-
-
-@every_backend
-@given(p=problems(), mean=st.sampled_from([3.5, -1.0, 0.1]))
-def test_with_a_mean_the_predictions_lie_within_both_bounds(backend, p, mean):
-    problem = (p.params, p.users, p.items, p.y_range)
-    got = models.dot_product_bias_forward(*problem, mean=mean, backend=backend)[0]
-    want = Formulas(RunningError(p.dtype)).forward(*problem, mean=mean)[0]
-    assert_within(got, want.value, want.tolerance)
-    bound = apriori.dot_product_bias(*problem, mean=mean)
-    assert_within_exact(got, exact.dot_product_bias(*problem, mean=mean), bound)

@@ -21,7 +21,7 @@ from npcf.verify.strategies import (
     range_inputs,
     row_pairs,
 )
-from tests.backends import every_backend
+from tests.backends import both_backends, every_backend
 
 
 class Operation(NamedTuple):
@@ -112,9 +112,9 @@ OPERATIONS = {
 }
 
 
-@every_backend
 @pytest.mark.parametrize("name", OPERATIONS)
 @given(data=st.data())
+@both_backends
 def test_every_layout_gives_the_bits_of_the_loop(backend, name, data):
     operation = OPERATIONS[name]
     p = data.draw(operation.inputs)
@@ -125,8 +125,8 @@ def test_every_layout_gives_the_bits_of_the_loop(backend, name, data):
             assert_same_bits(one, other, layout)
 
 
-@every_backend
 @given(p=row_pairs(), power=st.integers(-8, 8))
+@both_backends
 def test_scaling_the_sides_of_a_dot_by_opposite_powers_of_two_changes_no_bit(backend, p, power):
     two = p.left.dtype.type(2.0**power)
     # numbers near the smallest normal would lose bits when scaled down
@@ -146,8 +146,8 @@ def test_both_tails_of_the_sigmoid_without_overflow_or_warning(backend, dtype):
     assert_same_bits(gradient, np.array([0, 0, 0, 1.375, 0, 0, 0, np.nan], dtype))
 
 
-@every_backend
 @given(p=range_inputs())
+@both_backends
 def test_the_sigmoid_lies_in_its_range(backend, p):
     """Quarter-step ranges are exact, so that not even rounding leads outside."""
     out, _ = backend.sigmoid_range_forward(p.x, p.low, p.high)

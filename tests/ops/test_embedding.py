@@ -10,7 +10,7 @@ from npcf.errors import IdRangeError
 from npcf.verify import Bounded, assert_same_bits, assert_within, bounds, exact
 from npcf.verify.assertions import assert_within_exact
 from npcf.verify.strategies import Lookup, lookups
-from tests.backends import every_backend
+from tests.backends import both_backends, every_backend
 
 
 def scattered(p: Lookup) -> Bounded:
@@ -23,9 +23,9 @@ def gradient(backend, p, padding=None, by_frequency=False):
     return backend.embedding_backward(p.d_out, cache)
 
 
-@every_backend
 @pytest.mark.parametrize("by_frequency", [False, True])
 @given(p=lookups(), padding=st.integers(-4, 3))
+@both_backends
 def test_padding_row_is_looked_up_but_gets_no_gradient(backend, p, padding, by_frequency):
     if not -len(p.weight) <= padding < len(p.weight):
         with pytest.raises(IdRangeError, match="padding_idx"):
@@ -42,8 +42,8 @@ def test_padding_row_is_looked_up_but_gets_no_gradient(backend, p, padding, by_f
     assert_within_exact(got, want, bounds.embedding_backward(*problem, **options))
 
 
-@every_backend
 @given(p=lookups())
+@both_backends
 def test_scaled_by_frequency_a_row_gets_the_mean_of_its_gradients(backend, p):
     """Each times the rounded 1 / count, then added in batch order from zero."""
     counts = {i: p.ids.tolist().count(i) for i in p.ids.tolist()}
@@ -81,8 +81,8 @@ def test_any_shape_of_ids(backend, by_frequency):
         backend.embedding_forward(nothing, np.array([0]))
 
 
-@every_backend
 @given(p=lookups(min_batch=1), where=st.integers(0, 7), bad=st.sampled_from([-1, 4, 99, -(2**40)]))
+@both_backends
 def test_id_outside_the_table_is_refused_and_named(backend, p, where, bad):
     ids = p.ids.astype(np.int64)
     where %= len(ids)

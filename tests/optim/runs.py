@@ -46,17 +46,7 @@ class TouchedRun(NamedTuple):
     params: dict  # name -> table
     touched: list  # one dict a step: name -> ids (B,)
     d_outs: list  # one dict a step: name -> (B, K)
-
-    @property
-    def grads(self):
-        """The dense gradients: rows summed over equal ids."""
-        result = []
-        for touched, d_outs in zip(self.touched, self.d_outs, strict=True):
-            grads = {name: np.zeros_like(table) for name, table in self.params.items()}
-            for name, grad in grads.items():
-                np.add.at(grad, touched[name], d_outs[name])
-            result.append(grads)
-        return result
+    grads: list  # one dict a step: rows summed over equal ids
 
     def bounded_grads(self, step, name):
         """The same with bounds, for any order of additions."""
@@ -70,7 +60,7 @@ def touched_runs(draw, steps=None):
     dtype, n = draw(dtypes), steps or draw(st.integers(1, 4))
     shapes = {"factors": (draw(st.integers(1, 4)), 2), "bias": (draw(st.integers(1, 4)), 1)}
     params = {k: draw(arrays(dtype, shape, elements=values())) for k, shape in shapes.items()}
-    touched, d_outs = [], []
+    touched, d_outs, grads = [], [], []
     for _ in range(n):
         ids = {k: draw(st.lists(st.integers(0, s[0] - 1), max_size=3)) for k, s in shapes.items()}
         ids = {k: np.array(rows[:1] + rows, np.int64) for k, rows in ids.items()}
@@ -81,7 +71,10 @@ def touched_runs(draw, steps=None):
                 for k, s in shapes.items()
             }
         )
-    return TouchedRun(params, touched, d_outs)
+        grads.append({name: np.zeros_like(table) for name, table in params.items()})
+        for name, grad in grads[-1].items():
+            np.add.at(grad, ids[name], d_outs[-1][name])
+    return TouchedRun(params, touched, d_outs, grads)
 
 
 def run_touched(optimizer, r, setting):

@@ -16,36 +16,22 @@ from npcf.verify.strategies import lookups
 limits = st.sampled_from([0.5, 1.0, 2.0, 7.0])
 
 
-@given(p=lookups(), limit=limits)
-def test_named_rows_are_at_most_that_long_and_keep_their_direction(p, limit):
-    weight = p.weight.copy()
+@given(p=lookups(), limit=limits, data=st.data())
+def test_named_rows_are_at_most_that_long_and_nothing_else_changes(p, limit, data):
+    """They keep their direction, shorter ones their bits; a row named twice is shortened once."""
+    weight, again = p.weight.copy(), p.weight.copy()
     renormalise_rows(weight, p.ids, limit)
     gamma = PRECISION[weight.dtype].gamma(weight.shape[1] + 8)
-    after = np.sqrt((weight.astype(np.float64) ** 2).sum(1))
+    before, after = (np.sqrt((w.astype(np.float64) ** 2).sum(1)) for w in (p.weight, weight))
     named = np.isin(np.arange(len(weight)), p.ids)
     assert (after[named] <= limit * (1 + 2 * gamma)).all()
     bound = bounds.renormalise_rows(p.weight, p.ids, limit)
     assert_within_exact(weight, exact.renormalise_rows(p.weight, p.ids, limit), bound)
-
-
-@given(p=lookups(), limit=limits)
-def test_other_rows_and_shorter_ones_keep_their_bits(p, limit):
-    weight = p.weight.copy()
-    renormalise_rows(weight, p.ids, limit)
-    longest = np.sqrt((p.weight.astype(np.float64) ** 2).sum(1))
-    gamma = PRECISION[weight.dtype].gamma(weight.shape[1] + 8)
-    kept = ~np.isin(np.arange(len(weight)), p.ids) | (longest * (1 + gamma) < limit)
+    kept = ~named | (before * (1 + gamma) < limit)
     assert_same_bits(weight[kept], p.weight[kept])
-
-
-@given(p=lookups(), limit=limits, data=st.data())
-def test_order_and_repetition_change_no_bit(p, limit, data):
-    """A row named twice is shortened once."""
     ids = data.draw(st.permutations(p.ids.tolist())) + p.ids.tolist()
-    want, got = p.weight.copy(), p.weight.copy()
-    renormalise_rows(want, p.ids, limit)
-    renormalise_rows(got, np.array(ids, np.int64), limit)
-    assert_same_bits(got, want)
+    renormalise_rows(again, np.array(ids, np.int64), limit)
+    assert_same_bits(again, weight)
 
 
 def test_three_four_five():

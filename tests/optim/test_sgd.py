@@ -8,20 +8,7 @@ from hypothesis import strategies as st
 from npcf.errors import DTypeError, SettingError, ShapeError, UsageError
 from npcf.optim import SGD, fastai_sgd
 from npcf.verify import Formulas, RunningError, assert_within
-from npcf.verify.strategies import sgd_settings
 from tests.optim.runs import run, runs
-
-
-@given(r=runs(), setting=sgd_settings())
-def test_every_step_lies_within_the_running_error(r, setting):
-    """Against the formula in float64 with the error of any float evaluation."""
-    got = run(SGD, r, setting)
-    for name, start in r.params.items():
-        f, w, buf = Formulas(RunningError(start.dtype)), start, None
-        for grads in r.grads:
-            w, buf = f.sgd(w, grads[name], buf, **setting)
-        assert got[name].dtype == start.dtype
-        assert_within(got[name], w.value, w.tolerance, name)
 
 
 @given(r=runs(steps=4), momentum=st.sampled_from([0.5, 0.9]))

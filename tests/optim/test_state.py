@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, note
 from hypothesis import strategies as st
 
 from npcf.errors import DTypeError, SettingError, ShapeError, UsageError
@@ -26,7 +26,13 @@ CASES = {
     "rmsprop centered": (RMSProp, LAYERED | DECAYS | {"centered": True}),
     "rmsprop momentum": (RMSProp, LAYERED | {"centered": True, "momentum": 0.9, "decoupled": True}),
 }
-every_case = pytest.mark.parametrize("case", CASES)
+
+
+def each_case():
+    """Yield every case within one test: drawing a run takes longer than its steps."""
+    for case, (cls, setting) in CASES.items():
+        note(case)
+        yield cls, setting
 
 
 def copies(params):
@@ -38,10 +44,13 @@ def steps(opt, r, start, stop):
         opt.step(r.grads[i], r.touched[i])
 
 
-@every_case
 @given(r=touched_runs(steps=4), cut=st.integers(0, 4))
-def test_saved_at_any_step_and_loaded_it_goes_on_with_the_same_bits(case, r, cut):
-    cls, setting = CASES[case]
+def test_saved_at_any_step_and_loaded_it_goes_on_with_the_same_bits(r, cut):
+    for cls, setting in each_case():
+        saved_and_loaded(cls, setting, r, cut)
+
+
+def saved_and_loaded(cls, setting, r, cut):
     whole = cls(copies(r.params), **setting)
     steps(whole, r, 0, cut)
     text = json.dumps({name: getattr(whole, name) for name in cls.SETTINGS})
@@ -63,32 +72,30 @@ def test_saved_at_any_step_and_loaded_it_goes_on_with_the_same_bits(case, r, cut
         assert_same_bits(arrays[name], array, name)
 
 
-@every_case
 @given(r=touched_runs(steps=3), momentum=st.sampled_from([0.5, 0.8]))
-def test_loading_forgets_what_was_there_before(case, r, momentum):
+def test_loading_forgets_what_was_there_before(r, momentum):
     """An optimiser that has already moved becomes the saved one, lazy buffers included."""
-    cls, setting = CASES[case]
-    used, new = cls(copies(r.params), **setting), cls(copies(r.params), **setting)
-    used.momentum = momentum
-    steps(used, r, 0, 2)
-    used.load_state_arrays(new.state_arrays())
-    assert used.state_arrays().keys() == new.state_arrays().keys()
-    for name, array in new.state_arrays().items():
-        assert_same_bits(used.state_arrays()[name], array, name)
+    for cls, setting in each_case():
+        used, new = cls(copies(r.params), **setting), cls(copies(r.params), **setting)
+        used.momentum = momentum
+        steps(used, r, 0, 2)
+        used.load_state_arrays(new.state_arrays())
+        assert used.state_arrays().keys() == new.state_arrays().keys()
+        for name, array in new.state_arrays().items():
+            assert_same_bits(used.state_arrays()[name], array, name)
 
 
-@every_case
-def test_names_are_flat_and_counts_are_int64(case):
-    cls, setting = CASES[case]
-    opt = cls({"factors": np.ones((3, 2)), "bias": np.ones(3)}, **setting)
-    everything = {"factors": np.arange(3), "bias": np.arange(3)}
-    opt.step({"factors": np.ones((3, 2)), "bias": np.ones(3)}, everything)
-    for key, array in opt.state_arrays().items():
-        if key in cls.COUNTS:
-            assert (array.dtype, array.shape, int(array)) == (np.int64, (), 1)
-        else:
-            state, name = key.split("/")
-            assert array is getattr(opt, state)[name]
+def test_names_are_flat_and_counts_are_int64():
+    for cls, setting in CASES.values():
+        opt = cls({"factors": np.ones((3, 2)), "bias": np.ones(3)}, **setting)
+        everything = {"factors": np.arange(3), "bias": np.arange(3)}
+        opt.step({"factors": np.ones((3, 2)), "bias": np.ones(3)}, everything)
+        for key, array in opt.state_arrays().items():
+            if key in cls.COUNTS:
+                assert (array.dtype, array.shape, int(array)) == (np.int64, (), 1)
+            else:
+                state, name = key.split("/")
+                assert array is getattr(opt, state)[name]
 
 
 def adam_state(**changes):
@@ -127,21 +134,20 @@ def test_half_of_the_buffers_is_refused():
         opt.load_state_arrays({"buffers/a": np.ones(2)})
 
 
-@every_case
 @given(r=touched_runs())
-def test_a_mapping_is_a_number_for_each_table_alone(case, r):
-    cls, setting = CASES[case]
-    together = cls(copies(r.params), **setting)
-    steps(together, r, 0, len(r.touched))
-    for name, table in r.params.items():
-        own = {
-            key: value.get(name, value.get("default")) if isinstance(value, dict) else value
-            for key, value in setting.items()
-        }
-        alone = cls({name: table.copy()}, **own)
-        for grads, touched in zip(r.grads, r.touched, strict=True):
-            alone.step({name: grads[name]}, {name: touched[name]})
-        assert_same_bits(alone.params[name], together.params[name], name)
+def test_a_mapping_is_a_number_for_each_table_alone(r):
+    for cls, setting in each_case():
+        together = cls(copies(r.params), **setting)
+        steps(together, r, 0, len(r.touched))
+        for name, table in r.params.items():
+            own = {
+                key: value.get(name, value.get("default")) if isinstance(value, dict) else value
+                for key, value in setting.items()
+            }
+            alone = cls({name: table.copy()}, **own)
+            for grads, touched in zip(r.grads, r.touched, strict=True):
+                alone.step({name: grads[name]}, {name: touched[name]})
+            assert_same_bits(alone.params[name], together.params[name], name)
 
 
 def test_rates_of_single_tables_may_change_between_steps():

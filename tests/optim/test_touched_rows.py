@@ -41,18 +41,23 @@ def bounded(r, name, cls, setting):
     return bounded_touched(r, name, rule, 1)
 
 
-@given(r=touched_runs(), choice=choices)
-def test_every_step_lies_within_the_running_error(r, choice):
+@given(r=touched_runs(), choice=choices, data=st.data())
+def test_a_step_moves_the_rows_that_are_named_and_no_other(r, choice, data):
     got = run_touched(choice[0], r, choice[1])
+    stays_within_the_running_error(got, r, choice)
+    rows_that_no_step_names_keep_their_bits_and_state(r, *choice)
+    order_repetition_and_type_of_the_ids_change_no_bit(got, r, *choice, data)
+    gradients_of_absent_rows_are_not_read(got, r, *choice)
+
+
+def stays_within_the_running_error(got, r, choice):
     for name, start in r.params.items():
         want = bounded(r, name, *choice)
         assert got[name].dtype == start.dtype
         assert_within(got[name], want.value, want.tolerance, name)
 
 
-@given(r=touched_runs(), choice=choices)
-def test_rows_that_no_step_names_keep_their_bits_and_state(r, choice):
-    cls, setting = choice
+def rows_that_no_step_names_keep_their_bits_and_state(r, cls, setting):
     params = {name: table.copy() for name, table in r.params.items()}
     opt = cls(params, **setting)
     for grads, touched in zip(r.grads, r.touched, strict=True):
@@ -64,51 +69,35 @@ def test_rows_that_no_step_names_keep_their_bits_and_state(r, choice):
             assert_same_bits(after[key][absent], array[absent], key)
 
 
-@given(r=touched_runs(), choice=choices, data=st.data())
-def test_order_repetition_and_type_of_the_ids_change_no_bit(r, choice, data):
+def order_repetition_and_type_of_the_ids_change_no_bit(want, r, cls, setting, data):
     def disorder(ids):
         moved = data.draw(st.permutations(ids.tolist())) + ids.tolist()
         return np.array(moved, np.int32)
 
     other = [{k: disorder(ids) for k, ids in touched.items()} for touched in r.touched]
-    cls, setting = choice
-    want, got = run_touched(cls, r, setting), {k: w.copy() for k, w in r.params.items()}
-    opt = cls(got, **setting)
-    for grads, touched in zip(r.grads, other, strict=True):
-        opt.step(grads, touched)
+    got = run_touched(cls, r._replace(touched=other), setting)
     for name in want:
         assert_same_bits(got[name], want[name], name)
 
 
-@given(r=touched_runs(), choice=choices)
-def test_gradients_of_absent_rows_are_not_read(r, choice):
-    cls, setting = choice
-    want, got = run_touched(cls, r, setting), {k: w.copy() for k, w in r.params.items()}
-    opt = cls(got, **setting)
-    for grads, touched in zip(r.grads, r.touched, strict=True):
+def gradients_of_absent_rows_are_not_read(want, r, cls, setting):
+    spoilt = [{name: grad.copy() for name, grad in grads.items()} for grads in r.grads]
+    for grads, touched in zip(spoilt, r.touched, strict=True):
         for name, grad in grads.items():
             grad[np.setdiff1d(np.arange(len(grad)), touched[name])] = np.nan
-        opt.step(grads, touched)
+    got = run_touched(cls, r._replace(grads=spoilt), setting)
     for name in want:
         assert_same_bits(got[name], want[name], name)
 
 
 @given(r=touched_runs(), setting=sgd_settings())
-def test_naming_every_row_is_a_step_of_all_rows(r, setting):
+def test_of_all_rows_all_may_be_named_and_need_not_be(r, setting):
+    want = run(SGD, r, setting)
     everything = {name: np.arange(len(w))[::-1] for name, w in r.params.items()}
-    full, got = run(SGD, r, setting), {k: w.copy() for k, w in r.params.items()}
-    opt = SGD(got, **setting, **FUNK)
-    for grads in r.grads:
-        opt.step(grads, everything)
-    for name in full:
-        assert_same_bits(got[name], full[name], name)
-
-
-@given(r=touched_runs(), setting=sgd_settings())
-def test_with_all_rows_the_touched_ones_are_not_asked_for(r, setting):
-    want, got = run(SGD, r, setting), run_touched(SGD, r, setting)
-    for name in want:
-        assert_same_bits(got[name], want[name], name)
+    named = r._replace(touched=[everything] * len(r.touched))
+    for got in (run_touched(SGD, named, setting | FUNK), run_touched(SGD, r, setting)):
+        for name in want:
+            assert_same_bits(got[name], want[name], name)
 
 
 def test_a_buffers_row_waits_while_its_row_is_absent():

@@ -19,6 +19,7 @@ from npcf.verify.precision import precision_of
 from npcf.verify.rationals import Rationals
 from npcf.verify.setting import Setting
 from npcf.verify.strategies import dtypes, lookups, row_pairs, values, vectors
+from tests.backends import both_backends
 
 
 def used(got, want, error):
@@ -62,16 +63,16 @@ def test_division_and_square_root_stay_within(pair):
     assert used(np.sqrt(b), want, root.error) <= 1
 
 
-@pytest.mark.parametrize("backend", [ops, kernels])
 @given(p=row_pairs())
+@both_backends
 def test_row_dot_stays_within(backend, p):
     bound = (Bounded.exact(p.left) * Bounded.exact(p.right)).sum(axis=1)
     want = (exact(p.left) * exact(p.right)).sum(axis=1) + Fraction(0)
     assert used(backend.row_dot_forward(p.left, p.right)[0], want, bound.error) <= 1
 
 
-@pytest.mark.parametrize("backend", [ops, kernels])
 @given(p=lookups())
+@both_backends
 def test_scatter_stays_within(backend, p):
     bound = Bounded.exact(p.d_out).scatter(p.ids.astype(np.intp), len(p.weight))
     want = np.full(p.weight.shape, Fraction(0))

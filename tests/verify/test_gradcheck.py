@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given, settings
 
 from compare.limits import COMPLEX_STEP
-from npcf import gradcheck, kernels, models, ops
+from npcf import gradcheck, models, ops
 from npcf.data import Batch
 from npcf.errors import DivergenceError
 from npcf.verify.strategies import problems
+from tests.backends import both_backends
 
 
 def model_of(p):
@@ -16,9 +17,9 @@ def model_of(p):
     return model, Batch(p.users, p.items, p.rating)
 
 
-@pytest.mark.parametrize("backend", [ops, kernels])
 @settings(max_examples=60)  # every example is some hundred forward passes
 @given(p=problems())
+@both_backends
 def test_accepts_every_right_gradient(backend, p):
     """Fresh, mid-training, saturated; with and without range; no false alarm."""
     model, batch = model_of(p)

@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from npcf import gradcheck, kernels, models, ops
+from npcf import gradcheck, models, ops
 from npcf.errors import DivergenceError, DTypeError, ShapeError, UsageError
 from npcf.verify import as_vjp
 from npcf.verify.strategies import lookups, problems, row_pairs, values, vectors, y_ranges
+from tests.backends import both_backends, every_backend
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(3, 2))
 POSITIVE = np.exp(RNG.normal(size=5) * 8)  # from 1e-6 to 1e6
-BACKENDS = pytest.mark.parametrize("backend", [ops, kernels], ids=["numpy", "numba"])
 SMALLER = settings(max_examples=40)
 
 
@@ -29,9 +29,9 @@ def passes(f, vjp, inputs, **options):
 # ---- no false alarms -----------------------------------------------------------------------------
 
 
-@BACKENDS
 @SMALLER
 @given(p=lookups(min_batch=1))
+@both_backends
 def test_accepts_the_lookup(backend, p):
     passes(*as_vjp(backend.embedding_forward, backend.embedding_backward), (p.weight, p.ids))
 
@@ -42,25 +42,25 @@ def test_accepts_the_one_hot_product(p):
     passes(*as_vjp(ops.one_hot_forward, ops.one_hot_backward), (p.weight, p.ids))
 
 
-@BACKENDS
 @SMALLER
 @given(p=row_pairs())
+@both_backends
 def test_accepts_the_row_dot(backend, p):
     passes(*as_vjp(backend.row_dot_forward, backend.row_dot_backward), (p.left, p.right))
 
 
-@BACKENDS
 @SMALLER
 @given(p=problems())
+@both_backends
 def test_accepts_the_biases(backend, p):
     dot = p.params["user_factors"][p.users, 0]
     inputs = (dot, p.params["user_bias"], p.params["item_bias"], p.users, p.items)
     passes(*as_vjp(backend.bias_forward, backend.bias_backward), inputs)
 
 
-@BACKENDS
 @SMALLER
 @given(x=vectors(limit=900), y_range=y_ranges())
+@both_backends
 def test_accepts_the_range_however_saturated(backend, x, y_range):
     """Also where exp overflows."""
     low, high = y_range
@@ -68,16 +68,16 @@ def test_accepts_the_range_however_saturated(backend, x, y_range):
     passes(*as_vjp(*pair, low=low, high=high), (x,))
 
 
-@BACKENDS
 @SMALLER
 @given(p=problems(bias=False))
+@both_backends
 def test_accepts_the_loss(backend, p):
     pred = p.rating + p.params["item_factors"][p.items, 0]
     passes(*as_vjp(backend.mse_forward, backend.mse_backward, rating=p.rating), (pred,))
 
 
-@pytest.mark.parametrize("seed", range(20))
-@BACKENDS
+@pytest.mark.parametrize("seed", range(4))
+@every_backend
 def test_accepts_a_whole_model_with_its_loss(backend, seed):
     rng = np.random.default_rng(seed)
     users, items = rng.integers(0, 3, 6), rng.integers(0, 5, 6)

@@ -27,7 +27,7 @@ EXACT = [law for law in LAWS.values() if law.name.endswith("is_exact_within_the_
 
 @pytest.mark.parametrize("law", EXACT, ids=lambda law: law.name)
 def test_the_modules_themselves_obey(law):
-    obeyed([law], MODULES)
+    obeyed([law], MODULES, 0.1)  # their bounds are those of any library, hence wider than above
 
 
 def test_every_subject_has_its_contracts_and_its_sizes():
