@@ -1,4 +1,4 @@
-"""A few hundred abuses, in processes of their own; 20,000 and more by `make check-abuse`.
+"""Some hundred abuses, in processes of their own; 20,000 and more by `make check-abuse`.
 
 And the machine itself: what a process dies of, and what ends wrong, is told.
 """
@@ -12,16 +12,17 @@ import pytest
 from npcf.kernels import compiles
 from tests.abuse.__main__ import ROOMS, Tally, child, main
 from tests.abuse.ledger import WrongEndError, attempt, same_bits
+from tests.laws import LONG
 
 pytestmark = pytest.mark.skipif(not compiles(), reason="plain Python reads no foreign memory")
 
-ABUSES = {"fused": 400, "per-rating": 400}  # of the others some dozens: theirs take longer
+ABUSES = {"fused": 200, "per-rating": 200}  # of the others some dozens: theirs take longer
 
 
 @pytest.mark.slow("processes of their own")
 @pytest.mark.parametrize("room", ROOMS)
 def test_no_abuse_ends_in_a_crash_or_in_other_numbers(room, capsys):
-    abuses = str(ABUSES.get(room, 60))
+    abuses = str(ABUSES.get(room, 60) * (10 if LONG else 1))
     assert main(["--room", room, "--abuses", abuses, "--seeds", "1"]) == 0, capsys.readouterr().out
 
 

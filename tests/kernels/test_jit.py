@@ -14,6 +14,7 @@ from npcf import kernels
 from npcf.kernels import _disk_cache, _jit
 
 compiling = pytest.mark.skipif(not kernels.compiles(), reason="NUMBA_DISABLE_JIT is set")
+slow = pytest.mark.slow("processes that compile")
 
 # A room of its own: `caller` compiled, `callee` in another file, and what a process says of them.
 CALLEE = """
@@ -50,22 +51,18 @@ print(result, sum(e.is_start and e.data["dispatcher"].__name__ != "callee"
 """
 
 
-@pytest.fixture
-def room(tmp_path):
-    """Return a function that runs a process in a copy of the room; (result, compiled, warnings)."""
-    folder, place = tmp_path / "room", tmp_path / "kept"
-    folder.mkdir()
-    for name in ("_jit.py", "_disk_cache.py"):
-        source = (Path(_jit.__file__).parent / name).read_text()
-        (folder / name).write_text(source.replace("npcf.kernels.", "room."))
-    (folder / "callee.py").write_text(CALLEE)
-    (folder / "caller.py").write_text(CALLER)
+class Room:
+    """A folder of sources, a place for what is compiled of them, and processes that use both."""
 
-    def run(before="", **environment):
+    def __init__(self, folder, place):
+        self.folder, self.place = folder, place
+
+    def __call__(self, before="", **environment):
+        """Return (result, how many were compiled, lines of warnings) of a process."""
         done = subprocess.run(
             [sys.executable, "-B", "-c", SAY.format(before=before)],
-            cwd=tmp_path,
-            env=os.environ | {"NUMBA_CACHE_DIR": str(place)} | environment,
+            cwd=self.folder.parent,
+            env=os.environ | {"NUMBA_CACHE_DIR": str(self.place)} | environment,
             capture_output=True,
             text=True,
             check=True,
@@ -73,12 +70,34 @@ def room(tmp_path):
         result, compiled = done.stdout.rsplit(None, 1)
         return result, int(compiled), done.stderr.splitlines()
 
-    run.folder, run.place = folder, place
-    return run
-
 
 FIRST = ("(30.0, 2.0, 2.0)", 3, [])
 AGAIN = ("(30.0, 2.0, 2.0)", 0, [])
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """The room, and what a first process has compiled of it."""
+    room = Room(tmp_path_factory.mktemp("jit") / "room", tmp_path_factory.mktemp("first"))
+    room.folder.mkdir()
+    for name in ("_jit.py", "_disk_cache.py"):
+        source = (Path(_jit.__file__).parent / name).read_text()
+        (room.folder / name).write_text(source.replace("npcf.kernels.", "room."))
+    (room.folder / "callee.py").write_text(CALLEE)
+    (room.folder / "caller.py").write_text(CALLER)
+    assert room() == FIRST
+    return room
+
+
+@pytest.fixture
+def room(compiled, tmp_path):
+    """The same with a copy of what was compiled; what a test does to the sources is undone."""
+    before = {file: (file.read_bytes(), file.stat()) for file in compiled.folder.glob("*.py")}
+    yield Room(compiled.folder, shutil.copytree(compiled.place, tmp_path / "kept"))
+    for file, (content, was) in before.items():
+        if file.read_bytes() != content:
+            file.write_bytes(content)
+            os.utime(file, ns=(was.st_atime_ns, was.st_mtime_ns))
 
 
 def warned(lines):
@@ -88,16 +107,14 @@ def warned(lines):
 
 @compiling
 def test_what_one_process_compiles_the_next_one_finds(room):
-    assert room() == FIRST
     assert room() == AGAIN
 
 
-@pytest.mark.slow("processes that compile")
+@slow
 @compiling
 @pytest.mark.parametrize("name", ["callee.py", "caller.py"])
 def test_an_edit_anywhere_in_the_room_is_seen(room, name):
     """Also if neither the size of the file nor its time tells."""
-    assert room() == FIRST
     file = room.folder / name
     times = file.stat().st_atime_ns, file.stat().st_mtime_ns
     file.write_text(file.read_text().replace("1.0", "3.0").replace("10.", "20."))
@@ -107,11 +124,11 @@ def test_an_edit_anywhere_in_the_room_is_seen(room, name):
     )  # fmt: skip
 
 
-@pytest.mark.slow("processes that compile")
+@slow
 @compiling
 def test_code_that_checks_bounds_is_not_taken_for_code_that_does_not(room):
-    assert room(NUMBA_BOUNDSCHECK="0") == FIRST
-    assert room(NUMBA_BOUNDSCHECK="1") == FIRST
+    other = "0" if os.environ.get("NUMBA_BOUNDSCHECK") == "1" else "1"
+    assert room(NUMBA_BOUNDSCHECK=other) == FIRST
 
 
 DAMAGES = {
@@ -122,14 +139,13 @@ DAMAGES = {
 }
 
 
-@pytest.mark.slow("processes that compile")
+@slow
 @compiling
 @pytest.mark.parametrize(
     "ending, damage",
     [(".nbi", "emptied"), (".nbi", "overwritten"), (".nbc", "cut"), (".nbc", "one bit")],
 )
 def test_damaged_files_cost_a_warning_and_are_replaced(room, ending, damage):
-    assert room() == FIRST
     files = [file for file in room.place.rglob("*") if file.suffix == ending]
     assert len(files) == 3
     for file in files:
@@ -140,11 +156,10 @@ def test_damaged_files_cost_a_warning_and_are_replaced(room, ending, damage):
     assert room() == AGAIN
 
 
-@pytest.mark.slow("processes that compile")
+@slow
 @compiling
 def test_a_file_that_another_process_took_is_not_taken_for_one_s_own(room):
     """Two processes that write at once may leave the index of one and the code of the other."""
-    assert room() == FIRST
     strict, fast = (next(room.place.rglob(f"*other_{way}*.nbc")) for way in ("strict", "fast"))
     shutil.copy(next(room.place.rglob("*caller-*.nbc")), strict)
     shutil.copy(strict, fast)
@@ -152,14 +167,14 @@ def test_a_file_that_another_process_took_is_not_taken_for_one_s_own(room):
     assert room() == AGAIN
 
 
-@pytest.mark.slow("processes that compile")
+@slow
 @compiling
 def test_a_folder_that_is_deleted_is_made_again(room):
     assert room(f"shutil.rmtree({str(room.place)!r})") == FIRST
     assert room() == AGAIN
 
 
-@pytest.mark.slow("processes that compile")
+@slow
 @compiling
 @pytest.mark.parametrize(
     "before",
@@ -169,16 +184,14 @@ def test_a_folder_that_is_deleted_is_made_again(room):
     ],
     ids=["not a folder", "full"],
 )
-def test_where_nothing_can_be_written_each_process_compiles_and_says_so_once(room, before):
-    for _ in range(2):
-        result, compiled, lines = room(before.format(str(room.place)))
-        assert (result, compiled) == FIRST[:2]
-        assert warned(lines)
-        shutil.rmtree(room.place, ignore_errors=True)
-        room.place.unlink(missing_ok=True)
+def test_where_nothing_can_be_written_a_process_compiles_and_says_so_once(room, before):
+    shutil.rmtree(room.place)
+    result, compiled, lines = room(before.format(str(room.place)))
+    assert (result, compiled) == FIRST[:2]
+    assert warned(lines)
 
 
-@pytest.mark.slow("processes that compile")
+@slow
 @compiling
 def test_without_any_place_for_the_cache_it_compiles_all_the_same(room):
     """Numba raises RuntimeError at decoration: in a read-only installation, at import."""

@@ -22,7 +22,7 @@ from npcf.verify import assert_same_bits
 from tests.conftest import PROFILE
 from tests.training.interrupting import SORTS, TimeUp, alarm, interrupt, raise_time_up
 
-TRIALS = {"check": 2, "dev": 2, "ci": 5}.get(PROFILE, 200)
+TRIALS = {"check": 2, "dev": 2, "ci": 3}.get(PROFILE, 200)
 RUNS = {"check": 1, "dev": 1, "ci": 3}.get(PROFILE, 20)
 EPOCHS, BATCHES, LAST = 3, 50, 150
 RATINGS = planted(60, 40, 500, seed=3).ratings  # 400 to train on
