@@ -64,18 +64,23 @@ def summed(pred, rating):
 
 
 def mistakes():
-    """Return {name: (model, options, first wrong stage)}."""
+    """Return {name: (model, options, first wrong stage, name in the catalogue)}."""
     adam = build()
     optimizer = torch.optim.Adam(adam.parameters(), **ADAM)
     intended = {"optimizer": "adamw", **ADAM}
     return {
-        "keepdim": (build(KeepdimLeftOut), {}, "output"),
-        "sum for mean": (build(), {"loss": summed}, "loss"),
-        "all pairs": (build(), {"loss": F.mse_loss}, "loss"),
-        "Adam for AdamW": (adam, {"optimizer": optimizer, "intended": intended}, "step"),
-        "swapped columns": (build(ColumnsSwapped), {}, "output"),
-        "y_range": (build(y_range=(0.5, 6)), {}, "output"),
-        "items detached": (build(ItemsDetached), {}, "gradient"),
+        "keepdim": (build(KeepdimLeftOut), {}, "output", "dot_without_keepdim"),
+        "sum for mean": (build(), {"loss": summed}, "loss", "loss_is_the_sum"),
+        "all pairs": (build(), {"loss": F.mse_loss}, "loss", "loss_of_all_pairs"),
+        "Adam for AdamW": (
+            adam,
+            {"optimizer": optimizer, "intended": intended},
+            "step",
+            "decay_coupling_swapped",
+        ),
+        "swapped columns": (build(ColumnsSwapped), {}, "output", "users_and_items_swapped"),
+        "y_range": (build(y_range=(0.5, 6)), {}, "output", "another_range"),
+        "items detached": (build(ItemsDetached), {}, "gradient", "gradient_detached"),
     }
 
 
@@ -100,9 +105,12 @@ def test_the_lessons_classes_are_right(cls, dtype):
 @pytest.mark.filterwarnings("ignore:Using a target size")
 @pytest.mark.parametrize("name", MISTAKES)
 def test_the_reduced_example_prints_the_wrong_number_and_the_right_one(name, capsys):
-    model, options, stage = mistakes()[name]
+    model, options, stage, mistake = mistakes()[name]
     report = check(model, **options)
     assert report.failed_stage == stage
+    assert report.diagnosis[0].name == mistake
+    assert report.diagnosis[0].confident
+    assert mistake in str(report)
     small = report.reduced
     assert small.stage == stage
     assert len(small.rating) <= 2

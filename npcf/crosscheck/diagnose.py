@@ -10,7 +10,7 @@ from npcf.crosscheck.verdict import WRONG, Diagnosis, Stage
 from npcf.verify.mistakes import MISTAKES
 
 HIDDEN = {"strict", "absent", "tables"}  # options that say how a program is written, not what
-DECISIVE = ("random output",)  # facts after which no number means anything
+DECISIVE = ("random-output",)  # facts after which no number means anything
 
 
 class Diagnoses(list[Diagnosis]):

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from npcf.crosscheck.data_stage import row_facts, size_facts
+from npcf.crosscheck.diagnose import diagnose
 from npcf.crosscheck.evidence import Evidence, Probe, Seen
 from npcf.crosscheck.guard import guarded
 from npcf.crosscheck.judge import judge
@@ -73,6 +74,8 @@ def crosscheck(
     stages = judge(evidence)
     report = Report(evidence, stages, [])
     if report.failed_stage is not None:
+        found = diagnose(evidence, stages)
+        report.diagnosis, report.ruled_out = list(found), found.ruled_out
         with _running(model, loss, optimizer, evidence) as (again, subject):
             batches = report.failed_stage in OF_BATCHES
             report.reduced = reduce_failure(
