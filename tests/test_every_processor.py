@@ -11,6 +11,7 @@ from npcf import kernels
 from tests import fingerprints, processors
 
 
+@pytest.mark.slow("a process of its own")
 def test_bits_are_those_of_a_processor_without_vector_extensions():
     child = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "tests.fingerprints"], cwd=processors.ROOT,
@@ -38,6 +39,7 @@ def test_fused_runs_stay_within_their_bounds_on_any_processor():
     assert " passed" in child.stdout
 
 
+@pytest.mark.slow("a process of its own")
 def test_a_level_holds_the_libraries_where_it_says():
     """Or the tests at two levels were the same test twice."""
     found = processors.code("baseline", "numpy_paths")["numpy exp float64"]

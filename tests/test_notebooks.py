@@ -204,6 +204,7 @@ def test_in_a_kernel():
     assert ipython == []
 
 
+@pytest.mark.slow("a process of its own")
 def test_outside_of_a_kernel_ipython_is_not_imported():
     code = PREPARE + (
         "import sys\nlearn.fit(1)\ndls.show_batch(2)\nrepr(learn), learn._repr_html_()\n"

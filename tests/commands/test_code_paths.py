@@ -34,6 +34,7 @@ def in_child(function, **settings):
     return json.loads(run.stdout)
 
 
+@pytest.mark.slow("a process of its own")
 def test_every_library_is_named():
     found = code_paths()
     assert all(isinstance(value, str) and value for value in found.values())
@@ -41,6 +42,7 @@ def test_every_library_is_named():
         assert library in found
 
 
+@pytest.mark.slow("a process of its own")
 def test_numpy_without_its_dispatched_code_takes_the_baseline():
     """The environment variable that switches a version off, and the version that remains."""
     exp = introspect.opt_func_info(func_name="^exp$", signature="^float64$").get("exp")
@@ -53,12 +55,14 @@ def test_numpy_without_its_dispatched_code_takes_the_baseline():
         assert found["numpy exp float64"] == baseline
 
 
+@pytest.mark.slow("a process of its own")
 def test_numba_compiles_for_the_processor_that_it_is_told():
     told = {"NUMBA_DISABLE_JIT": "0", "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
     assert in_child(target, **told)["numba"] == "generic (no vector extensions)"
     assert "plain Python" in in_child(target, NUMBA_DISABLE_JIT="1")["numba"]
 
 
+@pytest.mark.slow("a process of its own")
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="no torch")
 def test_torch_and_its_mkl_are_asked_in_a_process_of_their_own():
     found = in_child(torch_paths, ATEN_CPU_CAPABILITY="default", MKL_CBWR="COMPATIBLE")

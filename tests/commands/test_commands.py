@@ -159,6 +159,7 @@ def test_data_show_describes(work, capsys):
     assert "400" in capsys.readouterr().out
 
 
+@pytest.mark.slow("a process of its own")
 def test_doctor_finds_nothing_wrong(capsys):
     report = run_json(capsys, "doctor")
     assert set(report["checks"].values()) == {"ok"}
@@ -187,6 +188,7 @@ def test_help_fits_80_columns_and_shows_an_example(verb, monkeypatch, capsys):
     assert f"example: npcf {verb}" in text
 
 
+@pytest.mark.slow("a process of its own")
 def test_a_pipe_whose_reader_leaves_is_quiet(work):
     command = f"{sys.executable} -m npcf.cli recommend {work}/model -n 25 | head -2"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)

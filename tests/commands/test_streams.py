@@ -134,6 +134,7 @@ ENVIRONMENTS = {
 }
 
 
+@pytest.mark.slow("a process of its own")
 @pytest.mark.parametrize("environment", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
 def test_no_environment_costs_a_traceback_or_a_model(environment, work):
     """The streams as Python itself makes them there, from a shell that knows nothing of UTF-8."""

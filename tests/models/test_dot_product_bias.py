@@ -2,7 +2,6 @@
 
 import numpy as np
 from hypothesis import given
-from hypothesis import strategies as st
 
 from npcf import models, ops
 from npcf.verify import (
@@ -14,33 +13,13 @@ from npcf.verify import (
 )
 from npcf.verify import bounds as apriori
 from npcf.verify.assertions import assert_within_exact
-from npcf.verify.strategies import LAYOUTS, lay_out, problems
+from npcf.verify.strategies import problems
 from tests.backends import both_backends
-
-
-def step(p, backend=ops):
-    """Return (pred, loss, grads)."""
-    forward, backward = models.dot_product_bias_forward, models.dot_product_bias_backward
-    pred, cache = forward(p.params, p.users, p.items, p.y_range, backend=backend)
-    loss, loss_cache = backend.mse_forward(pred, p.rating)
-    return pred, loss, backward(backend.mse_backward(1.0, loss_cache), cache)
 
 
 def bounds(p):
     f = Formulas(RunningError(p.dtype))
     return f.loss_and_gradients(p.params, p.users, p.items, p.rating, p.y_range)
-
-
-@given(p=problems(), layout=st.sampled_from(LAYOUTS))
-@both_backends
-def test_memory_layout_of_the_tables_changes_no_bit(backend, p, layout):
-    laid_out = {name: lay_out(table, layout) for name, table in p.params.items()}
-    pred, loss, grads = step(p._replace(params=laid_out), backend)
-    want_pred, want_loss, want_grads = step(p, backend)
-    assert_same_bits(pred, want_pred)
-    assert_same_bits(loss, want_loss)
-    for name in grads:
-        assert_same_bits(grads[name], want_grads[name], name)
 
 
 @given(p=problems(bias=False))
