@@ -78,6 +78,8 @@ class Seen:
     loss : (value, gradient) or Raised or None
         Value as returned (0-d, or of any shape); gradient by prediction, (B,), or None where it
         was not seen, as in a recording; None: no loss.
+    loss_upstream : float
+        The gradient of the loss itself that was planted for that: one that is not 1 must be used.
     writes : tuple of str
         Tables that the forward pass changed in place.
     sparse : tuple of str
@@ -91,6 +93,7 @@ class Seen:
     loss: tuple[Array, Array | None] | Raised | None = None
     writes: tuple[str, ...] = ()
     sparse: tuple[str, ...] = ()
+    loss_upstream: float = 1.0
 
 
 @dataclass(frozen=True)

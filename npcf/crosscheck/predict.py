@@ -66,7 +66,7 @@ def losses(program: Program, evidence: Evidence, n: Any) -> Iterator[Pair]:
                 continue
             at = output.reshape(-1)
         e = formulas.residual(n.array(at), n.array(seen.probe.rating))
-        value, gradient = formulas.loss(e), formulas.loss_gradient(e, n.number(1))
+        value, gradient = formulas.loss(e), formulas.loss_gradient(e, n.number(seen.loss_upstream))
         if isinstance(seen.loss, Raised):
             yield Pair(where, "loss", seen.loss, value)
             continue

@@ -3,7 +3,7 @@
 yours       the caller's batch, with the caller's tables
 designed    a user, an item and a pair named several times, one of them often; the first and the
 last row; a row in no pair; ratings off any grid; B no power of two
-saturated   the same with biases so large that the sigmoid is flat
+saturated   the same with biases (factors, where there are none) so large that the sigmoid is flat
 one         a single pair
 square      ids below both sizes, 0 and the last among them: swapped columns stay inside
 low         ids from 1 to both sizes - 2: shifted columns stay inside, too
@@ -48,8 +48,10 @@ def designed_probes(
 
     users, items = _designed_ids(n_users, n_items, rng)
     m = min(n_users, n_items)
+    biased = "user_bias" in tables
+    grown = {name: rounded(w * (15 if biased else 3)) for name, w in tables.items()}
     saturated = {
-        name: rounded(w * 15) if name.endswith("bias") else w for name, w in tables.items()
+        name: grown[name] if name.endswith("bias") == biased else w for name, w in tables.items()
     }
     return [
         probe("designed", users, items),

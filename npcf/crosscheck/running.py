@@ -41,6 +41,7 @@ def run_probe(
             seen.sparse = subject.sparse()
         like = subject.like if isinstance(output, Raised) else output
         seen.prediction = _prediction(probe, y_range, mean, like)
+        seen.loss_upstream = 1.0 if probe.name == "yours" else 2.0
         seen.loss = attempt(lambda: _loss(subject, seen, like))
     return seen, facts
 
@@ -102,6 +103,6 @@ def _loss(subject: Subject, seen: Seen, like: Any) -> tuple[Array, Array]:
     value = function(leaf, rating)
     if not is_tensor(value):
         raise TypeError(f"the loss returned {kind_of(value)}, not a tensor")
-    value.sum().backward()
+    value.backward(torch.full_like(value, seen.loss_upstream))
     gradient = np.zeros(n) if leaf.grad is None else to_array(leaf.grad).reshape(-1)
     return to_array(value).astype(np.float64), gradient.astype(np.float64)
