@@ -112,6 +112,15 @@ def _sorted_as_text(ids: Sequence[Any]) -> bool:
     return list(ids) == sorted(ids) != sorted(ids, key=int)
 
 
+def learner_facts(learner: Any, n_users: int, n_items: int) -> list[Fact]:
+    """Look at the vocabularies of a fastai Learner, `dls.classes`: users, then items."""
+    classes: Any = getattr(getattr(learner, "dls", None), "classes", None)
+    if not hasattr(classes, "values") or len(classes) != len(SIDES):
+        return []
+    sides = zip(classes.values(), (n_users, n_items), SIDES, strict=True)
+    return [fact for labels, n, side in sides for fact in vocabulary_facts(labels, n, side)]
+
+
 def split_facts(training: Any, validation: Any, side: str = "user") -> list[Fact]:
     """Look whether a row belongs to the same id in the vocabularies of two splits."""
     first, second = labels_of(training), labels_of(validation)

@@ -45,7 +45,7 @@ def fragment(report: "Report") -> str:
     html = f"<p>{title} {escape(wording.summary(report))}</p>"
     rows = [
         (stage.name, f"{MARKS[stage.verdict]} {stage.verdict}", _share(stage), _count(stage),
-         stage.message)
+         wording.message(stage))
         for stage in report.stages
     ]  # fmt: skip
     html += _notebook.table(("stage", "verdict", "share", "compared", "what was seen"), rows,
@@ -95,7 +95,7 @@ def _stage(stage: Stage) -> str:
         f'<td class="word {kind}">{MARKS[stage.verdict]} {stage.verdict}</td>'
         f"{_td(share, 'share', 'number')}<td>{bar if share else ''}</td>"
         f"{_td(_count(stage), 'compared', 'number')}"
-        f"<td>{escape(stage.message)}{hints}</td></tr>"
+        f"<td>{escape(wording.message(stage))}{hints}</td></tr>"
     )
 
 

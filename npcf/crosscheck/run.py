@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from npcf.crosscheck.data_stage import row_facts, size_facts
+from npcf.crosscheck.data_stage import learner_facts, row_facts, size_facts
 from npcf.crosscheck.diagnose import diagnose
 from npcf.crosscheck.evidence import Evidence, Probe, Seen
 from npcf.crosscheck.guard import guarded
@@ -70,6 +70,7 @@ def crosscheck(
         step=step, intended=intended, n_users=n_users, n_items=n_items,
     )  # fmt: skip
     evidence.facts += _data_facts(evidence, n_users, n_items)
+    evidence.facts += learner_facts(model, evidence.n_users, evidence.n_items)
     evidence.looked_at = (*evidence.looked_at, "data")
     stages = judge(evidence)
     report = Report(evidence, stages, [])

@@ -38,7 +38,7 @@ def _stages(report: "Report") -> list[str]:
         share = wording.share(stage.share) if judged and stage.n_compared else ""
         compared = f"{stage.n_compared:,}" if stage.n_compared else ""
         row = f"{stage.name:<10}{stage.verdict:<12}{share:>8}{compared:>11}"
-        message = textwrap.wrap(stage.message, WIDTH - 43) or [""]
+        message = textwrap.wrap(wording.message(stage), WIDTH - 43) or [""]
         lines += [f"{row}  {message[0]}".rstrip(), *(f"{'':43}{more}" for more in message[1:])]
     return lines
 

@@ -4,13 +4,18 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from npcf.crosscheck.verdict import NOT_SEEN, RIGHT, SUSPICIOUS, WRONG, Diagnosis, Reduced
+from npcf.crosscheck.verdict import NOT_SEEN, RIGHT, SUSPICIOUS, WRONG, Diagnosis, Reduced, Stage
 
 if TYPE_CHECKING:
     from npcf.crosscheck.report import Report
 
 TITLES = {RIGHT: "Right", SUSPICIOUS: "Right, but suspicious", WRONG: "Wrong"}
 CANNOT_TELL = "Cannot tell"
+UNSEEN = {  # what a stage that was not seen would need
+    "step": "needs optimizer=, or step= with intended=",
+    "schedule": "needs step=, which trains",
+    "metric": "needs predictions: CrosscheckCallback",
+}
 
 
 def plural(n: int, word: str, more: str = "s") -> str:
@@ -28,6 +33,12 @@ def share(x: float) -> str:
     if not math.isfinite(x):
         return "inf"
     return f"{x:.2f}" if 0.005 <= x < 1000 or x == 0 else f"{x:.1e}"
+
+
+def message(stage: Stage) -> str:
+    """Return what was seen in a stage, or what was missing to see it."""
+    unseen = stage.verdict == NOT_SEEN and not stage.message
+    return UNSEEN.get(stage.name, "") if unseen else stage.message
 
 
 def listed(words: Sequence[str]) -> str:
@@ -73,7 +84,7 @@ def claims(found: Diagnosis) -> list[str]:
     """Return what stands behind a diagnosis, a sentence each."""
     lines = [] if found.confident else ["Not certain: something else may be behind it."]
     if found.explains:
-        lines.append(f"Explains to the last digit: {listed(found.explains)}.")
+        lines.append(f"As it predicts, up to rounding: {listed(found.explains)}.")
     if found.parameters:
         fitted = ", ".join(f"{name} = {plain(x)}" for name, x in found.parameters.items())
         lines.append(f"With {fitted}.")

@@ -1,5 +1,7 @@
 """The stage "data": what is right passes, each mistake is named and no other."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from npcf.crosscheck.data_stage import (
     frame_facts,
     labels_of,
+    learner_facts,
     row_facts,
     size_facts,
     split_facts,
@@ -103,6 +106,19 @@ def test_the_row_of_na_is_named_where_it_is_what_is_missing():
 )
 def test_other_orders_are_not_that_of_text(labels):
     assert vocabulary_facts(labels, 3) == []
+
+
+def test_a_learners_vocabularies_are_looked_at():
+    def learner(**classes):
+        return SimpleNamespace(dls=SimpleNamespace(classes=classes))
+
+    right = learner(user=["#na#", 3, 10], title=["#na#", "a", "b"])
+    assert learner_facts(right, 3, 3) == []
+    text = learner(user=["#na#", "1", "10", "2"], title=["#na#", "a"])
+    assert names(learner_facts(text, 4, 2)) == ["sorted-as-text"]
+    assert names(learner_facts(right, 2, 3)) == ["vocabulary-size"]
+    for other in (SimpleNamespace(), SimpleNamespace(dls=None), learner(user=["a"])):
+        assert learner_facts(other, 9, 9) == []
 
 
 def test_ids_remapped_for_each_split():

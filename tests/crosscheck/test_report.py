@@ -56,6 +56,15 @@ def test_print_says_what_it_rests_on():
         assert words in text, words
 
 
+def test_a_stage_that_was_not_seen_says_what_it_needs():
+    stages = [Stage("output", RIGHT, 0.1, 3), Stage("step", NOT_SEEN), Stage("metric", NOT_SEEN)]
+    report = Report(reports.evidence(), stages, [])
+    for page in (str(report), report.to_html(), report._repr_html_()):
+        assert "needs optimizer=" in page
+        assert "CrosscheckCallback" in page
+    assert "was given" in str(reports.right())  # what the judge said stands
+
+
 def test_unexplained_is_said():
     text = str(reports.wrong(diagnosed=False))
     assert "unexplained" in text
