@@ -5,6 +5,7 @@ from typing import Any
 
 from npcf.crosscheck.cures import cure_of, split_of
 from npcf.crosscheck.evidence import TABLES, Evidence
+from npcf.crosscheck.program import Program
 from npcf.crosscheck.search import Explanation, Search, best
 from npcf.crosscheck.verdict import WRONG, Diagnosis, Stage
 from npcf.verify.mistakes import MISTAKES
@@ -14,11 +15,18 @@ DECISIVE = ("random-output",)  # facts after which no number means anything
 
 
 class Diagnoses(list[Diagnosis]):
-    """Diagnoses, the best first; `ruled_out` are the names that were tried and do not explain."""
+    """Diagnoses, the best first.
 
-    def __init__(self, found: Sequence[Diagnosis] = (), ruled_out: Sequence[str] = ()):
+    `ruled_out` are the names that were tried and do not explain; `program` is the program with the
+    mistakes of the first, None if there is none.
+    """
+
+    def __init__(
+        self, found: Sequence[Diagnosis] = (), ruled_out: Sequence[str] = (),
+        program: Program | None = None,
+    ):  # fmt: skip
         super().__init__(found)
-        self.ruled_out = tuple(ruled_out)
+        self.ruled_out, self.program = tuple(ruled_out), program
 
 
 def diagnose(
@@ -53,7 +61,8 @@ def diagnose(
     whole = len(top[0].explained) == len(search.stages)
     diagnoses = [_diagnosis(one, top, whole, stages, evidence) for one in top]
     named = {name for one in top for name in one.names}
-    return Diagnoses([*diagnoses, *facts], [name for name in search.tried if name not in named])
+    others = [name for name in search.tried if name not in named]
+    return Diagnoses([*diagnoses, *facts], others, top[0].program)
 
 
 def _explains_something(one: Explanation, failing: Sequence[str]) -> bool:

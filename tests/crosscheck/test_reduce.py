@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from npcf.crosscheck import reduce as reducing
+from npcf.crosscheck.diagnose import diagnose
 from npcf.crosscheck.judge import judge
 from npcf.crosscheck.reduce import part_of, reduce_failure
 from npcf.crosscheck.replay_code import numbers
+from npcf.crosscheck.stand_in import predicted_by
 from npcf.crosscheck.verdict import WRONG
 from npcf.verify.mistakes import MISTAKES
 from tests.crosscheck.synthetic import SIZES, _seen, observe
@@ -87,6 +89,21 @@ def test_without_a_subject_the_smallest_probe_is_the_example():
         len(seen.probe.rating) for seen in evidence.seen if len(seen.probe.rating) > 1
     )
     assert small.probe in {seen.probe.name for seen in evidence.seen}
+
+
+@pytest.mark.parametrize(
+    "name", sorted(NAMES.keys() - {"bias_tables_swapped"})
+)  # here its ids wrap
+def test_a_diagnosed_program_stands_in_for_a_subject_that_is_gone(name):
+    """As small as with the subject itself, in the same stage, with the same numbers."""
+    evidence, stages, again, _ = case(name)
+    found = diagnose(evidence, stages)
+    assert found[0].name == name
+    gone = reduce_failure(evidence, stages, predicted_by(found.program, evidence))
+    there = reduce_failure(evidence, stages, again)
+    assert gone.stage == there.stage
+    for part in ("users", "items", "rating", "seen", "expected"):
+        np.testing.assert_array_equal(getattr(gone, part), getattr(there, part))
 
 
 def test_what_is_right_has_no_example():
