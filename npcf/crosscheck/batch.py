@@ -24,6 +24,11 @@ class Batch(NamedTuple):
     like: Any
     facts: list[Fact]
 
+    def wider_than(self, table: Any) -> Any:
+        """Return the dtype of the caller's ratings if it holds all numbers of the model's."""
+        wider = self.like is not None and self.like.element_size() > table.element_size()
+        return self.like.dtype if wider else None
+
 
 def read_batch(users: Any, items: Any, rating: Any) -> Batch:
     """Return the caller's batch.

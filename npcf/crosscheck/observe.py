@@ -62,11 +62,11 @@ def observe(
     """
     subject = subject_of(model, loss, optimizer, step)
     batch = read_batch(users, items, rating)
-    subject.rating_dtype = None if batch.like is None else batch.like.dtype
     with guarded(subject.touched()), warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("default")
         mapped = _map(subject, batch, (n_users, n_items))
         subject.tables = mapped.tables
+        subject.rating_dtype = batch.wider_than(subject.like)
         evidence = _evidence(subject, mapped, y_range)
         evidence.intended = intended_of(intended, subject.optimizer, subject.tables)
         evidence.facts += [*batch.facts, *contract_facts(subject, evidence)]

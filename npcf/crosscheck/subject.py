@@ -43,7 +43,7 @@ class Subject:
     tables : dict
         The live tensor of each table.
     rating_dtype : torch dtype or None
-        That of the caller's ratings, if they are a tensor: what the loss is given.
+        That of the caller's ratings, if it is wider than the model's: what the loss is given.
     """
 
     call: Any
