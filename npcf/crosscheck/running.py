@@ -42,7 +42,7 @@ def run_probe(
         like = subject.like if isinstance(output, Raised) else output
         seen.prediction = _prediction(probe, y_range, mean, like)
         seen.loss_upstream = 1.0 if probe.name == "yours" else 2.0
-        seen.loss = attempt(lambda: _loss(subject, seen, like))
+        seen.loss = _loss_in_shape(subject, seen, like)
     return seen, facts
 
 
@@ -90,13 +90,27 @@ def _prediction(probe: Probe, y_range: tuple[float, float] | None, mean: float, 
     return to_array(to_tensor(pred, like))
 
 
-def _loss(subject: Subject, seen: Seen, like: Any) -> tuple[Array, Array]:
+def _loss_in_shape(subject: Subject, seen: Seen, like: Any) -> tuple[Array, Array] | Raised:
+    """Return what the loss does with a prediction in the shape of the output.
+
+    Where the output has none that fits, a loss that refuses (B,) may take (B, 1).
+    """
+    n = len(seen.probe.users)
+    fits = like is not subject.like and like.numel() == n
+    shapes = [tuple(like.shape)] if fits else [(n,), (n, 1)]
+    first: tuple[Array, Array] | Raised = attempt(lambda: _loss(subject, seen, like, shapes[0]))
+    if len(shapes) == 1 or not isinstance(first, Raised):
+        return first
+    second: tuple[Array, Array] | Raised = attempt(lambda: _loss(subject, seen, like, shapes[1]))
+    return first if isinstance(second, Raised) else second
+
+
+def _loss(subject: Subject, seen: Seen, like: Any, shape: Any) -> tuple[Array, Array]:
     """Return the loss's value and its gradient by the prediction (B,)."""
     torch: Any = torch_module()
     prediction = seen.prediction
     assert prediction is not None
     n = len(prediction)
-    shape = tuple(like.shape) if like is not subject.like and like.numel() == n else (n,)
     leaf = to_tensor(prediction, like).reshape(shape).requires_grad_()
     rating = to_tensor(seen.probe.rating, like).to(subject.rating_dtype or like.dtype)
     function = subject.loss or (lambda a, b: torch.nn.functional.mse_loss(a.flatten(), b.flatten()))
