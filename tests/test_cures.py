@@ -191,6 +191,11 @@ def set_out(folder):
         part.titles[1:] = ["Alpha", "Beta", "Gamma", "Delta"]
     model = npcf.models.DotProductBiasEmb(loaded.n_users, loaded.n_items, 2)
     npcf.Learner(loaded, model).save(folder / "m")
+    tables = models.init_params(7, 8, 2, rng(), np.float64)
+    batch = pd.read_csv(folder / "r.csv")
+    ids = batch["user"].to_numpy(), batch["item"].to_numpy()
+    np.savez(folder / "w.npz", **tables)
+    np.save(folder / "o.npy", models.dot_product_bias_forward(tables, *ids, (0, 5.5))[0])
 
 
 @pytest.mark.parametrize(("wrong", "mended"), COMMANDS, ids=[row[0] for row in COMMANDS])
@@ -231,9 +236,11 @@ def test_every_place_that_makes_an_error_has_its_cure_followed(tmp_path, monkeyp
 # Not followed here: what a machine lacks or refuses, and states that only a damaged run has; nor
 # the readers of `npcf/data`, whose files are damaged one by one in `tests/data`, nor what
 # `kernels.blocked_sgd` says to those who go around `PerRatingSGD` (`tests/kernels`), nor what is
-# said about live torch models (`compare/test_crosscheck_observe.py`).
+# said about live torch models (`compare/test_crosscheck_observe.py`) and about files of crosscheck
+# (`tests/crosscheck/test_files_hostile.py`).
 TESTED_THERE = ("data/", "kernels/blocked_sgd/", "crosscheck/subject.py", "crosscheck/mapping.py",
-                "crosscheck/observe.py")  # fmt: skip
+                "crosscheck/observe.py", "crosscheck/written.py", "crosscheck/recordings.py",
+                "crosscheck/weights.py", "crosscheck/from_files.py")  # fmt: skip
 ELSEWHERE = {
     ("analysis/fold_in.py", "DivergenceError: 'Raise weight_decay.'"),
     ("commands/common.py", "DataError: cure"),

@@ -9,8 +9,8 @@ Copy this file to where you train; it needs the standard library and your torch,
                 optimizer.step()
 
 `x`, (B, 2) or (users, items), is what the model was given, `output` what it returned, `loss` what
-`backward` was called on.  What changes gradients or rates first (clipping, a scheduler) belongs
-inside the `with`.  `intended` says what was meant: dict(optimizer="adamw", lr=1e-3), JSON at most.
+`backward` was called on.  A scheduler steps before the `with` or after it, not inside.  `intended`
+says which optimiser was meant: dict(optimizer="adamw", lr=1e-3); default: as it is set.
 """
 
 import contextlib
@@ -26,10 +26,13 @@ DTYPES = {
 
 
 class Recorder:
-    """Writes the first `steps` steps to `path`.safetensors; its metadata "recording" is JSON."""
+    """Writes `steps` steps, after the first `skip`, to `path`.safetensors."""
 
-    def __init__(self, path, model, optimizer=None, *, y_range=None, intended=None, steps=3):
-        self.path, self.steps = str(path).removesuffix(".safetensors") + ".safetensors", steps
+    def __init__(
+        self, path, model, optimizer=None, *, y_range=None, intended=None, steps=3, skip=0
+    ):
+        self.path, self.skip = str(path).removesuffix(".safetensors") + ".safetensors", skip
+        self.steps = steps
         self.model, self.optimizer, self.tensors = model, getattr(optimizer, "opt", optimizer), {}
         y_range = getattr(model, "y_range", None) if y_range is None else y_range
         self.about = {
@@ -44,7 +47,8 @@ class Recorder:
     def step(self, x, rating, output, loss):
         """Record what the lines inside the `with` do."""
         found, k = {}, len(self.about["steps"])
-        if k >= self.steps:
+        if k >= self.steps or self.skip:
+            self.skip = max(self.skip - 1, 0)
             yield
             return
         parts = enumerate(x) if isinstance(x, (tuple, list)) else [(0, x)]

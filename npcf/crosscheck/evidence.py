@@ -135,6 +135,7 @@ class Stepped:
     tables: Sequence[Tables | Raised]
     state: Mapping[str, Array] | None = None
     name: str = "planted gradients"
+    settings: Sequence[Mapping[str, Any]] = ()  # of each step, where a schedule changes them
 
 
 @dataclass
@@ -153,6 +154,7 @@ class Trained:
     left: Sequence[Mapping[str, Array | None]] = ()
     state: Mapping[str, Array] | None = None
     rates: Sequence[float] | None = None
+    settings: Sequence[Mapping[str, Any]] = ()  # as in `Stepped`: momentum under one-cycle
 
 
 @dataclass

@@ -133,7 +133,7 @@ def steps(program: Program, evidence: Evidence, n: Any) -> Iterator[Pair]:
             if isinstance(before, Raised):
                 break
             params = n.tables(before)
-            run.step(params, ([0], [0], [0]), None, *_rule(evidence), state)
+            run.step(params, ([0], [0], [0]), None, *_rule(evidence, stepped, t), state)
             if isinstance(after, Raised):
                 yield Pair(where, "step", after, params)
                 break
@@ -153,7 +153,6 @@ def trained(
         return
     seen = evidence.trained
     run, state = program.loop(program.trained(n), evidence), _started(seen, n)
-    rule, settings = _rule(evidence)
     batches = [(b.users, b.items, b.rating) for b in seen.batches[: len(seen.tables) - 1]]
     rates = meant_rates(evidence) if rates is None else rates
     ordered = run.order(batches, list(rates)[: len(batches)])
@@ -167,6 +166,7 @@ def trained(
         try:
             if t < len(ordered):
                 batch, lr = ordered[t]
+                rule, settings = _rule(evidence, seen, t)
                 loss = run.step(
                     params, batch, evidence.y_range, rule, {**settings, "lr": lr}, state
                 )
@@ -203,12 +203,14 @@ def meant_rates(evidence: Evidence) -> list[float]:
     return [float(evidence.intended.settings["lr"])] * len(evidence.trained.batches)
 
 
-def _rule(evidence: Evidence) -> tuple[str, dict[str, Any]]:
+def _rule(evidence: Evidence, run: Stepped | Trained, t: int) -> tuple[str, dict[str, Any]]:
+    """Return the rule that was meant, and its settings at a step."""
     intended: Any = evidence.intended
     defaults: dict[str, Any] = {} if intended.rule == "sparse_adam" else {"weight_decay": 0.0}
     if intended.rule in ("adam", "sparse_adam"):
         defaults |= {"betas": (0.9, 0.999), "eps": 1e-8}
-    return intended.rule, {**defaults, **intended.settings}
+    scheduled = run.settings[t] if t < len(run.settings) else {}
+    return intended.rule, {**defaults, **intended.settings, **scheduled}
 
 
 def _started(run: Stepped | Trained, n: Any) -> dict[str, Any]:

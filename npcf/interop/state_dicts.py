@@ -77,6 +77,12 @@ def detect_layout(state: Mapping[str, Any]) -> str:
     return _layout_of(unwrapped(state, ROOTS, lambda keys: _whole(keys) is not None))
 
 
+def parameters_of(state: Mapping[str, Any]) -> dict[str, FloatArray]:
+    """Return the arrays of the one model inside `state`, under its own names, in any wrapping."""
+    found = unwrapped(state, ROOTS, lambda keys: _whole(keys) is not None)
+    return {str(key): array for key, array in found.items() if isinstance(array, np.ndarray)}
+
+
 def _whole(have: set[str]) -> str | None:
     """Return the layout that has exactly these keys, or None."""
     for name, layout in LAYOUTS.items():
