@@ -147,6 +147,25 @@ def test_what_is_wrong_fails_an_assertion_with_its_report(crosscheck):
     assert crosscheck(build(), USERS, ITEMS, RATING, loss=flat).ok
 
 
+@pytest.mark.parametrize(
+    ("users", "items", "name"),
+    [
+        (USERS - 1, ITEMS, "ids-beyond-table"),
+        (ITEMS, USERS, "swapped-columns"),
+        (USERS, ITEMS + 10**6, "ids-beyond-table"),
+    ],
+)
+def test_a_batch_outside_its_tables_fails_in_data_alone(users, items, name):
+    report = npcf.crosscheck(build(), users, items, RATING)
+    assert [stage.name for stage in report.stages if stage.verdict == "wrong"] == ["data"]
+    assert [found.name for found in report.diagnosis] == [name]
+
+
+def test_a_range_upside_down_is_refused():
+    with pytest.raises(npcf.errors.SettingError, match="lower end first"):
+        check(build(), y_range=(5, 0))
+
+
 def test_sizes_that_were_said_are_compared_with_the_tables():
     report = check(build(), n_users=N_USERS, n_items=N_ITEMS)
     assert report.ok

@@ -63,6 +63,27 @@ def _outside(side: str, rows: Any, n: int) -> Fact:
     return _fact("ids-beyond-table", sentence, cure)
 
 
+def rating_facts(rating: Any, y_range: tuple[float, float] | None) -> list[Fact]:
+    """Look for ratings that are no numbers, and for those that the model cannot reach."""
+    rating = np.asarray(rating, np.float64).ravel()
+    low, high = y_range or (-np.inf, np.inf)
+    odd = np.flatnonzero(~np.isfinite(rating))
+    beyond = np.flatnonzero((rating < low) | (rating > high))
+    if len(odd):
+        sentence = f"rating[{odd[0]}] is {rating[odd[0]]}: no loss means anything."
+        return [_fact("rating-missing", sentence, "frame = frame.dropna(subset=['rating'])")]
+    if len(beyond):
+        sentence = (
+            f"rating[{beyond[0]}] is {rating[beyond[0]]:.6g}, outside y_range ({low:.6g}, "
+            f"{high:.6g}), which no prediction leaves."
+        )
+        cure = (
+            f"y_range = ({rating.min():.6g}, {rating.max() + 0.5:.6g})  # a little above the best"
+        )
+        return [_fact("rating-outside-y-range", sentence, cure, False)]
+    return []
+
+
 def size_facts(given: tuple[int | None, int | None], tables: tuple[int, int]) -> list[Fact]:
     """Compare the sizes that were said with those of the tables: users, items."""
     if given == (tables[1], tables[0]) and tables[0] != tables[1]:

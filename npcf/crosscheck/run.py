@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from npcf.crosscheck.data_stage import learner_facts, row_facts, size_facts
+import numpy as np
+
+from npcf.crosscheck.data_stage import learner_facts, rating_facts, row_facts, size_facts
 from npcf.crosscheck.diagnose import diagnose
 from npcf.crosscheck.evidence import Evidence, Probe, Seen
 from npcf.crosscheck.guard import guarded
@@ -16,6 +18,8 @@ from npcf.crosscheck.reduce import OF_BATCHES, reduce_failure
 from npcf.crosscheck.report import Report
 from npcf.crosscheck.running import run_probe
 from npcf.crosscheck.subject import Subject, subject_of
+from npcf.errors import require_pair
+from npcf.ops.sigmoid_range import check_range
 
 
 def crosscheck(
@@ -63,8 +67,12 @@ def crosscheck(
     ------
     UsageError
         If the model cannot be called, or its tables cannot be told apart.
+    SettingError
+        If `y_range` or `intended` mean nothing.
     """
     begin = time.perf_counter()
+    if y_range is not None:
+        y_range = check_range(np.zeros(1), *require_pair("y_range", y_range))[1:]
     evidence = observe(
         model, users, items, rating, y_range=y_range, loss=loss, optimizer=optimizer, steps=steps,
         step=step, intended=intended, n_users=n_users, n_items=n_items,
@@ -92,7 +100,11 @@ def _data_facts(evidence: Evidence, n_users: int | None, n_items: int | None) ->
     sizes = evidence.n_users, evidence.n_items
     yours = next(seen.probe for seen in evidence.seen if seen.probe.name == "yours")
     facts = size_facts((n_users, n_items), sizes)
-    return facts or row_facts(yours.users, yours.items, *sizes)
+    outside = row_facts(yours.users, yours.items, *sizes)
+    if outside:  # the repair: later stages are judged on batches whose rows there are
+        evidence.seen = [seen for seen in evidence.seen if seen.probe.name != "yours"]
+        evidence.trained = None
+    return (facts or outside) + rating_facts(yours.rating, evidence.y_range)
 
 
 @contextmanager

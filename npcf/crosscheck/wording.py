@@ -13,7 +13,7 @@ TITLES = {RIGHT: "Right", SUSPICIOUS: "Right, but suspicious", WRONG: "Wrong"}
 CANNOT_TELL = "Cannot tell"
 UNSEEN = {  # what a stage that was not seen would need
     "step": "needs optimizer=, or step= with intended=",
-    "schedule": "needs step=, which trains",
+    "schedule": "needs step=, whose first step is right",
     "metric": "needs predictions: CrosscheckCallback",
 }
 
@@ -76,6 +76,8 @@ def summary(report: "Report") -> str:
     if not report.diagnosis:
         return f"{text} No known mistake explains it."
     best = report.diagnosis[0]
+    if best.sentence in stage.message:  # a fact is its own explanation
+        return text
     how = "This explains it" if best.confident else "This may explain it"
     return f"{text} {how}: {best.sentence}"
 

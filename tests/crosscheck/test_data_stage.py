@@ -11,6 +11,7 @@ from npcf.crosscheck.data_stage import (
     frame_facts,
     labels_of,
     learner_facts,
+    rating_facts,
     row_facts,
     size_facts,
     split_facts,
@@ -62,6 +63,23 @@ def test_rows_outside_are_told_apart(users, items, name):
 
 def test_square_tables_are_never_called_swapped():
     assert names(row_facts([9, 2], [0, 1], 5, 5)) == ["ids-beyond-table"]
+
+
+@pytest.mark.parametrize(
+    ("rating", "y_range", "name", "wrong"),
+    [
+        ([0.5, 5.0], (0.5, 5.0), None, None),
+        ([0.5, 50.0], None, None, None),
+        ([0.5, np.nan], None, "rating-missing", True),
+        ([0.5, -np.inf], (0, 5.5), "rating-missing", True),
+        ([0.5, 6.0], (0, 5.5), "rating-outside-y-range", False),
+        ([0.5, 1.0], (1, 5), "rating-outside-y-range", False),
+    ],
+)
+def test_ratings(rating, y_range, name, wrong):
+    found = rating_facts(rating, y_range)
+    assert names(found) == ([name] if name else [])
+    assert [fact.wrong for fact in found] == ([wrong] if name else [])
 
 
 @pytest.mark.parametrize(

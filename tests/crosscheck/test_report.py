@@ -6,8 +6,18 @@ import math
 import numpy as np
 import pytest
 
+from npcf.crosscheck import wording
 from npcf.crosscheck.report import Report
-from npcf.crosscheck.verdict import NOT_SEEN, RIGHT, STAGES, SUSPICIOUS, WRONG, Reduced, Stage
+from npcf.crosscheck.verdict import (
+    NOT_SEEN,
+    RIGHT,
+    STAGES,
+    SUSPICIOUS,
+    WRONG,
+    Diagnosis,
+    Reduced,
+    Stage,
+)
 from tests.crosscheck import reports
 
 
@@ -63,6 +73,13 @@ def test_a_stage_that_was_not_seen_says_what_it_needs():
         assert "needs optimizer=" in page
         assert "CrosscheckCallback" in page
     assert "was given" in str(reports.right())  # what the judge said stands
+
+
+def test_a_fact_that_explains_itself_is_said_once():
+    said = "users[0] is 9, and their table has 4 rows."
+    found = Diagnosis("ids", ("ids",), said, "x", True)
+    report = Report(reports.evidence(), [Stage("data", WRONG, message=said)], [found])
+    assert wording.summary(report).count(said[:-1]) == 1
 
 
 def test_unexplained_is_said():
