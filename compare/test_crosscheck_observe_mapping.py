@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from npcf.crosscheck.judge import judge
 from npcf.crosscheck.observe import observe
 from npcf.errors import NpcfError, UsageError
 
@@ -133,3 +134,25 @@ def test_what_cannot_be_mapped_is_refused_with_a_cure(model):
 def test_a_batch_that_is_none_is_refused(batch):
     with pytest.raises(NpcfError):
         observe(Functions.model, *batch, y_range=None)
+
+
+class WithMean(Named):
+    """Adds a mean that is held in one of three ways."""
+
+    def __init__(self, way):
+        super().__init__(("P", "Q", "bu", "bi"))
+        if way == "buffer":
+            self.register_buffer("global_mean", torch.tensor(0.37))
+        else:
+            self.global_mean = nn.Parameter(torch.tensor([0.37])) if way == "parameter" else 0.37
+
+    def forward(self, x):
+        return super().forward(x) + self.global_mean
+
+
+@pytest.mark.parametrize("way", ["parameter", "buffer", "attribute"])
+def test_a_mean_is_known_by_its_name(way):
+    evidence = observe(WithMean(way), USERS, ITEMS, RATING, y_range=None)
+    assert evidence.mean == (0.37 if way == "attribute" else np.float32(0.37))
+    assert not evidence.facts
+    assert [stage.verdict for stage in judge(evidence) if stage.name == "output"] == ["right"]

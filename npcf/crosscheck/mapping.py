@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from npcf.crosscheck.evidence import TABLES
 from npcf.crosscheck.names import is_bias_name, is_mean_name, side_of, without_common_prefix
+from npcf.crosscheck.torch_objects import is_tensor
 from npcf.errors import UsageError
 from npcf.interop import LAYOUTS
 
@@ -166,6 +167,25 @@ def _sides(
     if answer is None:
         answer = not serves_user(b.tensor)
     return (a, b, "probing") if answer else (b, a, "probing")
+
+
+def mean_of(model: Any, extra: Mapping[str, Any]) -> tuple[str, float] | None:
+    """Return path and value of the constant mean that a model holds, if a name tells of one.
+
+    It is a parameter that is no table, a buffer or an attribute, such as "global_mean".
+    """
+    held = dict(extra)
+    if model is not None:
+        held |= dict(model.named_buffers())
+        for prefix, module in model.named_modules():
+            held |= {f"{prefix}.{name}".lstrip("."): x for name, x in vars(module).items()}
+    found = {
+        path: float(x)
+        for path, x in held.items()
+        if is_mean_name(path)
+        and (type(x) in (int, float) or getattr(x, "size", int)() in ((), (1,)))
+    }
+    return next(iter(found.items())) if len(found) == 1 else None
 
 
 def mapped_by_hand(parameters: Mapping[str, Any], paths: Mapping[str, Any]) -> Mapped:

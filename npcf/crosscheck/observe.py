@@ -16,7 +16,7 @@ from npcf.crosscheck.contract import contract_facts, contract_notes
 from npcf.crosscheck.evidence import Array, Evidence, Fact, Probe, Raised
 from npcf.crosscheck.guard import guarded
 from npcf.crosscheck.intended import intended_of
-from npcf.crosscheck.mapping import Mapped, by_hand, map_tables, mapped_by_hand
+from npcf.crosscheck.mapping import Mapped, by_hand, map_tables, mapped_by_hand, mean_of
 from npcf.crosscheck.probes import designed_probes
 from npcf.crosscheck.running import run_probe
 from npcf.crosscheck.stepping import own_steps, planted_steps
@@ -145,8 +145,13 @@ def _evidence(subject: Subject, mapped: Mapped, y_range: tuple[float, float] | N
     )
     if mapped.assumed:
         evidence.notes.append("users are taken to be column 0: nothing in the model tells")
-    if mapped.extra:
-        evidence.facts.append(_extra(mapped.extra))
+    mean = mean_of(subject.model, mapped.extra)
+    if mean is not None:
+        evidence.mean = mean[1]
+        evidence.notes.append(f"{mean[0]} = {mean[1]:g} is taken for a mean added to each logit")
+    extra = {path: p for path, p in mapped.extra.items() if mean is None or path != mean[0]}
+    if extra:
+        evidence.facts.append(_extra(extra))
     return evidence
 
 
