@@ -182,8 +182,7 @@ def mean_of(model: Any, extra: Mapping[str, Any]) -> tuple[str, float] | None:
     found = {
         path: float(x)
         for path, x in held.items()
-        if is_mean_name(path)
-        and (type(x) in (int, float) or getattr(x, "size", int)() in ((), (1,)))
+        if is_mean_name(path) and (type(x) in (int, float) or (is_tensor(x) and x.numel() == 1))
     }
     return next(iter(found.items())) if len(found) == 1 else None
 
