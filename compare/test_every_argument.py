@@ -136,6 +136,13 @@ CALLS = {
     "PairModel.forward": {"x": X},
     "PairModel.backward": {"cache": models.PairModel(TABLES).forward(X)[1]},
     "renormalise_rows": {"weight": W.copy()},
+    "optimizer_from_state": {
+        "optimizer": {"state": {}, "param_groups": [
+            {"lr": 0.1, "momentum": 0, "dampening": 0, "nesterov": False, "weight_decay": 0,
+             "params": [0]}
+        ]},
+        "params": {"user_factors": W.copy()}, "names": ["user_factors"],
+    },
     "Embedding.of": {"weight": W},
     "Vocabulary.rows": {"ids": [1, 2]},
     "Vocabulary.rows_or_none": {"ids": [1, 2]},
@@ -166,6 +173,7 @@ OF = {  # an instance for the methods of a class
 }  # fmt: skip
 LEFT_OUT = {  # and why
     "LessonArray": "NumPy's own methods", "Fused": "made by trainer_for", "Reader": "read_csv's",
+    "optimizer_to_state": "into torch's own: test_interop_optimizers",
     "LiveTables": "made by trainer_for", "Optimizer": "abstract", "StopTraining": "raised",
     "Callback": "the loop calls its methods", "BestModel": "takes nothing",
     "ColumnarModelData": "its from_data_frame is in test_foreign_objects",

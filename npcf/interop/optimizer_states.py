@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npcf._types import Params
-from npcf.errors import as_array, require_tables
+from npcf.errors import as_array, optional_flag, require_members, require_tables, require_type
+from npcf.foreign import SAID
 from npcf.interop.optimizer_groups import (
     FASTAI_STATES,
     Rule,
@@ -65,7 +66,7 @@ def optimizer_from_state(
         If npcf has no such rule, or a single count of steps does not describe the state.
     """
     require_tables("params", params)
-    saved = _saved(optimizer, decoupled)
+    saved = _saved(optimizer, optional_flag("decoupled", decoupled))
     tables = _tables(names, params, len(saved.settings))
     found = saved.rule.kind(params, **_joined(saved.settings, tables))
     arrays = {}
@@ -140,7 +141,10 @@ def _members(target: Any) -> list[Any]:
 
 def _saved(optimizer: Any, decoupled: bool | None) -> Saved:
     """Read a live optimiser, or a state dict of torch's or fastai's."""
-    state = optimizer if isinstance(optimizer, Mapping) else optimizer.state_dict()
+    state: Any = optimizer
+    if not isinstance(optimizer, Mapping):
+        cure = "Pass an optimiser of torch or fastai, or its state_dict()."
+        state = require_members("optimizer", optimizer, ("state_dict",), cure).state_dict()
     if "hypers" in state:
         callbacks = [getattr(cb, "func", cb).__name__ for cb in getattr(optimizer, "cbs", ())]
         states = list(state["state"])
@@ -173,7 +177,13 @@ def _saved(optimizer: Any, decoupled: bool | None) -> Saved:
 
 def _tables(names: Iterable[str], params: Params, n: int) -> list[str]:
     """Return npcf's names of parameters that are named in any layout."""
-    names = list(names)
+    cure = "Give [name for name, _ in model.named_parameters()]."
+    try:
+        names = list(require_type("names", names, Iterable, cure))
+    except SAID:  # a 0-d array, or whatever a foreign object says to that
+        names = []
+    if not all(isinstance(name, str) for name in names):
+        raise unfit("does not fit: names are text", cure)
     for layout in LAYOUTS.values():
         table_of = {key: name for name, key in layout.keys.items()}
         if set(names) <= set(table_of):
@@ -181,8 +191,7 @@ def _tables(names: Iterable[str], params: Params, n: int) -> list[str]:
             break
     if sorted(names) != sorted(params) or len(names) != n:
         wanted = f"{n} parameters of the optimiser, and the tables {', '.join(params)}"
-        raise unfit(f"does not fit: {wanted}, are named {names}",
-                    "Give [name for name, _ in model.named_parameters()].")  # fmt: skip
+        raise unfit(f"does not fit: {wanted}, are named {names}", cure)
     return names
 
 
