@@ -7,7 +7,7 @@ those beyond a table, stay what they are.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -21,10 +21,18 @@ def compact(evidence: Evidence) -> Evidence:
     """Return the evidence with the rows that its batches name, and few others."""
     return replace(
         evidence,
-        seen=[_seen(seen) for seen in evidence.seen],
-        stepped=[_stepped(stepped) for stepped in evidence.stepped],
-        trained=evidence.trained and _trained(evidence.trained),
+        seen=[cut_seen(seen)[0] for seen in evidence.seen],
+        stepped=[
+            cut_stepped(one, {name: _few(len(t)) for name, t in first_tables(one).items()})
+            for one in evidence.stepped
+        ],
+        trained=evidence.trained and cut_trained(evidence.trained)[0],
     )
+
+
+def first_tables(run: Stepped | Trained) -> dict[str, Any]:
+    """Return the tables before the first step."""
+    return cast(dict[str, Any], run.tables[0])
 
 
 def _rows(probes: Any, tables: Mapping[str, Any], more: Any = ()) -> Any:
@@ -50,7 +58,8 @@ def _probe(probe: Probe, rows: Any) -> Probe:
     return replace(probe, tables=_cut(probe.tables, rows), users=users, items=items)
 
 
-def _seen(seen: Seen) -> Seen:
+def cut_seen(seen: Seen) -> tuple[Seen, Any]:
+    """Return what was seen with the rows that matter, and these."""
     gradients = seen.gradients if isinstance(seen.gradients, Mapping) else {}
     touched = [
         np.flatnonzero(np.any(np.reshape(g, (len(g), -1)), axis=1))
@@ -58,27 +67,27 @@ def _seen(seen: Seen) -> Seen:
     ]  # fmt: skip
     rows = _rows([seen.probe], seen.probe.tables, np.concatenate([[], *touched]))
     found: Any = _cut(gradients, rows) if gradients else seen.gradients
-    return replace(seen, probe=_probe(seen.probe, rows), gradients=found)
+    return replace(seen, probe=_probe(seen.probe, rows), gradients=found), rows
 
 
-def _trained(trained: Trained) -> Trained:
-    first: Any = trained.tables[0]
+def cut_trained(trained: Trained, more: Any = None) -> tuple[Trained, Any]:
+    """Return training steps with the rows that matter and some more, and these rows."""
+    first = first_tables(trained)
     n = max(len(table) for table in first.values())
-    more = np.linspace(0, n - 1, ABSENT).astype(int)
+    more = np.linspace(0, n - 1, ABSENT).astype(int) if more is None else more
     rows = _rows(trained.batches, first, more)
-    return replace(
+    cut = replace(
         trained,
         batches=[_probe(batch, rows) for batch in trained.batches],
         tables=[t if isinstance(t, Raised) else _cut(t, rows) for t in trained.tables],
         left=[_cut(left, rows) for left in trained.left],
         state=_state(trained.state, {name: rows[rows < len(t)] for name, t in first.items()}),
     )
+    return cut, rows
 
 
-def _stepped(stepped: Stepped) -> Stepped:
-    """Keep few rows of each table: the ends, and some between."""
-    first: Any = stepped.tables[0]
-    rows = {name: _few(len(table)) for name, table in first.items()}
+def cut_stepped(stepped: Stepped, rows: Mapping[str, Any]) -> Stepped:
+    """Return steps with some rows of each table."""
 
     def cut(tables: Mapping[str, Any]) -> dict[str, Any]:
         return {name: None if t is None else t[rows[name]] for name, t in tables.items()}

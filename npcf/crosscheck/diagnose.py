@@ -55,10 +55,12 @@ def diagnose(
         return Diagnoses(facts)
     search = Search(evidence, MISTAKES if catalogue is None else catalogue)
     found = search.run()
-    top = best(found)
+    everything = len(search.stages)
+    # two mistakes that leave something unexplained are a guess
+    top = best(one for one in found if len(one.names) < 2 or len(one.explained) == everything)
     if not top or not _explains_something(top[0], failing):
         return Diagnoses(facts, list(search.tried))
-    whole = len(top[0].explained) == len(search.stages)
+    whole = len(top[0].explained) == everything
     diagnoses = [_diagnosis(one, top, whole, stages, evidence) for one in top]
     named = {name for one in top for name in one.names}
     others = [name for name in search.tried if name not in named]

@@ -7,10 +7,10 @@ import numpy as np
 
 from npcf.crosscheck.evidence import TABLES, Evidence, Raised
 from npcf.crosscheck.numeric_facts import facts_of
-from npcf.crosscheck.predict import STAGES as PREDICTED
-from npcf.crosscheck.predict import Pair, meant_rates, trained
+from npcf.crosscheck.predict import Pair, losses, meant_rates, outputs, trained
 from npcf.crosscheck.program import RIGHT as RIGHT_PROGRAM
 from npcf.crosscheck.program import arithmetic
+from npcf.crosscheck.right_pairs import right_gradients, right_steps, right_training, rows_of
 from npcf.crosscheck.shares import shaped, shares
 from npcf.crosscheck.verdict import NOT_SEEN, RIGHT, STAGES, SUSPICIOUS, WRONG, Stage, Worst
 
@@ -35,10 +35,12 @@ def judge(evidence: Evidence) -> list[Stage]:
     """
     n = arithmetic(evidence)
     found = {
-        name: list(PREDICTED[name](RIGHT_PROGRAM, evidence, n))
-        for name in ("output", "loss", "gradient", "step")
+        "output": list(outputs(RIGHT_PROGRAM, evidence, n)),
+        "loss": list(losses(RIGHT_PROGRAM, evidence, n)),
+        "gradient": list(right_gradients(evidence, n)),
+        "step": list(right_steps(evidence, n)),
     }
-    own = list(trained(RIGHT_PROGRAM, evidence, n))
+    own = right_training(evidence, n)
     first = next(_by_step(own), [])
     later = own[len(first) :]
     rates = None if _right(later) or not _right(first) else _other_rates(evidence, n)
@@ -59,7 +61,7 @@ def _stage(name: str, pairs: list[Pair], evidence: Evidence, rates: list[float] 
     if name == "schedule":
         return _schedule(pairs, evidence, rates)
     facts = [fact for fact in evidence.facts if fact.stage == name]
-    worst, share, count, off = _worst(pairs)
+    worst, share, count, off = _worst(pairs, evidence)
     bound = BOUND if np.dtype(evidence.dtype) != np.float64 else 1.0  # predictions are float64
     if share > 1 or any(fact.wrong for fact in facts):
         verdict = WRONG
@@ -80,12 +82,14 @@ def _stage(name: str, pairs: list[Pair], evidence: Evidence, rates: list[float] 
     return Stage(name, verdict, share, count, _entry(worst), message, hints)
 
 
-def _worst(pairs: Iterable[Pair]) -> tuple[Any, float, int, int]:
+def _worst(pairs: Iterable[Pair], evidence: Evidence) -> tuple[Any, float, int, int]:
     """Return ((pair, place), its share, how many entries were compared, how many are off)."""
     worst, top, count, off = None, -1.0, 0, 0
     for pair in pairs:
         share = shares(pair)
-        count, off = count + share.size, off + int((share > 1).sum())
+        rows = 1 if pair.rows is None or not len(pair.rows) else len(pair.rows)
+        whole = 1 if pair.rows is None else rows_of(pair.what, evidence)
+        count, off = count + share.size * whole // rows, off + int((share > 1).sum())
         if share.size and float(share.max()) > top:
             top = float(share.max())
             worst = pair, np.unravel_index(int(share.argmax()), share.shape)
@@ -104,18 +108,20 @@ def _entry(worst: Any) -> Worst | None:
     seen = shaped(pair.seen, pair.predicted.shape)
     if seen is None:
         return None
-    where = f"{pair.where}, {_place(pair.what, place)}"
+    where = f"{pair.where}, {_place(pair, place)}"
     predicted = pair.predicted
     numbers = seen[place], predicted.value[place], predicted.tolerance[place]
     return Worst(where, *(float(number) for number in numbers))
 
 
-def _place(what: str, place: tuple[Any, ...]) -> str:
+def _place(pair: Pair, place: tuple[Any, ...]) -> str:
     """Return in words which entry of a result is meant."""
+    what = pair.what
     if what not in TABLES:
         return f"{what} of rating {place[0]}" if place else what
     side = "user" if what.startswith("user") else "item"
-    return f"{what} of {side} {place[0]}" + (f", factor {place[1]}" if len(place) > 1 else "")
+    row = place[0] if pair.rows is None else pair.rows[place[0]]
+    return f"{what} of {side} {row}" + (f", factor {place[1]}" if len(place) > 1 else "")
 
 
 def _sentence(pair: Pair, place: Any, share: float, off: int, count: int) -> str:
@@ -132,7 +138,7 @@ def _sentence(pair: Pair, place: Any, share: float, off: int, count: int) -> str
     if np.isinf(share) and shaped(seen, predicted.shape) is None:
         return f"{pair.where}: {pair.what} has shape {np.shape(seen)}, not {predicted.shape}"
     times = "NaN or infinite" if np.isinf(share) else f"{share:.3g} times its tolerance off"
-    return f"{off} of {count} entries are off; {pair.where}, {_place(pair.what, place)} is {times}"
+    return f"{off} of {count} entries are off; {pair.where}, {_place(pair, place)} is {times}"
 
 
 # -- the schedule ----------------------------------------------------------------------------------
@@ -146,7 +152,7 @@ def _schedule(pairs: list[Pair], evidence: Evidence, rates: list[float] | None) 
         right = pairs and _right(pairs)
         verdict = WRONG if any(f.wrong for f in facts) else RIGHT if right else NOT_SEEN
         return Stage("schedule", verdict, message=message)
-    worst, share, count, _ = _worst(pairs)
+    worst, share, count, _ = _worst(pairs, evidence)
     meant = meant_rates(evidence)
     hints = tuple(
         f"step {t + 1} has the rate {rate:.6g}, not {other:.6g}"

@@ -75,4 +75,5 @@ def _setting(pair: Pair, evidence: Evidence) -> Setting:
     if probe is None:
         return NO_BATCH
     ids = {k: probe.users if k.startswith("user") else probe.items for k in TABLES}
+    # a pair of cut tables has its probe cut to the same rows
     return Setting(len(probe.users), evidence.n_factors, ids)

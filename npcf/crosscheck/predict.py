@@ -21,7 +21,8 @@ class Pair(NamedTuple):
 
     `what` is "output", "loss", "gradient of the loss" or the name of a table; `predicted` is
     Bounded (an array, if the arithmetic has no bounds), Raised, or None for no gradient; `before`
-    is a table before its step; `probe` the batch, if there is one.
+    is a table before its step; `probe` the batch, if there is one;
+    `rows` the row numbers of a table that is cut to some.
     """
 
     where: str
@@ -30,6 +31,7 @@ class Pair(NamedTuple):
     predicted: Any
     before: Any = None
     probe: Probe | None = None
+    rows: Any = None
 
 
 # -- output, loss, gradient ------------------------------------------------------------------------

@@ -23,6 +23,7 @@ WIDTH = 40  # explanations that are followed
 PAIR = 2.5  # the cost of two mistakes in one stage
 UNEXPLAINED = 5.0
 ORDERED = ("output", "loss")  # stages in which two mistakes differ by which is outermost
+ALONE = {"user_bias_for_the_items", "item_bias_for_the_users", "dot_left_out"}  # not in pairs
 NEEDS = {"gradient": {"output"}, "trained": {"output", "loss", "gradient", "step"}}
 NEAR, MOST = 0.02, 0.6  # what a float evaluation must be near to, in so many of the entries
 
@@ -116,7 +117,7 @@ class Search:
     def _pairs(self, pool: list[Candidate], stage: str) -> Iterator[tuple[Candidate, Candidate]]:
         if stage == "trained":
             pool = [c for c in pool if c.wrong.mistake.stage == "loop"]
-        few = [c for c in pool if c.cost < 1.3]
+        few = [c for c in pool if c.cost < 1.3 and c.name not in ALONE]
         ways: Any = permutations if stage in ORDERED else combinations
         return ((c, d) for c, d in ways(few, 2) if c.name != d.name)
 

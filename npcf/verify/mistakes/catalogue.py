@@ -131,7 +131,7 @@ class Wrong(NamedTuple):
     def _bent(self, base: type) -> type:
         def method(change: Change) -> Change:
             return lambda self_, *args, **kwargs: change(
-                _as(base, self_), *args, **kwargs, **self.options
+                _within(base, self_), *args, **kwargs, **self.options
             )
 
         body: dict[str, Any] = {
@@ -141,7 +141,7 @@ class Wrong(NamedTuple):
         }
         if self.sites and body:
             body["at"] = lambda self_, site: (
-                self_ if site in self.sites else _as(base, self_).at(site)
+                _as(type(self_), self_, site) if site in self.sites else _as(base, self_).at(site)
             )
         return type(f"Wrong{base.__name__}", (base,), body) if body else base
 
@@ -151,11 +151,19 @@ def _right() -> Any:
     return plain_with(None, {})
 
 
-def _as(cls: type, one: Any) -> Any:
-    """Return an object of `cls` with the attributes of `one`."""
+def _as(cls: type, one: Any, site: str | None = None) -> Any:
+    """Return an object of `cls` with the attributes of `one`, at a site."""
     other: Any = object.__new__(cls)
     vars(other).update(vars(one))
+    if site is not None:
+        other.site = site
     return other
+
+
+def _within(base: type, one: Any) -> Any:
+    """Return what a piece is to use of `base`: at the same site, which may have other mistakes."""
+    inner, site = _as(base, one), vars(one).get("site")
+    return inner if site is None else inner.at(site)
 
 
 MISTAKES: dict[str, Mistake] = {}
