@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import product
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from npcf.crosscheck.evidence import TABLES, Intended
 from npcf.verify.mistakes import MISTAKES, Wrong
 
@@ -20,7 +22,9 @@ ANYWHERE = ((),)
 SIDES = tuple({"sides": sides} for sides in (("users",), ("items",), ("users", "items")))
 STRICT = ({"strict": True},)
 NONE = ({"absent": True},)
-OFF = tuple(one | {"strict": strict} for one in SIDES for strict in (True, False))
+NARROWER = ({"dtype": np.float32}, {"dtype": np.float16})
+EITHER = ({"strict": True}, {"strict": False})
+OFF = tuple(SIDES[1] | one for one in EITHER)
 
 
 WHOLE = {  # rows that are left out matter to them
@@ -48,8 +52,11 @@ def plain(names: str, cost: float = COMMON) -> Iterator[tuple[str, Any, Any, flo
 
 OUTPUT = (
     ("users_and_items_swapped", ANYWHERE, STRICT, COMMON),
+    ("users_counted_from_1", ANYWHERE, EITHER, COMMON),
+    ("lookup_off_by_one", ANYWHERE, EITHER, COMMON),
     ("ids_one_too_low", ANYWHERE, OFF, COMMON),
-    ("ids_one_too_high", ANYWHERE, SIDES, COMMON),
+    ("items_shifted_by_an_unknown", ANYWHERE, EITHER, COMMON),
+    ("ids_one_too_high", ANYWHERE, SIDES[::2], COMMON),
     ("user_bias_by_item", ANYWHERE, STRICT, COMMON),
     ("bias_tables_swapped", ANYWHERE, STRICT, COMMON),
     ("user_bias_left_out", ANYWHERE, NONE, COMMON),
@@ -58,7 +65,7 @@ OUTPUT = (
     *plain(
         "columns_viewed_not_transposed item_bias_by_user range_ignored range_without_low "
         "range_of_height_high range_from_zero range_clipped sigmoid_twice sigmoid_twice_as_steep "
-        "biases_outside_the_range dot_without_keepdim squeezed_to_a_scalar dot_is_a_mean "
+        "biases_outside_the_range bias_broadcast_to_a_matrix bias_squeezed dot_is_a_mean "
         "dot_divided_by_root_k cosine dot_left_out sigmoid_without_a_range mean_forgotten"
     ),
     ("same_ids_for_both", ANYWHERE, ({"column": "users"}, {"column": "items"}), COMMON),
@@ -69,7 +76,9 @@ OUTPUT = (
      tuple({"limit": x} for x in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0)), COMMON),
     *plain("item_bias_subtracted user_bias_subtracted biases_subtracted last_factor_left_out "
            "user_bias_for_the_items item_bias_for_the_users prediction_rounded mean_subtracted "
-           "mean_beside_the_range dot_with_the_neighbour", RARE),
+           "dot_with_the_neighbour rest_of_four_factors", RARE),
+    ("dot_rounded", ANYWHERE, NARROWER, FAR),
+    *plain("sigmoid_in_float32", FAR),
     ("sigmoid_kept_from_its_ends", ANYWHERE,
      tuple({"end": x} for x in (1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)), RARE),
     ("max_norm_in_place", (UF, IF, FACTORS),
@@ -85,7 +94,8 @@ LOSS = (
     ("loss_smooth_l1", ANYWHERE, tuple({"delta": x} for x in (0.1, 0.25, 0.5, 2.0)), FAR),
     ("loss_huber", ANYWHERE, tuple({"delta": x} for x in (0.1, 0.25, 0.5, 2.0, 5.0)), FAR),
     *plain("loss_gradient_without_2 loss_gradient_of_the_sum loss_gradient_sign "
-           "loss_gradient_by_b_minus_1 loss_added_in_float32", CONTRIVED),
+           "loss_gradient_by_b_minus_1", CONTRIVED),
+    *plain("loss_added_in_float32", FAR),
     ("loss_gradient_clipped", ANYWHERE, ({"limit": 1.0}, {"limit": 0.1}), CONTRIVED),
 )  # fmt: skip
 GRADIENT = (
@@ -105,6 +115,7 @@ GRADIENT = (
     *plain("bias_gradient_shared_out dot_gradient_twice "
            "last_rating_without_gradient", CONTRIVED),
     ("gradients_counted", (UB,), ({},), CONTRIVED),
+    ("gradients_rounded", (FACTORS, TABLES, BIASES), NARROWER, FAR),
 )  # fmt: skip
 DECAY = ("no_weight_decay decay_doubled decay_of_touched_rows decay_coupling_swapped "
          "decay_after_the_step decays_twice decay_grows decoupled_decay_without_lr "
@@ -115,7 +126,8 @@ EVERY_RULE = (
     ("table_left_out", ANYWHERE,
      tuple({"left": x} for x in (UB, IB, UF, IF, BIASES, FACTORS, UF + UB, IF + IB)), COMMON),
     *plain("maximized users_do_not_decay absent_rows_stay row_0_stays", RARE),
-    *plain("weights_clipped weights_in_float32 moments_kept_in_float32", CONTRIVED),
+    *plain("weights_clipped", CONTRIVED),
+    *plain("weights_in_float32 moments_kept_in_float32", FAR),
 )  # fmt: skip
 BY_RULE: Mapping[str, Any] = {
     "sgd": (
@@ -126,6 +138,8 @@ BY_RULE: Mapping[str, Any] = {
         *plain("first_gradient_dampened nesterov_without_momentum nesterov_with_the_old_buffer "
                "lr_inside_the_buffer buffer_without_momentum", RARE),
         ("gradient_normalised", (("sgd",),), ({},), RARE),
+        *plain("gradient_in_float16 buffer_in_float32", FAR),
+        ("decay_always_decoupled", (("sgd",),), ({},), COMMON),
     ),
     "adam": (
         *(("no_bias_correction", (("adam",),), ({},), COMMON),),
@@ -136,7 +150,8 @@ BY_RULE: Mapping[str, Any] = {
         ("correction_a_step_ahead", (("adam",),), ({},), COMMON),
         ("second_moment_of_abs", (("adam",),), ({},), RARE),
         ("second_moment_halved", (("adam",),), ({},), CONTRIVED),
-        *plain("second_moment_centered step_count_for_each_table", RARE),
+        *plain("second_moment_centered step_count_for_each_table step_count_stays", RARE),
+        ("second_moment_in_float16", (("adam",),), ({},), FAR),
         *(
             (name, ANYWHERE, tuple({"decay": x} for x in ("none", "coupled", "decoupled")), COMMON)
             for name in ("sgd_for_adam", "rmsprop_for_adam")
@@ -164,7 +179,7 @@ TRAINED = (
            "optimiser_made_anew last_of_the_batch_dropped step_not_taken"),
     ("micro_batches_not_averaged", ANYWHERE, ({"parts": 2}, {"parts": 4}), COMMON),
     ("training_ratings_in_another_order", ANYWHERE, tuple({"by": x} for x in (0, 1, -1)), COMMON),
-    *plain("next_rate first_rate scheduler_stepped_twice"),
+    *plain("next_rate first_rate scheduler_stepped_twice first_batch_again"),
     *plain("gradients_after_other_tables_moved gradients_at_the_first_parameters "
            "loss_after_the_step decay_divided_by_the_batch steps_on_the_sum loss_smoothed", RARE),
 )  # fmt: skip
@@ -178,6 +193,8 @@ def tried(
     lines: Any = {"output": OUTPUT, "loss": LOSS, "gradient": GRADIENT, "trained": TRAINED,
                   "step": (*EVERY_RULE, *BY_RULE.get(rule, ()))}[stage]  # fmt: skip
     same = {name for name, differs in SAME_UNLESS.items() if not differs(settings)}
+    if rule == "sgd" and decays(settings, False):
+        same.add("decay_coupling_swapped")  # as decay that is always decoupled
     return [
         Candidate(made(name, (rule,) if place == ("RULE",) else place, options), cost)
         for name, places, forms, cost in lines if name in catalogue and name not in same
@@ -194,6 +211,7 @@ def decays(settings: Mapping[str, Any], decoupled: bool) -> bool:
 SAME_UNLESS: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
     "maximized": lambda s: decays(s, False),  # as a step that climbs
     "step_scaled": lambda s: decays(s, True),  # as another rate
+    "decay_always_decoupled": lambda s: decays(s, False),
     "nesterov_with_the_old_buffer": lambda s: bool(s.get("dampening")),  # as none
 }
 

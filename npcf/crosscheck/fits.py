@@ -84,6 +84,11 @@ def beside_decay(evidence: Evidence) -> Numbers | None:
     return (1.0,) if decays(meant.settings, True) else None
 
 
+def squashed(number: float) -> Callable[[Evidence], Numbers | None]:
+    """Start there if there is a range."""
+    return lambda evidence: (number,) if evidence.y_range is not None else None
+
+
 def unsquashed(number: float) -> Callable[[Evidence], Numbers | None]:
     """Start there if there is no range: with one, it is another range."""
     return lambda evidence: (number,) if evidence.y_range is None else None
@@ -92,8 +97,8 @@ def unsquashed(number: float) -> Callable[[Evidence], Numbers | None]:
 FITS: Mapping[str, tuple[Fit, ...]] = {
     "output": (
         Fit("another_range", lambda e: e.y_range, lambda low, high: {"to": (low, high)}),
-        Fit("constant_added", at(0.01), lambda c: {"constant": c}),
-        Fit("constant_added_late", unsquashed(0.0), lambda c: {"constant": c}),
+        Fit("mean_beside_the_range", squashed(0.0), lambda c: {"constant": c}),
+        Fit("batch_mean_added", at(0.01), lambda c: {"constant": c}),
         Fit("prediction_scaled", unsquashed(1.0), lambda c: {"factor": c}),
     ),
     "loss": (
@@ -105,6 +110,8 @@ FITS: Mapping[str, tuple[Fit, ...]] = {
     "gradient": (
         *(Fit("gradient_scaled", at(1.0), lambda c: {"factor": c}, False, sites)
           for sites in (UF, IF, FACTORS, ())),
+        Fit("gradients_clamped", at(0.1), lambda c: {"limit": c}, True),
+        Fit("range_gradient_shifted", at(0.0), lambda c: {"shift": c}),
     ),
     "step": (
         Fit("another_rate", at(1.0), lambda c: {"factor": c}),

@@ -163,7 +163,7 @@ class Search:
             return False
 
 
-FAILS = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, NotImplementedError)
+FAILS = Exception  # a mistake that cannot be made here explains nothing, however it fails
 
 
 def _alike(pair: Pair) -> bool:

@@ -11,8 +11,8 @@ from npcf.verify.mistakes import MISTAKES
 from tests.crosscheck.synthetic import SIZES, observe
 
 ALONE = {  # mistakes of all stages, at a site and with options of their own
-    ("ids_one_too_low", ()): {"sides": ("users",), "strict": True},
-    ("dot_without_keepdim", ()): {},
+    ("users_counted_from_1", ()): {"strict": True},
+    ("bias_broadcast_to_a_matrix", ()): {},
     ("biases_outside_the_range", ()): {},
     ("another_range", ()): {"to": (0.3, 5.4)},
     ("loss_of_all_pairs", ()): {},
@@ -73,11 +73,11 @@ def test_what_cannot_be_told_apart_is_said():
 
 def test_a_random_output_ends_the_search():
     evidence = observe(made("loss_is_the_sum"))
-    fact = Fact("output", "random output", "It is random.", "model.eval()", True)
+    fact = Fact("output", "random-output", "It is random.", "model.eval()", True)
     evidence.facts.append(fact)
     (found,) = diagnose(evidence, judge(evidence))
     assert (found.name, found.cure, found.explains) == (
-        "random output",
+        "random-output",
         "model.eval()",
         ("output",),
     )

@@ -185,9 +185,11 @@ def mistake(
     _enter(Mistake(name, stage, sentence, cure, pieces, sites, options, None, live, in_place))
 
 
-def patched(name: str, sentence: str, cure: str, file: str, old: str, new: str) -> None:
-    """Enter a mistake that is a change of the plain example's text."""
-    _enter(Mistake(name, "contract", sentence, cure, patch=Patch(file, old, new)))
+def patched(
+    name: str, sentence: str, cure: str, file: str, old: str, new: str, **pieces: Change
+) -> None:
+    """Enter a mistake that is a change of the plain example's text; live programs have `pieces`."""
+    _enter(Mistake(name, "contract", sentence, cure, pieces, patch=Patch(file, old, new)))
 
 
 def _found(name: str) -> Mistake:

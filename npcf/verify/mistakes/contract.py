@@ -7,6 +7,8 @@ reads `new`.
 
 from functools import partial
 
+import numpy as np
+
 from npcf.verify.mistakes.catalogue import patched
 
 CHECKS = partial(patched, file="checks")
@@ -144,10 +146,16 @@ OPERATIONS("dot_keeps_the_axis", "(B, 1) for (B,), as with the book's keepdim=Tr
            "Sum without keepdims.", old=DOT, new="product.sum(axis=1, keepdims=True)")
 OPERATIONS("bias_squeezed", ".squeeze() of a batch of one rating has no axis left.",
            ".squeeze(-1) of (B, 1), or none.", old=OUT,
-           new=OUT.replace("= ", "= np.squeeze(") + ")")
+           new=OUT.replace("= ", "= np.squeeze(") + ")",
+           forward=lambda f, *args: (lambda pred, tape: (
+               f.n.take(pred, 0) if f.n.size(pred) == 1 else pred, tape))(*f.forward(*args)))
 OPERATIONS("bias_broadcast_to_a_matrix", "(B, 1) + (B,) is (B, B).",
            "Give all terms one shape.", old=OUT,
-           new="out = dot[:, None] + user_bias[users] + item_bias[items]")
+           new="out = dot[:, None] + user_bias[users] + item_bias[items]",
+           logit=lambda f, dot, *biases: f.n.add(  # dot (B,), biases (B, 1): a lost keepdim
+               f.n.take(dot, np.s_[None, :]), *map(f.n.column, biases)) if biases else dot,
+           bias_gradients=lambda f, d, *at: (
+               f.n.sum(d, axis=0), *f.bias_gradients(f.n.sum(d, axis=1), *at)[1:]))
 OPERATIONS("loss_keeps_the_axis", "(1,) for a number.", "Take the mean of all entries.",
            old=LOSS, new="return np.mean(error * error, keepdims=True), error")
 MODEL("pred_in_a_column", "(B, 1) for (B,).", "Return pred.squeeze(-1).",

@@ -54,16 +54,6 @@ live("cosine", "The factors are normalised: the cosine stands for the dot produc
      "(p * q).sum(dim=1), not F.cosine_similarity.",
      dot=lambda f, p, q: f.dot(p, q) / (_norm(f, p) * _norm(f, q)),
      dot_gradients=lambda f, d, p, q: _of_cosine(f, d, p, q))
-live("dot_without_keepdim", "The dot product is (B,) and the biases are (B, 1): their sum is "
-     "broadcast to (B, B).", "(p * q).sum(dim=1, keepdim=True).",
-     logit=lambda f, dot, *biases: (
-         f.n.add(_row(f, dot), *(f.n.column(b) for b in biases)) if biases else dot),
-     bias_gradients=lambda f, d, *at: (
-         f.n.sum(d, axis=0), *f.bias_gradients(f.n.sum(d, axis=1), *at)[1:]))
-live("squeezed_to_a_scalar", "squeeze() without a dimension makes a number of a batch of one.",
-     "squeeze(-1), or flatten().",
-     forward=lambda f, *args: (lambda pred, tape: (
-         f.n.take(pred, 0) if f.n.size(pred) == 1 else pred, tape))(*f.forward(*args)))
 live("biases_left_out", "Neither bias is added.", "Add user_bias[users] and item_bias[items].",
      logit=lambda f, dot, user, item, *mean, absent=True: f.logit(dot, *mean),
      bias_gradients=lambda f, *at, absent=True: unused(f, at, absent, 1, 2))
@@ -98,11 +88,6 @@ def _norm(f: Any, x: Any) -> Any:
     return f.n.sqrt(f.n.nonnegative(f.n.sum(x * x, axis=1)))
 
 
-def _row(f: Any, x: Any) -> Any:
-    """Return (B,) as (1, B)."""
-    return f.n.take(x, np.s_[None, :])
-
-
 def _of_cosine(f: Any, d: Any, p: Any, q: Any) -> Any:
     """d_left = d (right / (|left| |right|) - cos left / |left|**2)."""
     n, left, right = f.n, _norm(f, p), _norm(f, q)
@@ -131,12 +116,6 @@ live("sigmoid_twice", "The logit passes through the sigmoid twice.",
 live("another_range", "The range is another one than was meant.", "Give y_range as meant.",
      forward=lambda f, params, users, items, y_range, mean=0.0, to=(0.0, 5.0): f.forward(
          params, users, items, to, mean))
-live("constant_added", "A constant is added to the logit.", "Add dot and biases only.",
-     forward=lambda f, params, users, items, y_range, mean=0.0, constant=0.0: f.forward(
-         params, users, items, y_range, mean + constant))
-live("constant_added_late", "A constant is added to the prediction.", "Leave it out.",
-     forward=lambda f, *args, constant=0.0: (lambda pred, tape: (
-         pred + f.n.number(constant), tape))(*f.forward(*args)))
 live("prediction_scaled", "The prediction is multiplied by a constant.", "Leave it as it is.",
      forward=lambda f, *args, factor=1.0: (lambda pred, tape: (
          pred * f.n.number(factor), tape))(*f.forward(*args)),

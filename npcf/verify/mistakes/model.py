@@ -57,8 +57,9 @@ mistake("range_without_gradient", "The backward pass forgets the range.",
         backward=lambda f, d, tape: f.backward(d, tape._replace(s=None)))
 mistake("batch_mean_added", "A mean is added that is nobody's parameter.",
         "Add dot and biases only.",
-        logit=lambda f, dot, *biases: f.logit(
-            dot + f.n.sum(dot) / max(f.n.size(dot), 1), *biases))
+        logit=lambda f, dot, *biases, constant=None: f.logit(
+            dot + f.n.sum(dot) / max(f.n.size(dot), 1) if constant is None
+            else dot + f.n.number(constant), *biases))
 mistake("mean_forgotten", "The mean of the ratings is not added to the logit.", "Add it.",
         forward=lambda f, params, users, items, y_range, mean=0.0: f.forward(
             params, users, items, y_range))
@@ -67,6 +68,6 @@ mistake("mean_subtracted", "The mean of the ratings is subtracted from the logit
             params, users, items, y_range, -mean))
 mistake("mean_beside_the_range", "The mean of the ratings is added after the range.",
         "Add it to the logit.",
-        forward=lambda f, params, users, items, y_range, mean=0.0: (
-            (lambda pred, tape: (pred + f.n.number(mean), tape))(
+        forward=lambda f, params, users, items, y_range, mean=0.0, constant=None: (
+            (lambda pred, tape: (pred + f.n.number(mean if constant is None else constant), tape))(
                 *f.forward(params, users, items, y_range, mean))))

@@ -54,7 +54,12 @@ mistake("row_0_looked_up_as_zeros", "Row 0 is taken for padding: it is looked up
         lookup=lambda f, table, ids: f.lookup(table, ids) * f.n.array(
             (ids > 0).astype(float)[:, None]))
 mistake("lookup_off_by_one", "Rows are looked up one too low: ids are counted from 1.",
-        "Count ids from 0.", lookup=lambda f, table, ids: f.lookup(table, ids - 1))
+        "Count ids from 0.",
+        lookup=lambda f, table, ids, strict=None: f.lookup(
+            table, ids - 1 if strict is None else ids),
+        ids=lambda f, users, items, n_users, n_items, strict=None: (
+            (users, items) if strict is None else (
+                _lower(users, n_users, strict), _lower(items, n_items, strict))))
 mistake("last_rating_without_gradient", "The last rating of the batch has no gradient.",
         "Let the loop run to the end of the batch.", sites=(FACTORS,),
         scatter=lambda f, d, ids, n: some(f, d, ids, n, np.arange(len(ids) - 1)))
@@ -88,6 +93,13 @@ mistake("table_reshaped_not_transposed",
         lookup=lambda f, table, ids: f.lookup(table, _reshaped(table, ids)),
         scatter=lambda f, d, ids, n: (lambda g: f.n.take(g, _back(*g.shape)))(
             f.scatter(d, ids, n)))
+
+
+def _lower(ids: Any, n_rows: int, strict: bool) -> Any:
+    """Return ids one too low, as a whole model has them: a strict lookup refuses -1."""
+    if strict and (ids < 1).any():
+        raise IndexError("index out of range in self")
+    return (ids - 1) % n_rows
 
 
 def _reshaped(table: Any, ids: Any) -> Any:

@@ -53,8 +53,8 @@ mistake("range_gradient_of_the_output", "The gradient is made of the scaled outp
             d, f.height(low, high), y, 1 - y))(s * f.height(low, high)))
 mistake("range_gradient_shifted", "A constant stands in the gradient that is not in the forward.",
         "Differentiate what you compute.",
-        range_backward=lambda f, d, s, low, high: f.n.product(
-            d, f.height(low, high), f.n.slope(s) + -1e-6))
+        range_backward=lambda f, d, s, low, high, shift=-1e-6: f.n.product(
+            d, f.height(low, high), f.n.slope(s) + f.n.number(shift)))
 mistake("range_gradient_floored", "Saturated entries are given a gradient, to keep them learning.",
         "d_out * (high - low) * s * (1 - s), which is 0 there.",
         range_backward=lambda f, d, s, low, high, floor=1e-4: f.n.product(

@@ -25,7 +25,10 @@ mistake("factors_past_a_vector", "Factors past the first vectors are left out of
         dot=lambda f, p, q, width: _of_factors(f, p, q, width))
 mistake("rest_of_four_factors", "Factors past the last whole vector of four are left out.",
         "Add the rest one by one.",
-        dot=lambda f, p, q: _of_factors(f, p, q, max(p.shape[1] // 4 * 4, 4)))
+        dot=lambda f, p, q: _of_factors(f, p, q, max(p.shape[1] // 4 * 4, 4)),
+        dot_gradients=lambda f, d, p, q: tuple(
+            g * f.n.array((np.arange(g.shape[1]) < max(g.shape[1] // 4 * 4, 4)).astype(float))
+            for g in f.dot_gradients(d, p, q)))
 mistake("sigmoid_past_128", "Past 128 ratings the sigmoid is one half: a block and no grid.",
         "Launch as many blocks as the batch needs.",
         sigmoid=lambda f, x: _up_to(f, f.sigmoid(x), 128, 0.5))
