@@ -13,7 +13,9 @@ from npcf.crosscheck.judge import judge
 from npcf.crosscheck.predict import STAGES as PREDICTED
 from npcf.crosscheck.program import RIGHT as RIGHT_PROGRAM
 from npcf.crosscheck.program import arithmetic
+from npcf.crosscheck.reduce import reduce_failure
 from npcf.crosscheck.report import Report
+from npcf.crosscheck.stand_in import predicted_by
 from npcf.errors import DataError
 
 COMPARED = ("output", "loss", "gradient", "step")
@@ -25,8 +27,10 @@ def report_of(evidence: Evidence, begin: float | None = None) -> Report:
     stages = judge(evidence)
     report = Report(evidence, stages, [])
     if report.failed_stage is not None:
-        report.diagnosis = diagnose(evidence, stages)
-        report.ruled_out = tuple(getattr(report.diagnosis, "ruled_out", ()))
+        found = diagnose(evidence, stages)
+        report.diagnosis, report.ruled_out = list(found), found.ruled_out
+        again = predicted_by(found.program, evidence) if found.program else None
+        report.reduced = reduce_failure(evidence, stages, again)
     report.seconds = time.perf_counter() - begin
     return report
 

@@ -42,6 +42,8 @@ def reduce_failure(
     if stage not in OF_BATCHES:
         return None
     failing = [seen for seen in evidence.seen if _worst(evidence, stage, seen)]
+    if again is None:  # without a run there must be numbers to print
+        failing = [seen for seen in failing if seen.output is not None]
     failing.sort(key=lambda seen: len(seen.probe.rating))
     if not failing:
         return None

@@ -85,7 +85,7 @@ def _gradient(evidence: Evidence, seen: Seen, pair: Pair, place: Any, call: str)
     if seen.probe.upstream is None:
         lines += [f"rating = {tensor(seen.probe.rating)}", "loss(pred, rating).backward()"]
     else:
-        size = 0 if isinstance(seen.output, Raised) else seen.output.size
+        size = np.size(seen.output) if isinstance(seen.output, np.ndarray) else len(ids_of(seen))
         upstream = np.resize(seen.probe.upstream, size)
         lines.append(f"pred.backward({tensor(upstream)}.reshape(pred.shape))")
     path = evidence.paths.get(pair.what, pair.what)
@@ -98,7 +98,7 @@ def _gradient(evidence: Evidence, seen: Seen, pair: Pair, place: Any, call: str)
 
 def _loss(evidence: Evidence, seen: Seen, pair: Pair, place: Any, call: str) -> Part:
     n = len(seen.probe.rating)
-    column = not isinstance(seen.output, Raised) and seen.output.shape == (n, 1)
+    column = isinstance(seen.output, np.ndarray) and seen.output.shape == (n, 1)
     at = np.asarray(seen.prediction if seen.prediction is not None else seen.output, evidence.dtype)
     at = at.reshape(n, 1) if column else at.reshape(-1)
     lines = [
@@ -115,9 +115,16 @@ def _loss(evidence: Evidence, seen: Seen, pair: Pair, place: Any, call: str) -> 
     return pair.seen, right, lines
 
 
+def ids_of(seen: Seen) -> Array:
+    """Return the ids of a probe as x (B, 2)."""
+    return np.stack([seen.probe.users, seen.probe.items], axis=1)
+
+
 def _forward(seen: Seen, call: str) -> list[str]:
-    ids = np.stack([seen.probe.users, seen.probe.items], axis=1)
-    return [f"x = torch.tensor({numbers(ids)})  # user, item", f"pred = copied({CALLS[call]})"]
+    return [
+        f"x = torch.tensor({numbers(ids_of(seen))})  # user, item",
+        f"pred = copied({CALLS[call]})",
+    ]
 
 
 def _planted(evidence: Evidence, seen: Seen) -> list[str]:
