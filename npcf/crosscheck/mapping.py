@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from npcf.crosscheck.evidence import TABLES
 from npcf.crosscheck.names import is_bias_name, is_mean_name, side_of, without_common_prefix
+from npcf.crosscheck.torch_objects import is_tensor
 from npcf.errors import UsageError
 from npcf.interop import LAYOUTS
 
