@@ -1,6 +1,7 @@
 """Which mistake explains what is seen?  None is better than a wrong one."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from npcf.crosscheck.cures import cure_of, split_of
@@ -64,6 +65,8 @@ def diagnose(
     diagnoses = [_diagnosis(one, top, whole, stages, evidence) for one in top]
     named = {name for one in top for name in one.names}
     others = [name for name in search.tried if name not in named]
+    # what a fact says is sure, but it may be the same mistake again
+    facts = [replace(fact, confident=False) for fact in facts]
     return Diagnoses([*diagnoses, *facts], others, top[0].program)
 
 

@@ -22,6 +22,7 @@ from npcf.verify.precision import quiet
 FITTED = 1.3  # the cost of a fitted parameter
 DIGITS = (1, 2, 3, 4, 6)
 ROUNDS = 15
+NOTHING = 1e-9  # smaller numbers are rounding; without its term an L2 loss explains nothing
 
 Numbers = tuple[float, ...]
 
@@ -195,8 +196,9 @@ def _fitted(
         return
     told = set()
     for digits in DIGITS:
-        rounded = tuple(float(f"{v:.{digits}g}") for v in numbers(found))
-        if rounded not in told:
+        rounded = tuple(0.0 if abs(v) < NOTHING else float(f"{v:.{digits}g}")
+                        for v in numbers(found))  # fmt: skip
+        if rounded not in told and (any(rounded) or "l2" not in fit.name):
             told.add(rounded)
             made_so = candidate(rounded)
             yield made_so._replace(cost=made_so.cost + 0.01 * digits)
