@@ -16,7 +16,7 @@ from compare.crosscheck.leave_one_out import left_out
 from compare.crosscheck.natural import natural
 from compare.crosscheck.natural import programs as natural_programs
 from compare.crosscheck.outsiders import OUTSIDERS
-from compare.crosscheck.program import Case
+from compare.crosscheck.program import FLOATS, SIZES, Case
 from compare.crosscheck.programs import PROGRAMS
 from compare.crosscheck.scoring import Outcome, describe, outcome, run
 from compare.torch_models import single_thread_and_warm
@@ -119,8 +119,8 @@ def _unusual(name: str) -> list[Outcome]:
 def settings_of(name: str) -> Iterator[tuple[str, Any]]:
     """Return the settings of an unusual case: one where it has to be compiled."""
     few = re.match("compiled", name)
-    for size, setting in clean_unusual.SIZES.items():
-        for dtype in clean_unusual.FLOATS[: 1 if few else 2]:
+    for size, setting in SIZES.items():
+        for dtype in FLOATS[: 1 if few else 2]:
             if not few or size == "middle":
                 yield f"{size}, {dtype}", replace(setting, dtype=dtype)
 
