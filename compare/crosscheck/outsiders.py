@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import nn, optim
+from torch import optim
 
 from compare.crosscheck.program import OUTSIDERS
 from compare.crosscheck.programs.adam_by_hand import HandAdam
@@ -64,16 +64,6 @@ class ReluAtTheEnd(Embeddings):
 
 
 @wrong_model(**model)
-class Temperature(BookParams):
-    """The logit is divided by the root of K, as attention does."""
-
-    def forward(self, x):
-        users, movies = self.user_factors[x[:, 0]], self.movie_factors[x[:, 1]]
-        dot = (users * movies).sum(1) / users.shape[1] ** 0.5
-        return squash(dot + self.user_bias[x[:, 0]] + self.movie_bias[x[:, 1]], self.y_range)
-
-
-@wrong_model(**model)
 class BiasesMultiplied(TwoColumns):
     """user bias * item bias."""
 
@@ -91,15 +81,6 @@ class FactorsReversed(NoBias):
 
 
 @wrong_model(stage="gradient", **model)
-class GradientScaledByDepth(Embeddings):
-    """A hook left from an experiment makes the users' gradient a tenth."""
-
-    def __init__(self, *sizes):
-        super().__init__(*sizes)
-        self.user_factors.weight.register_hook(lambda g: g * 0.1)
-
-
-@wrong_model(stage="gradient", **model)
 class GradientCentralised(NoBias):
     """A hook subtracts each row's mean gradient."""
 
@@ -108,14 +89,33 @@ class GradientCentralised(NoBias):
         self.m.weight.register_hook(lambda g: g - g.mean(1, keepdim=True))
 
 
-@wrong_loss(**model)
-def huber(pred, rating):
-    return nn.SmoothL1Loss()(pred, rating)
+@wrong_model(**model)
+class LayerNormed(TwoColumns):
+    """Factors are normalised over K before they meet."""
+
+    def forward(self, users, items):
+        p, q = (F.layer_norm(t, t.shape[1:]) for t in (self.P[users], self.Q[items]))
+        return squash((p * q).sum(1) + self.bu[users] + self.bi[items], self.y_range)
+
+
+@wrong_model(stage="gradient", **model)
+class GradientOfTheRowBelow(NoBias):
+    """A hook rolls the gradient by a row."""
+
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.u.weight.register_hook(lambda g: g.roll(1, 0))
 
 
 @wrong_loss(**model)
-def log_cosh(pred, rating):
-    return torch.log(torch.cosh(pred - rating)).mean()
+def too_high_counts_twice(pred, rating):
+    error = pred - rating
+    return (torch.where(error > 0, 2.0, 1.0) * error**2).mean()
+
+
+@wrong_loss(**model)
+def median_of_squares(pred, rating):
+    return ((pred - rating) ** 2).median()
 
 
 @wrong_loss(**model)

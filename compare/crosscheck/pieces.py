@@ -65,8 +65,10 @@ class Composed(TwoColumns):
 
 
 PIECES = [
-    piece("users_counted_from_1", "output", "ids", lambda users, items: (users - 1, items)),
-    piece("lookup_off_by_one", "output", "ids", lambda users, items: (users - 1, items - 1)),
+    piece("users_counted_from_1 ids_one_too_low", "output", "ids",
+          lambda users, items: (users - 1, items)),
+    piece("lookup_off_by_one ids_one_too_low", "output", "ids",
+          lambda users, items: (users - 1, items - 1)),
     piece("dot_is_a_mean", "output", "dot", lambda u, v: (u * v).mean(1)),
     piece("last_factor_left_out", "output", "dot", lambda u, v: (u * v)[:, :-1].sum(1)),
     piece("user_bias_left_out", "output", "bias", lambda m, users, items: m.bi[items]),

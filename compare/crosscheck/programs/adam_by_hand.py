@@ -119,7 +119,7 @@ class WithoutRoot(HandAdam):
         return state["m"] / (1 - b1 ** state["t"]) / (state["v"] / (1 - b2 ** state["t"]) + eps)
 
 
-@adam("adam_climbs")
+@adam("adam_climbs", "maximized")
 class AdamAdds(HandAdam):
     """add_ for sub_."""
 
@@ -139,7 +139,7 @@ class LookingAhead(HandAdam):
         p.sub_(lr * ahead / ((state["v"] / (1 - b2**t)).sqrt() + eps))
 
 
-@adam("adam_without_momentum", needs="two steps")
+@adam("beta1_zero", "adam_without_momentum", needs="two steps")
 class GradientForMoment(HandAdam):
     """The gradient itself over the root: RMSProp with a correction."""
 

@@ -41,7 +41,7 @@ def decay_not_passed_on_to_sgd(model):
     return optim.SGD(model.parameters(), lr=0.1)
 
 
-@wrong_optimizer("decay_doubled", intended=SGD_L2)
+@wrong_optimizer("decay_doubled", "another_weight_decay", intended=SGD_L2)
 def gradient_of_the_penalty(model):
     return optim.SGD(model.parameters(), lr=0.1, weight_decay=2 * 0.1)
 
@@ -51,17 +51,19 @@ def betas_in_the_other_order(model):
     return optim.Adam(model.parameters(), **settings(ADAM, betas=(0.99, 0.9)))
 
 
-@wrong_optimizer("beta2_default", intended=ADAMW, needs="two steps")
+@wrong_optimizer(
+    "beta2_default", "betas_default", "another_beta2", intended=ADAMW, needs="two steps"
+)
 def beta2_of_torch(model):
     return optim.AdamW(model.parameters(), **settings(ADAMW, betas=(0.9, 0.999)))
 
 
-@wrong_optimizer("eps_default", intended=ADAM)
+@wrong_optimizer("eps_default", "another_eps", intended=ADAM)
 def eps_of_torch(model):
     return optim.Adam(model.parameters(), lr=5e-3, betas=(0.9, 0.99))
 
 
-@wrong_optimizer("no_eps", "eps_default", intended=ADAM | {"eps": 1e-3})
+@wrong_optimizer("no_eps", "another_eps", intended=ADAM | {"eps": 1e-3})
 def eps_zero(model):
     return optim.Adam(model.parameters(), **settings(ADAM, eps=0.0))
 
@@ -86,17 +88,17 @@ def dampening_not_set(model):
     return optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
 
 
-@wrong_optimizer("sgd_climbs", intended=SGD)
+@wrong_optimizer("sgd_climbs", "maximized", intended=SGD)
 def maximising(model):
     return optim.SGD(model.parameters(), lr=0.1, maximize=True)
 
 
-@wrong_optimizer("adam_climbs", intended=ADAM)
+@wrong_optimizer("adam_climbs", "maximized", intended=ADAM)
 def adam_maximising(model):
     return optim.Adam(model.parameters(), **settings(ADAM), maximize=True)
 
 
-@wrong_optimizer("rmsprop_climbs", intended=RMSPROP)
+@wrong_optimizer("rmsprop_climbs", "maximized", intended=RMSPROP)
 def rmsprop_maximising(model):
     return optim.RMSprop(model.parameters(), **settings(RMSPROP), maximize=True)
 
@@ -123,12 +125,14 @@ def rmsprop_without_momentum(model):
     return optim.RMSprop(model.parameters(), **settings(RMSPROP))
 
 
-@wrong_optimizer("adam_without_momentum", intended=ADAM, needs="two steps")
+@wrong_optimizer(
+    "beta1_zero", "adam_without_momentum", "another_beta1", intended=ADAM, needs="two steps"
+)
 def beta1_zero(model):
     return optim.Adam(model.parameters(), **settings(ADAM, betas=(0.0, 0.99)))
 
 
-@wrong_optimizer("state_lost", intended=MOMENTUM, needs="two steps")
+@wrong_optimizer("momentum_left_out", "state_lost", intended=MOMENTUM, needs="two steps")
 def momentum_not_passed_on(model):
     return optim.SGD(model.parameters(), lr=0.1)
 
@@ -145,7 +149,8 @@ class SparseEmbeddings(Embeddings):
         super().__init__(*sizes, sparse=True)
 
 
-@wrong_optimizer("adam_skips_zero_gradients", "absent_rows_stay", intended=ADAM,
+@wrong_optimizer("adam_skips_zero_gradients", "absent_rows_stay", "sparse_adam_for_adam",
+                 intended=ADAM,
                  model=SparseEmbeddings, real=(19, 20),
                  needs="a row touched, then absent")  # fmt: skip
 def sparse_adam(model):

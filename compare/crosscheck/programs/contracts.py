@@ -20,7 +20,7 @@ class DropoutStaysOn(NoBias):
         return squash((u * m).sum(1), self.y_range)
 
 
-@wrong_model(stage=("contract", "output"), real=(21,))
+@wrong_model("max_norm_in_place", stage=("contract", "output"), real=(21,))
 class MaxNorm(Embeddings):
     """max_norm renormalises rows in place when they are looked up."""
 
@@ -28,7 +28,7 @@ class MaxNorm(Embeddings):
         super().__init__(*sizes, max_norm=1.0)
 
 
-@wrong_model(stage=("contract", "output"))
+@wrong_model("padding_row_cleared", stage=("contract", "output"))
 class PaddingRowCleared(BookParams):
     """Row 0 is set to zeros in the table itself at each call."""
 

@@ -103,7 +103,7 @@ class BlocksOfFour(BookParams):
         return squash(res + self.user_bias[x[:, 0]] + self.movie_bias[x[:, 1]], self.y_range)
 
 
-@wrong_model("bias_broadcast_to_a_matrix", real=(2,))
+@wrong_model("dot_without_keepdim", "bias_broadcast_to_a_matrix", real=(2,))
 class WithoutKeepdim(BookColumn):
     """(B,) + (B, 1) is (B, B)."""
 
@@ -114,7 +114,7 @@ class WithoutKeepdim(BookColumn):
         return squash(res, self.y_range)
 
 
-@wrong_model("bias_squeezed", real=(3,))
+@wrong_model("squeezed_to_a_scalar", "bias_squeezed", real=(3,))
 class SqueezeEverything(BookColumn):
     """`.squeeze()` of a batch of one leaves no axis."""
 
@@ -122,7 +122,7 @@ class SqueezeEverything(BookColumn):
         return super().forward(x).squeeze()
 
 
-@wrong_model("bias_squeezed", real=(3,))
+@wrong_model("squeezed_to_a_scalar", "bias_squeezed", real=(3,))
 class SqueezeTheBias(Embeddings):
     """The product keeps its axis and the result is squeezed with all there is."""
 
@@ -133,3 +133,13 @@ class SqueezeTheBias(Embeddings):
         ).squeeze()
         bias = self.user_bias(users).squeeze() + self.item_bias(items).squeeze()
         return squash(dot + bias, self.y_range)
+
+
+@wrong_model("dot_divided_by_root_k")
+class Temperature(BookParams):
+    """The logit is divided by the root of K, as attention does."""
+
+    def forward(self, x):
+        users, movies = self.user_factors[x[:, 0]], self.movie_factors[x[:, 1]]
+        dot = (users * movies).sum(1) / users.shape[1] ** 0.5
+        return squash(dot + self.user_bias[x[:, 0]] + self.movie_bias[x[:, 1]], self.y_range)

@@ -48,12 +48,16 @@ def items_forgotten(model):
     return optim.AdamW(params + list(model.item_bias.parameters()), **settings(ADAMW))
 
 
-@wrong_optimizer(intended=SGD, stage=("contract", "step"), real=(28,))
+@wrong_optimizer(
+    "table_left_out", "step_not_taken", intended=SGD, stage=("contract", "step"), real=(28,)
+)
 def parameters_of_a_copy(model):
     return optim.SGD(copy.deepcopy(model).parameters(), lr=0.1)
 
 
-@wrong_optimizer(intended=ADAMW, stage=("contract", "step"), real=(28,))
+@wrong_optimizer(
+    "table_left_out", "step_not_taken", intended=ADAMW, stage=("contract", "step"), real=(28,)
+)
 def optimizer_before_the_cast(model):
     optimizer = optim.AdamW(model.parameters(), **settings(ADAMW))
     for name, p in list(model.named_parameters()):  # parameters are replaced afterwards

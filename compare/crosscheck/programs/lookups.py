@@ -33,7 +33,7 @@ class ArgumentsSwapped(TwoColumns):
         return super().forward(users, items)
 
 
-@wrong_model("users_counted_from_1", real=(8,))
+@wrong_model("users_counted_from_1", "ids_one_too_low", real=(8,))
 class UsersFromOne(BookParams):
     """User numbers of MovieLens begin at 1, so one is taken off; ids come as rows already."""
 
@@ -44,7 +44,7 @@ class UsersFromOne(BookParams):
         return squash(res, self.y_range)
 
 
-@wrong_model("lookup_off_by_one", real=(8, 11))
+@wrong_model("ids_one_too_low", "lookup_off_by_one", real=(8, 11))
 class BothFromOne(TwoColumns):
     """Both ids are taken to begin at 1."""
 
@@ -52,7 +52,7 @@ class BothFromOne(TwoColumns):
         return super().forward(users - 1, items - 1)
 
 
-@wrong_model("lookup_off_by_one", real=(8,))
+@wrong_model("ids_one_too_low", "lookup_off_by_one", real=(8,))
 class BothFromOneEmbedding(Embeddings):
     """The same on Embedding layers, which refuse row -1."""
 
@@ -60,7 +60,7 @@ class BothFromOneEmbedding(Embeddings):
         return super().forward(x - 1)
 
 
-@wrong_model("items_shifted_by_an_unknown", real=(14,))
+@wrong_model("items_shifted_by_an_unknown", "ids_one_too_high", real=(14,))
 class UnknownItemFirst(BookColumn):
     """Row 0 of the item tables is '#na#', as fastai's vocabulary has it; ids are shifted for it."""
 

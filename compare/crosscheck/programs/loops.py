@@ -117,7 +117,7 @@ def penalty_inside_the_mean(model):
     return step
 
 
-@wrong_step("decay_doubled", intended=SGD_L2)
+@wrong_step("decay_doubled", "another_weight_decay", intended=SGD_L2)
 def penalty_without_the_half(model):
     optimizer = sgd(model)
 
@@ -131,7 +131,14 @@ def penalty_without_the_half(model):
     return step
 
 
-@wrong_step("state_lost", "resume_afresh", intended=ADAM, real=(27,), needs="two steps")
+@wrong_step(
+    "optimiser_made_anew",
+    "state_lost",
+    "resume_afresh",
+    intended=ADAM,
+    real=(27,),
+    needs="two steps",
+)
 def optimizer_made_in_the_step(model):
     def step(x, rating):
         optimizer = optim.Adam(model.parameters(), **settings(ADAM))
@@ -144,7 +151,8 @@ def optimizer_made_in_the_step(model):
     return step
 
 
-@wrong_step("state_lost", "resume_afresh", "buffer_without_momentum", "resume_without_buffers",
+@wrong_step("optimiser_made_anew", "momentum_left_out", "state_lost", "resume_afresh",
+            "resume_without_buffers",
             intended=MOMENTUM, real=(27,), needs="two steps")  # fmt: skip
 def resumed_without_the_buffer(model):
     holder = {"optimizer": optim.SGD(model.parameters(), lr=0.1, momentum=0.9)}

@@ -75,7 +75,9 @@ def batch_kept_from_the_first_call(model):
     return step
 
 
-@wrong_step(intended=SGD, real=(24,))
+@wrong_step(
+    "micro_batches_not_averaged", "gradients_scaled", "backward_twice", intended=SGD, real=(24,)
+)
 def micro_batches_unscaled(model):
     optimizer = optim.SGD(model.parameters(), lr=0.1)
 
@@ -110,7 +112,14 @@ def clipped_before_unscaling(model):
     return step
 
 
-@wrong_step(intended=SGD, real=(25,), stage=("schedule", "step"), needs="two steps")
+@wrong_step(
+    "rate_decays_each_step",
+    "other_rates",
+    intended=SGD,
+    real=(25,),
+    stage=("schedule", "step"),
+    needs="two steps",
+)
 def scheduler_stepped_per_batch(model):
     optimizer = optim.SGD(model.parameters(), lr=0.1)
     scheduler = optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.5)  # meant for each epoch
@@ -126,7 +135,7 @@ def scheduler_stepped_per_batch(model):
     return step
 
 
-@wrong_step(intended=ADAMW)
+@wrong_step("step_taken_twice", intended=ADAMW)
 def stepped_twice(model):
     optimizer = optim.AdamW(model.parameters(), **settings(ADAMW))
 

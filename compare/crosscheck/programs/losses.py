@@ -65,7 +65,7 @@ def whole_stars(pred, rating):
     return F.mse_loss(pred, rating.round())
 
 
-@wrong_loss(stage=("contract", "loss"))
+@wrong_loss("loss_not_reduced", stage=("contract", "loss"))
 def not_reduced(pred, rating):
     return F.mse_loss(pred, rating, reduction="none")
 
@@ -147,3 +147,13 @@ def upstream_ignored(pred, rating):
             return 2 * (pred - rating) / len(pred), None
 
     return Loss.apply(pred, rating)
+
+
+@wrong_loss("loss_huber", "loss_smooth_l1")
+def huber(pred, rating):
+    return nn.SmoothL1Loss()(pred, rating)
+
+
+@wrong_loss("loss_logcosh")
+def log_cosh(pred, rating):
+    return torch.log(torch.cosh(pred - rating)).mean()

@@ -124,7 +124,7 @@ class SigmoidInFloat(BookParams):
         return torch.sigmoid(logit_of(self, x).float()).double() * (high - low) + low
 
 
-@wrong_model(stage="output", real=(6,))
+@wrong_model("sigmoid_twice", real=(6,))
 class SquashedTwice(BookColumn):
     """The model ends in a sigmoid, and sigmoid_range is put on top."""
 
@@ -134,7 +134,7 @@ class SquashedTwice(BookColumn):
         return torch.sigmoid(p) * (high - low) + low
 
 
-@wrong_model(stage="output", y_range=(0.0, 5.5))
+@wrong_model("another_range", y_range=(0.0, 5.5))
 class OtherRange(NoBias):
     """The model was made with the range (0, 5), and (0, 5.5) was meant."""
 

@@ -49,7 +49,7 @@ class Summed(HandRMSProp):
         return state["sq"]
 
 
-@rmsprop("rmsprop_climbs")
+@rmsprop("rmsprop_climbs", "maximized")
 class Ascending(HandRMSProp):
     """The sign of the step."""
 

@@ -202,3 +202,12 @@ class Frozen(NoBias):
     def __init__(self, n_users, n_items, n_factors, y_range):
         super().__init__(n_users, n_items, n_factors, y_range)
         self.m = nn.Embedding.from_pretrained(torch.randn(n_items, n_factors) * 0.1)
+
+
+@wrong_model("gradient_scaled", stage="gradient")
+class GradientScaledByDepth(Embeddings):
+    """A hook left from an experiment makes the users' gradient a tenth."""
+
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.user_factors.weight.register_hook(lambda g: g * 0.1)

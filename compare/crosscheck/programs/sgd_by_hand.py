@@ -88,7 +88,7 @@ class WholeBufferAhead(HandSGD):
         p.add_(grad + state["buffer"], alpha=-lr)
 
 
-@entered("sgd_climbs", intended=SGD)
+@entered("sgd_climbs", "maximized", intended=SGD)
 class PlusForMinus(HandSGD):
     """p += lr * grad."""
 
