@@ -7,12 +7,12 @@ pytest.importorskip("torch")
 
 import torch
 
-from compare.crosscheck import clean, pairs
+from compare.crosscheck import clean, clean_unusual, pairs
 from compare.crosscheck.outsiders import OUTSIDERS
 from compare.crosscheck.program import SIZES, Case, batch, built
 from compare.crosscheck.programs import PROGRAMS
 from compare.crosscheck.right import Embeddings
-from compare.crosscheck.scoring import Outcome
+from compare.crosscheck.scoring import Outcome, outcome, run
 from compare.crosscheck.state import changes, snapshot
 from npcf.crosscheck.verdict import STAGES
 from npcf.verify.mistakes import MISTAKES
@@ -97,7 +97,8 @@ def test_programs_are_enough_and_their_stages_are_stages():
     assert len(OUTSIDERS) >= 20
     for program in (PROGRAMS | OUTSIDERS).values():
         assert program.stages <= set(STAGES)
-        assert program.right <= set(MISTAKES), program.name
+        names = {name for name in program.right if "-" not in name}  # the others are facts
+        assert names <= set(MISTAKES), program.name
     assert not any(program.right for program in OUTSIDERS.values())
 
 
@@ -112,3 +113,54 @@ def test_pairs_are_of_different_slots():
         for a, b in pairs.pairs(same):
             assert a.slot != b.slot
             assert (a.stage == b.stage) is same
+
+
+# ---- a part of the trial itself; all of it: make crosscheck-proof --------------------------------
+
+SOME = (
+    "users_from_one no_item_bias mean_of_all_ratings height_high without_low range_ignored "
+    "tanh_for_sigmoid mean_for_sum slice_to_minus_one without_keepdim squeeze_everything "
+    "sum_of_squares half_mean_square absolute ratings_in_a_column factor_forgotten "
+    "assigned averaged padding_index items_detached saved_tensors_swapped without_one_minus_s "
+    "adam_for_adamw decay_not_passed_on dampening_not_set eps_of_torch alpha_of_torch "
+    "uncorrected adam_adds eps_before_correction plus_for_minus decay_last biases_without_decay "
+    "items_forgotten never_cleared stepped_twice loss_taken_afterwards clip_grad_norm"
+).split()
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_a_wrong_program_is_found_and_named(name):
+    program = PROGRAMS[name]
+    found = run(program, program.settings()[0])
+    assert not found.error
+    assert found.flagged, found
+    assert found.in_class, found
+    assert not found.false_name, found
+    assert not found.changed, found.changed
+
+
+@pytest.mark.parametrize("name", ["factors_squashed", "weighted_by_rating", "sign_descent"])
+def test_what_no_catalogue_has_is_given_no_name(name):
+    program = OUTSIDERS[name]
+    found = run(program, program.settings()[0])
+    assert found.flagged, found
+    assert not found.confident, found
+    assert not found.changed, found.changed
+
+
+@pytest.mark.parametrize("first", range(0, 60, 10))
+def test_right_models_raise_no_alarm(first):
+    for seed in range(first, first + 10):
+        name, case = clean.random_case(seed)
+        found = outcome(name, "right", (), (), case)
+        assert found.ok, found
+        assert not found.error, found
+        assert not found.changed, (found, found.changed)
+
+
+@pytest.mark.parametrize("name", [n for n in clean_unusual.UNUSUAL if "compiled" not in n])
+def test_unusual_models_raise_no_alarm(name):
+    found = outcome(name, "right", (), (), clean_unusual.UNUSUAL[name](SIZES["small"]))
+    assert found.ok, found
+    assert not found.error, found
+    assert not found.changed, (found, found.changed)

@@ -40,6 +40,7 @@ def main() -> int:
             continue
         found = made(part, 1 if part == "fastai" else asked.jobs, slice(None, None, asked.every))
         rows += table.ROWS[part](found)
+        print(table.as_markdown(table.ROWS[part](found)), file=sys.stderr, flush=True)
         everything += found
         short += [f"{part}: {outcome}" + f" changed {outcome.changed}" * bool(outcome.changed)
                   for outcome in table.shortfalls(part, found)]  # fmt: skip

@@ -109,7 +109,10 @@ def outcome(
     if report is None:
         return outcome
     best = report.diagnosis[0] if report.diagnosis else None
-    further = tuple(found.name for found in report.diagnosis[1:] if found.confident)
+    # A fact, such as "in-no-group", is what was seen beside, and no guess at a cause.
+    further = tuple(
+        found.name for found in report.diagnosis[1:] if found.confident and "-" not in found.name
+    )
     return Outcome(
         name, setting, wanted, tuple(sorted(stages)), bool(report.ok), report.failed_stage,
         tuple(best.names) if best else (), tuple(best.equivalent) if best else (),

@@ -60,7 +60,7 @@ class MeanWithoutRange(Embeddings):
         return super().forward(x) + 3.5
 
 
-@wrong_model("constant_added_late", "mean_beside_the_range")
+@wrong_model("constant_added_late", "mean_beside_the_range", "another_range")
 class MeanAfterTheRange(BookParams):
     """The mean is added to what was squashed already."""
 

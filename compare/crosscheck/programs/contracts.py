@@ -7,7 +7,7 @@ from compare.crosscheck.programs.entering import wrong_model
 from compare.crosscheck.right import BookParams, Embeddings, NoBias, squash
 
 
-@wrong_model(stage=("contract", "output"), real=(5,))
+@wrong_model("random-output", stage=("contract", "output"), real=(5,))
 class DropoutStaysOn(NoBias):
     """Dropout in a model that is still in training mode."""
 

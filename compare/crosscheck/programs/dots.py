@@ -1,6 +1,7 @@
 """Models whose dot product is another product."""
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 
 from compare.crosscheck.programs.entering import wrong_model
 from compare.crosscheck.right import (
@@ -143,3 +144,11 @@ class Temperature(BookParams):
         users, movies = self.user_factors[x[:, 0]], self.movie_factors[x[:, 1]]
         dot = (users * movies).sum(1) / users.shape[1] ** 0.5
         return squash(dot + self.user_bias[x[:, 0]] + self.movie_bias[x[:, 1]], self.y_range)
+
+
+@wrong_model("cosine")
+class CosineSimilarity(NoBias):
+    """The angle in the place of the product."""
+
+    def forward(self, x):
+        return squash(F.cosine_similarity(self.u(x[:, 0]), self.m(x[:, 1])), self.y_range)
