@@ -43,7 +43,7 @@ class ItemBiasSubtracted(BookColumn):
         return squash(res + self.user_bias(x[:, 0]) - self.movie_bias(x[:, 1]), self.y_range)
 
 
-@wrong_model("constant_added", "batch_mean_added")
+@wrong_model("batch_mean_added")
 class MeanOfAllRatings(TwoColumns):
     """Koren's mu is added, which the model that was meant does not have."""
 
@@ -52,7 +52,7 @@ class MeanOfAllRatings(TwoColumns):
         return squash(logit, self.y_range)
 
 
-@wrong_model("constant_added", "constant_added_late", "batch_mean_added", y_range=None)
+@wrong_model("batch_mean_added", y_range=None)
 class MeanWithoutRange(Embeddings):
     """The same without a range."""
 
@@ -60,7 +60,7 @@ class MeanWithoutRange(Embeddings):
         return super().forward(x) + 3.5
 
 
-@wrong_model("constant_added_late", "mean_beside_the_range", "another_range")
+@wrong_model("mean_beside_the_range", "another_range")
 class MeanAfterTheRange(BookParams):
     """The mean is added to what was squashed already."""
 
