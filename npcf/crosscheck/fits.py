@@ -85,22 +85,17 @@ def beside_decay(evidence: Evidence) -> Numbers | None:
     return (1.0,) if decays(meant.settings, True) else None
 
 
-def squashed(number: float) -> Callable[[Evidence], Numbers | None]:
-    """Start there if there is a range."""
-    return lambda evidence: (number,) if evidence.y_range is not None else None
-
-
-def unsquashed(number: float) -> Callable[[Evidence], Numbers | None]:
-    """Start there if there is no range: with one, it is another range."""
-    return lambda evidence: (number,) if evidence.y_range is None else None
+def ranged(number: float, with_range: bool) -> Callable[[Evidence], Numbers | None]:
+    """Start there if there is a range, or if there is none."""
+    return lambda e: (number,) if (e.y_range is not None) == with_range else None
 
 
 FITS: Mapping[str, tuple[Fit, ...]] = {
     "output": (
         Fit("another_range", lambda e: e.y_range, lambda low, high: {"to": (low, high)}),
-        Fit("mean_beside_the_range", squashed(0.0), lambda c: {"constant": c}),
+        Fit("mean_beside_the_range", ranged(0.0, True), lambda c: {"constant": c}),
         Fit("batch_mean_added", at(0.01), lambda c: {"constant": c}),
-        Fit("prediction_scaled", unsquashed(1.0), lambda c: {"factor": c}),
+        Fit("prediction_scaled", ranged(1.0, False), lambda c: {"factor": c}),
     ),
     "loss": (
         Fit("loss_scaled", at(1.0), lambda c: {"factor": c}),
