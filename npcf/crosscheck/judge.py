@@ -137,8 +137,11 @@ def _sentence(pair: Pair, place: Any, share: float, off: int, count: int) -> str
         return f"{pair.where}: {pair.what} was not expected to change"
     if np.isinf(share) and shaped(seen, predicted.shape) is None:
         return f"{pair.where}: {pair.what} has shape {np.shape(seen)}, not {predicted.shape}"
-    times = "NaN or infinite" if np.isinf(share) else f"{share:.3g} times its tolerance off"
-    return f"{off} of {count} entries are off; {pair.where}, {_place(pair, place)} is {times}"
+    value, expected = np.asarray(shaped(seen, predicted.shape))[place], predicted.value[place]
+    return (
+        f"{off:,} of {count:,} entries are off; {pair.where}, {_place(pair, place)} is "
+        f"{value:.9g}, not {expected:.9g}"
+    )
 
 
 # -- the schedule ----------------------------------------------------------------------------------
