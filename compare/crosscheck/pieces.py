@@ -36,7 +36,12 @@ def piece(names: str, stage: str, slot: str, made: Any) -> Piece:
     return Piece(frozenset(names.split()), stage, slot, made)
 
 
-Ids = tuple[torch.Tensor, torch.Tensor]
+class AdamW(HandAdam):
+    """Right: decoupled decay, then the step."""
+
+    def update(self, p, grad, state, lr, b1, b2, eps, group):
+        p.mul_(1 - lr * group["weight_decay"])
+        super().update(p, grad, state, lr, b1, b2, eps, group)
 
 
 def user_and_item_bias(model: Any, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
@@ -136,6 +141,8 @@ def loss_of(pieces: list[Piece]) -> Callable[..., torch.Tensor]:
 
 
 def optimizer_of(pieces: list[Piece]) -> type[HandAdam]:
-    """Return the optimiser with these mistakes."""
+    """Return the optimiser with these mistakes, and with decay where that is not one of them."""
     bases = tuple(piece.made for piece in pieces if piece.slot in STEP)
-    return type("Composed", bases or (HandAdam,), {})
+    if not any(piece.slot == "update" for piece in pieces):
+        bases += (AdamW,)
+    return type("Composed", bases, {})

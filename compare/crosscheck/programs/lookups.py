@@ -125,7 +125,7 @@ class BiasTablesSwapped(Embeddings):
         return squash(dot + bias[:, 0], self.y_range)
 
 
-@wrong_model(stage=("mapping", "data", "output", "contract"), real=(13,))
+@wrong_model("n_items", stage=("mapping", "data", "output", "contract"), real=(13,))
 class SizeOfTheUsers(NoBias):
     """`nn.Embedding(n_users, ...)` was copied for the items too."""
 
