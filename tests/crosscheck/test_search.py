@@ -42,10 +42,10 @@ def test_a_mistake_is_named_with_confidence(name, sites):
     first, *_ = diagnosed(made(name, sites, options), seed=5)
     assert (first.name, first.confident, first.equivalent) == (name, True, ())
     assert {"output", "loss", "gradient", "step"} <= {*first.explains}
-    fitted = {key: value for key, value in first.parameters.items() if key in options}
-    assert all(
-        np.allclose(fitted[key], options[key], rtol=1e-3) for key in fitted if key != "sides"
-    )
+    for key, value in first.parameters.items():  # what is fitted is rounded to three digits
+        if key in options and key != "sides":
+            assert [*map("{:.3g}".format, np.ravel(value))] == [
+                *map("{:.3g}".format, np.ravel(options[key]))]  # fmt: skip
 
 
 @pytest.mark.parametrize(
