@@ -55,7 +55,7 @@ def plant_state(
     optimizer = unwrapped(optimizer)
     live = live_settings(optimizer, tables)
     held = _held(optimizer, tables)
-    if live is None or not held:
+    if live is None or not held or not _names_known(optimizer):
         return None
     fastai = hasattr(optimizer, "hypers")
     names = (FASTAI if fastai else TORCH)[live.rule]
@@ -71,6 +71,12 @@ def plant_state(
     if not state:
         return None
     return {"t": np.array(STEPS_BEFORE), **state}
+
+
+def _names_known(optimizer: Any) -> bool:
+    """Whether the optimizer's state has the names above: a rule of one's own may have others."""
+    rules = (cls for cls in type(optimizer).__mro__ if cls.__module__.startswith("torch.optim"))
+    return hasattr(optimizer, "hypers") or any(cls.__name__ != "Optimizer" for cls in rules)
 
 
 def _held(optimizer: Any, tables: Mapping[str, Any]) -> dict[str, Any]:
