@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-EXTRAS = {"tqdm": "progress", "pooch": "data", "safetensors": "save", "mpmath": "verify"}
+EXTRAS = {"tqdm": "progress", "pooch": "data", "safetensors": "save", "mpmath": "verify",
+          "latex2mathml": "teach"}  # fmt: skip
 
 
 def absent():

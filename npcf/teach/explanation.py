@@ -10,6 +10,7 @@ import pandas as pd
 
 from npcf import _notebook
 from npcf._tables import NAMES, TABLE
+from npcf.files import replace_file
 from npcf.teach.formulas_filled import Filled
 from npcf.teach.quantities import BACKWARD, FORWARD, Quantity
 from npcf.teach.step_values import Batch, Update, rows_of
@@ -70,6 +71,15 @@ class Explanation:
         for table in NAMES:
             yield from self._of_update(table, filled)
 
+    def quantities(self) -> list[Quantity]:
+        """Return the quantities of both passes, in the order in which they are computed."""
+        return [*self._quantities(FORWARD), *self._quantities(BACKWARD)]
+
+    def numbers_of(self, quantity: Quantity) -> str:
+        """Return a quantity's formula with places for its numbers."""
+        mean = quantity.name == "x" and self.batch.mean
+        return quantity.numbers + (" + {mean}" if mean else "")
+
     def _quantities(self, quantities: tuple[Quantity, ...]) -> Iterator[Quantity]:
         """Without a range there is no sigmoid: the prediction is the logit."""
         for quantity in quantities:
@@ -86,7 +96,7 @@ class Explanation:
     def _of_pass(self, stage: str, quantity: Quantity, filled: Filled) -> Iterator[Entry]:
         values = self.values[quantity.name]
         numeric = self.numeric.get(quantity.name, np.full(np.shape(values), np.nan))
-        numbers = self._with_mean(quantity)
+        numbers = self.numbers_of(quantity)
         for place in np.ndindex(np.shape(values)):
             given = self._given(quantity, place)
             yield Entry(
@@ -94,10 +104,6 @@ class Explanation:
                 filled.fill(numbers, given), float(values[place]), float(numeric[place]),
                 quantity.parts, place,
             )  # fmt: skip
-
-    def _with_mean(self, quantity: Quantity) -> str:
-        mean = quantity.name == "x" and self.batch.mean
-        return quantity.numbers + (" + {mean}" if mean else "")
 
     def _given(self, quantity: Quantity, place: tuple[int, ...]) -> dict[str, Any]:
         """Return the numbers that a formula is filled with at one place."""
@@ -183,7 +189,7 @@ class Explanation:
     def latex(self) -> str:
         """Return the formulas and the loss's numbers as an `aligned` block of LaTeX."""
         lines = [rf"\text{{{q.title}:}}\quad & {q.latex} \\"
-                 for q in (*self._quantities(FORWARD), *self._quantities(BACKWARD))]  # fmt: skip
+                 for q in self.quantities()]  # fmt: skip
         update = next(iter(self.updates.values()))
         lines += [rf"\text{{{line.title}:}}\quad & {line.latex} \\" for line, *_ in update.lines]
         return "\\begin{aligned}\n" + "\n".join(lines) + "\n\\end{aligned}"
@@ -196,6 +202,19 @@ class Explanation:
             for e in self.entries(digits=None)
         ]  # fmt: skip
         return json.dumps({"rule": self.rule, "entries": rows})
+
+    def to_html(self, path: Any = None) -> str:
+        """Return the step as a page, and write it to `path`, if given.
+
+        The page needs nothing but itself.  Its script recomputes the step, in double precision,
+        with other factors, biases, ratings, rates and decay, and with mistakes put in.
+        """
+        from npcf.teach.page import page
+
+        html = page(self)
+        if path is not None:
+            replace_file(path, html.encode())
+        return html
 
     def _repr_html_(self) -> str:
         return _notebook.preformatted(str(self))

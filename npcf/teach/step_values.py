@@ -12,7 +12,7 @@ from npcf import ops
 from npcf._tables import NAMES, TABLE
 from npcf._types import FloatArray, Params
 from npcf.optim import Optimizer
-from npcf.teach.updates import Line, kept_by, lines_of, settings_of
+from npcf.teach.updates import Line, decay_of, kept_by, lines_of, settings_of
 
 Arrays = dict[str, Any]
 
@@ -102,11 +102,15 @@ def rows_of(batch: Batch) -> dict[str, Any]:
 class Update(NamedTuple):
     """How one table's rows change: the settings in force, and each line with its values.
 
-    `before` has what the line's numbers are, `after` the line's own value.
+    `rule` is the name of the optimiser's class; `before` has what the line's numbers are, `after`
+    the line's own value.  `decay` is the line of
+    weight decay, if the rule has one: among `lines` only where the decay is not 0.
     """
 
+    rule: str
     settings: Arrays
     lines: list[tuple[Line, Arrays, FloatArray]]
+    decay: Line | None
 
 
 def update_values(
@@ -125,5 +129,5 @@ def update_values(
             before = dict(values)
             values[line.name] = line.value(values)
             lines.append((line, before, values[line.name]))
-        updates[name] = Update(settings, lines)
+        updates[name] = Update(type(opt).__name__, settings, lines, decay_of(opt, settings))
     return updates

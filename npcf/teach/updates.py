@@ -58,6 +58,13 @@ def lines_of(opt: Optimizer, settings: Arrays, kept: Arrays) -> list[Line]:
     raise UsageError("opt", f"{type(opt).__name__} has no lines to show", f"Pass one of {known}.")
 
 
+def decay_of(opt: Optimizer, settings: Arrays) -> Line | None:
+    """Return the line of weight decay, also where it is 0; None for a rule without decay."""
+    if not hasattr(opt, "decoupled"):
+        return None
+    return next(_decay(opt, settings | {"weight_decay": 1.0}))
+
+
 def _decay(opt: Any, s: Arrays) -> Iterator[Line]:
     if not s["weight_decay"]:
         return

@@ -2,21 +2,14 @@
 
 import html
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 
 import pytest
 
+from tests.browser import dom_of, needs_browser
 from tests.crosscheck import reports
 
 VOID = {"meta", "br", "hr", "img", "input"}
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
-OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-           "--disable-background-networking", "--disable-component-update", "--disable-sync",
-           "--hide-scrollbars")  # fmt: skip
 
 
 class Strict(HTMLParser):
@@ -108,7 +101,7 @@ def test_file_is_what_is_returned(tmp_path):
 
 
 @pytest.mark.slow(reason="starts a browser")
-@pytest.mark.skipif(not BROWSER, reason="chromium is not installed")
+@needs_browser
 @pytest.mark.parametrize("width", [1100, 380])
 def test_no_part_is_wider_than_the_window(tmp_path, width):
     """Measured in the browser: the page is loaded in a frame of that width by a test page."""
@@ -126,9 +119,5 @@ def test_no_part_is_wider_than_the_window(tmp_path, width):
         f'onload="{html.escape(script, quote=True)}"></iframe>',
         "utf-8",
     )
-    command = [BROWSER, *OPTIONS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom",
-               outer.as_uri()]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    title = re.search(r"<title>([^<]*)</title>", done.stdout)
-    assert title, done.stderr[-2000:]
+    title = re.search(r"<title>([^<]*)</title>", dom_of(outer, tmp_path / "profile"))
     assert title.group(1).split() == [str(width)]
