@@ -107,7 +107,7 @@ def _groups(subject: Subject, optimizer: Any, paths: Mapping[str, str]) -> Itera
 
 def _frozen(subject: Subject, paths: Mapping[str, str]) -> Iterator[Fact]:
     frozen = [paths[name] for name, table in subject.tables.items() if not table.requires_grad]
-    if frozen and len(frozen) < len(subject.tables):
+    if frozen:
         sentence = f"{', '.join(frozen)} requires no gradient: it is not trained."
         cure = "p.requires_grad_(True), if it should be trained."
         yield Fact("contract", "frozen", sentence, cure, False)

@@ -73,13 +73,21 @@ def map_tables(
     factors, biases = _factors_and_biases(tables)
     found: dict[str, str] = {}
     how: set[str] = set()
-    pairs = [("factors", _pair(factors, "factors", parameters))]
-    if biases:
-        pairs.append(("bias", _pair(biases, "biases", parameters)))
-    for kind, pair in pairs:
+
+    def enter(kind: str, pair: list[Candidate]) -> None:
         user, item, by = _sides(pair, sizes, least, found, parameters, serves_user)
         found[f"user_{kind}"], found[f"item_{kind}"] = user.path, item.path
         how.add(by)
+
+    pair = _pair(factors, "factors", parameters)
+    enter("factors", pair)
+    biases = [bias for bias in biases if bias.rows in {table.rows for table in pair}]
+    if len(biases) == 1:  # a bias of one side alone: the other's term is left out
+        side, by = _side_of_one(biases[0], found, parameters, serves_user)
+        found[f"{side}_bias"] = biases[0].path
+        how.add(by)
+    elif biases:
+        enter("bias", _pair(biases, "biases", parameters))
     by = "probing" if "probing" in how else "shape" if "shape" in how else "name"
     result = _result(parameters, found, by)
     equal = len({len(result.tables[name]) for name in ("user_factors", "item_factors")}) == 1
@@ -167,6 +175,20 @@ def _sides(
     if answer is None:
         answer = not serves_user(b.tensor)
     return (a, b, "probing") if answer else (b, a, "probing")
+
+
+def _side_of_one(
+    bias: Candidate, found: Mapping[str, str], parameters: Mapping[str, Any],
+    serves_user: Callable[[Any], bool | None],
+) -> tuple[str, str]:  # fmt: skip
+    """Return ("user" or "item", how it was found) of a bias that is the only one."""
+    named = side_of(without_common_prefix(parameters)[bias.path])
+    if named:
+        return named, "name"
+    rows = {len(parameters[found[f"{side}_factors"]]): side for side in ("user", "item")}
+    if len(rows) == 2:
+        return rows[bias.rows], "shape"
+    return "user" if serves_user(bias.tensor) else "item", "probing"
 
 
 def mean_of(model: Any, extra: Mapping[str, Any]) -> tuple[str, float] | None:

@@ -64,6 +64,8 @@ def observe(
     batch = read_batch(users, items, rating)
     with guarded(subject.touched()), warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("default")
+        with guarded(subject.touched()):  # a forward pass may write
+            subject.choose_form()
         mapped = _map(subject, batch, (n_users, n_items))
         subject.tables = mapped.tables
         subject.rating_dtype = batch.wider_than(subject.like)
@@ -143,6 +145,9 @@ def _evidence(subject: Subject, mapped: Mapped, y_range: tuple[float, float] | N
         mapped_by=mapped.by,
         frozen=tuple(name for name, table in mapped.tables.items() if not table.requires_grad),
     )
+    biases = [name for name in ("user_bias", "item_bias") if name in mapped.tables]
+    if len(biases) == 1:
+        evidence.notes.append(f"{biases[0]} is the only bias: the formula is taken without another")
     if mapped.assumed:
         evidence.notes.append("users are taken to be column 0: nothing in the model tells")
     mean = mean_of(subject.model, mapped.extra)

@@ -48,7 +48,7 @@ def designed_probes(
 
     users, items = _designed_ids(n_users, n_items, rng)
     m = min(n_users, n_items)
-    biased = "user_bias" in tables
+    biased = "user_bias" in tables or "item_bias" in tables
     grown = {name: rounded(w * (15 if biased else 3)) for name, w in tables.items()}
     saturated = {
         name: grown[name] if name.endswith("bias") == biased else w for name, w in tables.items()

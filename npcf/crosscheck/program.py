@@ -29,6 +29,7 @@ class Replay(Loop):
         self.mean = evidence.mean
         self.planted: Any = None
         self.of_table = evidence.intended.of_table if evidence.intended else {}
+        self.frozen = evidence.frozen  # no gradient reaches them: None
         self.used: dict[str, Any] = {}  # gradients of the last step, for who looks at .grad
 
     def gradients(self, params: Any, batch: Any, y_range: Any, state: Any) -> Any:
@@ -39,7 +40,7 @@ class Replay(Loop):
         _, loss, gradients = self.formulas.loss_and_gradients(
             params, users, items, self.n.array(rating), y_range, self.mean
         )
-        return loss, gradients
+        return loss, {**gradients, **dict.fromkeys(self.frozen)}
 
     def settings(self, settings: Any, name: str, t: int, batch: Any) -> Any:
         """Return the settings of a table's parameter group."""

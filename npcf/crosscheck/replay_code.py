@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from npcf.crosscheck.calling import code_of_call
 from npcf.crosscheck.evidence import Array, Evidence, Raised, Seen, Stepped
 from npcf.crosscheck.predict import Pair
 from npcf.crosscheck.verdict import Reduced
 
 MOST_ROWS = 8  # of a table that are written out; more are read from the file
-CALLS = {"x": "x", "columns": "x[:, 0], x[:, 1]", "x, None": "x, None"}
 FILE = "reduced.npz"
 LONG = 22  # letters of a number; longer ones are written with an exponent
 
@@ -123,7 +123,7 @@ def ids_of(seen: Seen) -> Array:
 def _forward(seen: Seen, call: str) -> list[str]:
     return [
         f"x = torch.tensor({numbers(ids_of(seen))})  # user, item",
-        f"pred = copied({CALLS[call]})",
+        f"pred = copied({code_of_call(call)})",
     ]
 
 
@@ -172,13 +172,12 @@ def code_of_step(
     evidence: Evidence, stepped: Stepped, pair: Pair, place: tuple[int, ...], fastai: bool = False
 ) -> Reduced | None:
     """Return the one number that an optimizer moves wrongly, with its code."""
+    name, first = pair.what, stepped.tables[0]
+    if isinstance(first, Raised) or stepped.state or not place or isinstance(pair.seen, Raised):
+        return None  # a step that raises concerns no single number
     n_steps = 1 + next(
         (t for t, tables in enumerate(stepped.tables) if _holds(tables, pair)), 0
     )  # fmt: skip
-    name = pair.what
-    first = stepped.tables[0]
-    if isinstance(first, Raised) or stepped.state or not place or isinstance(pair.seen, Raised):
-        return None
     start = np.asarray(first[name])[place]
     given = [stepped.gradients[t][name] for t in range(n_steps)]
     gradients = ["None" if g is None else numbers(g[place]) for g in given]

@@ -89,7 +89,7 @@ def crosscheck(
             batches = report.failed_stage in OF_BATCHES
             report.reduced = reduce_failure(
                 evidence, stages, again if batches else None,
-                subject.forms[0], hasattr(subject.optimizer, "hypers"),
+                subject.form, hasattr(subject.optimizer, "hypers"),
             )  # fmt: skip
     report.seconds = time.perf_counter() - begin
     return report
@@ -113,6 +113,8 @@ def _running(
 ) -> Iterator[tuple[Callable[[Probe], Seen], Subject]]:
     """Give a function that runs the subject on a probe; afterwards the subject is as before."""
     subject = subject_of(model, loss, optimizer, None)
+    with guarded(subject.touched()):
+        subject.choose_form()
     subject.tables = mapped_by_hand(subject.parameters(), evidence.paths).tables
 
     def again(probe: Probe) -> Seen:

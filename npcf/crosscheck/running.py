@@ -70,7 +70,8 @@ def _writes(subject: Subject, probe: Probe) -> tuple[str, ...]:
 
 def _gradients(subject: Subject, output: Any, probe: Probe) -> dict[str, Array | None]:
     """Return the gradients of the tables; the planted upstream is repeated to its shape."""
-    if probe.upstream is None:
+    frozen = not any(table.requires_grad for table in subject.tables.values())
+    if probe.upstream is None or (frozen and not output.requires_grad):
         return {}
     upstream = np.resize(probe.upstream, tuple(output.shape))
     # d(sum) = 1, so the output gets `upstream` to the bit; backward(upstream) would load sympy
@@ -117,6 +118,6 @@ def _loss(subject: Subject, seen: Seen, like: Any, shape: Any) -> tuple[Array, A
     value = function(leaf, rating)
     if not is_tensor(value):
         raise TypeError(f"the loss returned {kind_of(value)}, not a tensor")
-    value.backward(torch.full_like(value, seen.loss_upstream))
+    (value * torch.full_like(value, seen.loss_upstream)).sum().backward()  # as in `_gradients`
     gradient = np.zeros(n) if leaf.grad is None else to_array(leaf.grad).reshape(-1)
     return to_array(value).astype(np.float64), gradient.astype(np.float64)

@@ -58,8 +58,8 @@ def _steps(
     tables: list[Tables | Raised] = [subject.get()]
     for given in gradients:
         subject.clear_gradients()
-        for name, table in subject.tables.items():
-            _plant(table, given[name], name in sparse)
+        for table, tensor in subject.tables.items():
+            _plant(tensor, given[table], table in sparse)
         result = attempt(subject.optimizer.step)
         if isinstance(result, Raised):
             tables.append(result)

@@ -4,13 +4,14 @@
 Learner, a function of ids, or one of them with the tables named by hand, (model, {name: path}).
 """
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from npcf.crosscheck.calling import PAIRS, arguments, call_forms, working_form
 from npcf.crosscheck.evidence import Array, Raised
 from npcf.crosscheck.torch_objects import (
     is_learner,
@@ -38,8 +39,8 @@ class Subject:
         As they were given, or the Learner's.
     by_hand : mapping
         The tables that the caller named.
-    columns : bool
-        Whether it is called with two columns in the place of x (B, 2).
+    forms : tuple of str
+        Ways to call it, `npcf.crosscheck.calling`; the first is taken.
     tables : dict
         The live tensor of each table.
     rating_dtype : torch dtype or None
@@ -55,6 +56,11 @@ class Subject:
     forms: tuple[str, ...] = ("x",)
     tables: dict[str, Any] = field(default_factory=dict)
     rating_dtype: Any = None
+
+    @property
+    def form(self) -> str:
+        """How it is called."""
+        return self.forms[0]
 
     @property
     def like(self) -> Any:
@@ -92,11 +98,8 @@ class Subject:
         columns = [
             x if is_tensor(x) else torch.from_numpy(np.asarray(x, np.int64)) for x in (users, items)
         ]
-        columns = [column.to(device) for column in columns]
-        if self.forms[0] == "columns":
-            return tuple(columns)
-        x = torch.stack(columns, dim=1)
-        return (x,) if self.forms[0] == "x" else (x, None)
+        users, items = (column.to(device) for column in columns)
+        return arguments(self.form, users, items, lambda: torch.stack([users, items], dim=1))
 
     def forward(self, users: Any, items: Any) -> Any:
         """Return the output, a tensor, or raise whatever the model raises."""
@@ -104,6 +107,16 @@ class Subject:
         if not is_tensor(output):
             raise TypeError(f"the model returned {kind_of(output)}, not a tensor")
         return output
+
+    def choose_form(self) -> None:
+        """Take the first way to call the model that gives a number for each pair of ids."""
+        torch: Any = torch_module()
+        device = next((p.device for p in self.parameters().values()), "cpu")
+        zeros = torch.zeros(PAIRS, dtype=torch.int64, device=device)
+        stack = partial(torch.stack, [zeros, zeros], dim=1)
+        if len(self.forms) > 1:
+            with torch.no_grad():
+                self.forms = (working_form(self.eager().call, self.forms, zeros, stack),)
 
     def put(self, tables: Mapping[str, Array]) -> None:
         """Write numbers into the live tables."""
@@ -125,10 +138,11 @@ class Subject:
         return tuple(name for name, g in held.items() if g is not None and g.is_sparse)
 
     def gradients(self) -> dict[str, Array | None]:
-        """Return copies of the gradients that the tables hold."""
+        """Return copies of the gradients that the tables hold; a frozen one has none to judge."""
         return {
             name: None if table.grad is None else _flat(name, to_array(table.grad))
             for name, table in self.tables.items()
+            if table.requires_grad or table.grad is not None
         }
 
 
@@ -201,6 +215,7 @@ def reachable(function: Any) -> Iterator[Any]:
     if function is None:
         return
     yield getattr(function, "__self__", None)
+    yield getattr(function, "func", None)  # what a functools.partial calls
     yield from getattr(function, "args", None) or ()  # of a functools.partial
     yield from (getattr(function, "keywords", None) or {}).values()
     inner = getattr(function, "func", None) or getattr(function, "__func__", None) or function
@@ -212,33 +227,6 @@ def reachable(function: Any) -> Iterator[Any]:
     yield from getattr(inner, "__defaults__", None) or ()
     code, names = getattr(inner, "__code__", None), getattr(inner, "__globals__", {})
     yield from (names[name] for name in getattr(code, "co_names", ()) if name in names)
-
-
-def call_forms(model: Any) -> tuple[str, ...]:
-    """Return the ways to call a model, the likeliest first: "x", "columns", "x, None"."""
-    inner = model
-    while is_module(inner) and (hasattr(inner, "_orig_mod") or _wraps(inner)):
-        inner = getattr(inner, "_orig_mod", None) or inner.module
-    try:
-        signature = inspect.signature(inner.forward if is_module(inner) else inner)
-    except (TypeError, ValueError):
-        return ("x", "columns")
-    kinds = inspect.Parameter
-    required = [
-        p.name
-        for p in signature.parameters.values()
-        if p.default is kinds.empty
-        and p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)
-    ]
-    if len(required) < 2:
-        return ("x",) if required else ("x", "columns")
-    return ("x, None", "columns") if required[1].startswith("cont") else ("columns", "x, None")
-
-
-def _wraps(module: Any) -> bool:
-    return type(module).__name__ in (
-        "DataParallel", "DistributedDataParallel", "AveragedModel"
-    ) and hasattr(module, "module")  # fmt: skip
 
 
 def attempt(function: Callable[[], Any]) -> Any:

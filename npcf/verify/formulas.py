@@ -117,15 +117,19 @@ class Formulas(UpdateRules):
     def forward(
         self, params: Mapping[str, Any], users: Any, items: Any, y_range: Any, mean: float = 0.0
     ) -> tuple[Any, Any]:
-        """pred = low + R sigmoid(P[users] . Q[items] + b[users] + c[items] + mean), and a tape."""
+        """pred = low + R sigmoid(P[users] . Q[items] + b[users] + c[items] + mean), and a tape.
+
+        Without one of the two biases its term is left out; without both, both are.
+        """
         n, f, params = self.n, self, self.n.tables(params)
         sizes = len(params["user_factors"]), len(params["item_factors"])
         users, items = f.ids(users, items, *sizes)
         p = f.at("user_factors").lookup(params["user_factors"], users)
         q = f.at("item_factors").lookup(params["item_factors"], items)
         terms = [n.number(mean)] if mean else []
-        if "user_bias" in params:
-            biases = params["user_bias"], params["item_bias"]
+        if "user_bias" in params or "item_bias" in params:
+            none = [n.array([0.0] * size) for size in sizes]
+            biases = params.get("user_bias", none[0]), params.get("item_bias", none[1])
             terms = [*f.bias_rows(*biases, users, items), *terms]
         pred, s = f.logit(f.dot(p, q), *terms), None
         if y_range is not None:
