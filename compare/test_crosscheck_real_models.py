@@ -43,22 +43,30 @@ class Model(nn.Module):
 
 
 class OfPair(Model):
+    """Called with a tuple of two columns."""
+
     def forward(self, batch):
         users, items = batch
         return self.of(users, items)
 
 
 class OfDict(Model):
+    """Called with a batch as loaders make it."""
+
     def forward(self, batch):
         return self.of(batch["userId"], batch["movie"])
 
 
 class OfMore(Model):
+    """Needs more than ids."""
+
     def forward(self, users, items, rating):
         return self.of(users, items)
 
 
 class WithHidden(Model):
+    """Returns more than predictions."""
+
     def forward(self, x):
         return super().forward(x), x
 
@@ -148,6 +156,52 @@ def test_an_optimizer_that_refuses_sparse_gradients_is_an_observation(make):
     assert "step 1 along planted gradients, from a fresh state: RuntimeError" in str(
         report.stage("step").message
     )
+
+
+def test_a_padding_row_that_no_id_names_is_left_out_and_said():
+    model = Model(padding_idx=0)
+    report = check(model, optimizer=torch.optim.AdamW(model.parameters()))
+    assert report.ok
+    assert "Row 0 of the user tables is padding" in report.stage("contract").message
+    users = np.r_[0, USERS[1:]]  # here row 0 is somebody, who is never trained
+    report = npcf.crosscheck(model, users, ITEMS, RATING)
+    assert report.failed_stage == "gradient"
+    assert report.stage("gradient").worst.where.endswith(("user 0", "user 0, factor 0"))
+
+
+def arrays(dtype):
+    rng = np.random.default_rng(7)
+    shapes = {"user_factors": (N_USERS, K), "item_factors": (N_ITEMS, K), "user_bias": (N_USERS,),
+              "item_bias": (N_ITEMS, 1)}  # fmt: skip
+    return {name: rng.normal(size=shape).astype(dtype) for name, shape in shapes.items()}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("sign", "found"), [(1, None), (-1, "output")])
+def test_a_function_of_arrays(dtype, sign, found):
+    w = arrays(dtype)
+    before = {name: table.tobytes() for name, table in w.items()}
+
+    def predict(users, items):
+        dot = (w["user_factors"][users] * w["item_factors"][items]).sum(1)
+        logit = dot + w["user_bias"][users] + sign * w["item_bias"][items, 0]
+        return dtype(5.5) / (1 + np.exp(-logit))
+
+    report = check((predict, w), loss=lambda pred, rating: ((pred - rating) ** 2).mean())
+    assert report.failed_stage == found
+    assert report.stage("loss").verdict == "right"
+    assert report.stage("gradient").verdict == "not seen"
+    assert any("a function of arrays" in note for note in report.notes)
+    assert {name: table.tobytes() for name, table in w.items()} == before
+    if found:
+        assert report.diagnosis[0].name == "item_bias_subtracted"
+    with pytest.raises(UsageError, match="cannot be written to"):
+        check((predict, {name: table.astype(int) for name, table in w.items()}))
+
+
+def test_a_pair_model_of_npcf_is_one():
+    flat = {name: w.reshape(-1) if "bias" in name else w for name, w in arrays(np.float32).items()}
+    assert check(npcf.models.PairModel(flat, (0, 5.5))).ok
 
 
 def test_a_check_loads_no_compiler_and_no_algebra():

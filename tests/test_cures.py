@@ -20,6 +20,7 @@ import npcf
 from npcf import data, models, ops, optim, training
 from npcf.cli import main
 from npcf.commands.wording import OPTIONS
+from npcf.crosscheck import array_function, calling
 from npcf.crosscheck.batch import read_batch
 from npcf.crosscheck.intended import intended_of
 from npcf.errors import NpcfError
@@ -131,7 +132,8 @@ def names(tmp):
     """Return what a row may name: the public names of `npcf.data`, of this module, and its like."""
     rooms = ("analysis", "errors", "interop", "verify")
     found = {name: getattr(data, name) for name in data.__all__}
-    found |= {"read_batch": read_batch}
+    found |= {"read_batch": read_batch, "array_tables": array_function.array_tables}
+    found |= {"call_forms": calling.call_forms, "working_form": calling.working_form}
     found |= {room: importlib.import_module(f"npcf.{room}") for room in rooms} | {"npcf": npcf}
     return found | vars(test_refusals) | globals() | {"tmp": tmp, "os": os}
 

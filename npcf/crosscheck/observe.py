@@ -17,6 +17,7 @@ from npcf.crosscheck.evidence import Array, Evidence, Fact, Probe, Raised
 from npcf.crosscheck.guard import guarded
 from npcf.crosscheck.intended import intended_of
 from npcf.crosscheck.mapping import Mapped, by_hand, map_tables, mapped_by_hand, mean_of
+from npcf.crosscheck.padding import padding_left_out, without_padding
 from npcf.crosscheck.probes import designed_probes
 from npcf.crosscheck.running import run_probe
 from npcf.crosscheck.stepping import own_steps, planted_steps
@@ -82,6 +83,9 @@ def observe(
             return rounded(array, like)
 
         probes += designed_probes(shapes, y_range, to_dtype, rng, evidence.dtype)
+        padding, said_of = padding_left_out(subject, batch)
+        evidence.facts += said_of
+        probes = [probes[0], *(without_padding(probe, padding) for probe in probes[1:])]
         for probe in probes:
             subject.put(probe.tables)
             seen, facts = run_probe(subject, probe, y_range, evidence.mean)

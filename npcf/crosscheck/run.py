@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from npcf.crosscheck.array_function import array_tables, observe_function
 from npcf.crosscheck.data_stage import learner_facts, rating_facts, row_facts, size_facts
 from npcf.crosscheck.diagnose import diagnose
 from npcf.crosscheck.evidence import Evidence, Probe, Seen
@@ -38,7 +39,9 @@ def crosscheck(
     Parameters
     ----------
     model : torch.nn.Module, fastai Learner, callable, or (one of them, {table: path})
-        Takes x (B, 2), or users and items (B,) each; returns (B,) or (B, 1).
+        Takes x (B, 2), or users and items (B,) each, as two arguments, a tuple or a dict; returns
+        (B,) or (B, 1).  A function of NumPy arrays is given with those that it reads,
+        (function, {"user_factors": P, ...}): its output and loss are seen.
     users, items, rating : (B,) arrays or tensors
         A batch: rows of the tables, and ratings.
     y_range : (low, high) or None
@@ -73,10 +76,14 @@ def crosscheck(
     begin = time.perf_counter()
     if y_range is not None:
         y_range = check_range(np.zeros(1), *require_pair("y_range", y_range))[1:]
-    evidence = observe(
-        model, users, items, rating, y_range=y_range, loss=loss, optimizer=optimizer, steps=steps,
-        step=step, intended=intended, n_users=n_users, n_items=n_items,
-    )  # fmt: skip
+    arrays = array_tables(model)
+    if arrays is not None:
+        evidence = observe_function(*arrays, users, items, rating, y_range, loss)
+    else:
+        evidence = observe(
+            model, users, items, rating, y_range=y_range, loss=loss, optimizer=optimizer,
+            steps=steps, step=step, intended=intended, n_users=n_users, n_items=n_items,
+        )  # fmt: skip
     evidence.facts += _data_facts(evidence, n_users, n_items)
     evidence.facts += learner_facts(model, evidence.n_users, evidence.n_items)
     evidence.looked_at = (*evidence.looked_at, "data")
@@ -85,6 +92,7 @@ def crosscheck(
     if report.failed_stage is not None:
         found = diagnose(evidence, stages)
         report.diagnosis, report.ruled_out = list(found), found.ruled_out
+    if report.failed_stage is not None and arrays is None:
         with _running(model, loss, optimizer, evidence) as (again, subject):
             batches = report.failed_stage in OF_BATCHES
             report.reduced = reduce_failure(

@@ -40,7 +40,8 @@ def run_probe(
             seen.gradients = attempt(lambda: _gradients(subject, output, probe))
             seen.sparse = subject.sparse()
         like = subject.like if isinstance(output, Raised) else output
-        seen.prediction = _prediction(probe, y_range, mean, like)
+        pred = reference_prediction(probe, y_range, mean)
+        seen.prediction = to_array(to_tensor(pred, like))  # rounded once
         seen.loss_upstream = 1.0 if probe.name == "yours" else 2.0
         seen.loss = _loss_in_shape(subject, seen, like)
     return seen, facts
@@ -79,8 +80,8 @@ def _gradients(subject: Subject, output: Any, probe: Probe) -> dict[str, Array |
     return subject.gradients()
 
 
-def _prediction(probe: Probe, y_range: tuple[float, float] | None, mean: float, like: Any) -> Array:
-    """Return the reference's prediction, computed in double and rounded once."""
+def reference_prediction(probe: Probe, y_range: tuple[float, float] | None, mean: float) -> Array:
+    """Return the reference's prediction, computed in double."""
     tables = {name: np.asarray(w, np.float64) for name, w in probe.tables.items()}
     try:
         with np.errstate(all="ignore"):
@@ -88,7 +89,7 @@ def _prediction(probe: Probe, y_range: tuple[float, float] | None, mean: float, 
     except IndexError:  # ids beyond the tables: the loss is judged by itself on any prediction
         low, high = y_range or (0.0, 5.0)
         pred = np.linspace(low, high, len(probe.users) + 2)[1:-1]
-    return to_array(to_tensor(pred, like))
+    return np.asarray(pred)
 
 
 def _loss_in_shape(subject: Subject, seen: Seen, like: Any) -> tuple[Array, Array] | Raised:
