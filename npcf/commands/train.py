@@ -1,6 +1,7 @@
 """`npcf train`: ratings in, a trained model, the ends of its bias table, a gradient check."""
 
 import argparse
+import json
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ from npcf.commands.train_options import (
 from npcf.errors import DataError, NpcfError, SettingError
 
 FEWEST = 5  # ratings: a fifth of them validates
+SHOWN = 3  # ratings of the step that --show-step shows
 CHECKED = 16  # ratings whose gradients are checked: two predictions of all for each number
 # The table where one rating is one step.
 ROW_BY_RATING = "{:>5}  {:>11.6f}  {:>10.6f}  {:>8.5f}  {}"
@@ -61,11 +63,22 @@ def run(args: argparse.Namespace) -> int:
     top, bottom = top_items(model, ratings), top_items(model, ratings, ascending=True)
     checked = Batch(*(column[:CHECKED] for column in dls.first_batch()))
     report = gradcheck(model, checked)
+    step = _next_step(learner, checked) if args.show_step else None
     if args.json:
-        print_json(_as_json(args, summary, history, error, (top, bottom), report))
+        shown = {} if step is None else {"step": json.loads(step.to_json())}
+        print_json(_as_json(args, summary, history, error, (top, bottom), report) | shown)
     else:
         _print(args, error, top, bottom, report)
+        if step is not None:
+            print(f"\n{step}")
     return INTERRUPTED if trainer.interrupted else int(not report.ok)
+
+
+def _next_step(learner: Any, batch: Any) -> Any:
+    """Return the next step, on the first ratings of a batch, taken apart."""
+    from npcf.teach import explain_step
+
+    return explain_step(learner, tuple(column[:SHOWN] for column in batch))
 
 
 def _train(args: argparse.Namespace, dls: Any, tables: Any, say: Any) -> Any:

@@ -23,7 +23,7 @@ OF_THE_PRESET = ("factors", "lr", "wd", "y_range")  # not filled in
 MINI_BATCHES = ("model", "sampling", "schedule", "backend", "checkpoint", "resume", "every")
 LARGEST_END = 1e18  # of --y-range: the square of an error is no float32 beyond
 # What may differ when a run goes on: where things lie, and who computes.  The rest is restored.
-FREE = ("data", "backend", "save", "checkpoint", "every", "resume", "json")
+FREE = ("data", "backend", "save", "checkpoint", "every", "resume", "json", "show_step")
 
 
 def add_options(add_argument: Any) -> None:
@@ -54,6 +54,7 @@ def add_options(add_argument: Any) -> None:
     add("--backend", "compiled (default), or the reference", choices=("numba", "numpy"))
     add("--seed", "of tables and batches", type=int)
     add("--split-seed", "of the split, as fastai makes it", type=int, metavar="SEED")
+    add("--show-step", "every number of the next step after training", action="store_true")
     add("--save", "write the trained model to PATH", metavar="PATH")
     add("--checkpoint", "write the run to PATH while it goes on", metavar="PATH")
     add("--every", "steps between two checkpoints", type=int, metavar="N")

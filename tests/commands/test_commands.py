@@ -14,7 +14,17 @@ from npcf.data import CollabDataLoaders
 from npcf.models import DotProductBiasCP
 from npcf.training import Learner
 
-VERBS = ("train", "predict", "recommend", "evaluate", "similar", "data", "conformance", "doctor")
+VERBS = (
+    "train",
+    "predict",
+    "recommend",
+    "evaluate",
+    "similar",
+    "explain",
+    "data",
+    "conformance",
+    "doctor",
+)
 FAST = ["train", "--epochs", "1", "--factors", "3"]
 
 

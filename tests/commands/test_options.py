@@ -232,7 +232,7 @@ def test_every_option_of_train_is_in_one_of_the_tables():
     verbs = next(action for action in _parser()._actions if action.choices)
     options = {name for name in verbs.choices["train"]._option_string_actions if name != "-h"}
     told = {case.split()[0] for case in EFFECTS} | {option for _, option in NO_EFFECT}
-    elsewhere = {"--help", "--config", "--json", "--data", "--save", "--preset"}
+    elsewhere = {"--help", "--config", "--json", "--data", "--save", "--preset", "--show-step"}
     assert options - told - elsewhere == set()
 
 
