@@ -11,6 +11,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 import npcf
+from npcf.cli import main
 from npcf.errors import UsageError
 
 N_USERS, N_ITEMS, K = 11, 14, 3
@@ -218,3 +219,11 @@ def test_a_check_loads_no_compiler_and_no_algebra():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "set()\n", done.stderr
+
+
+def test_a_factory_that_exits_is_no_verdict(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "leaves.py").write_text("def make():\n    raise SystemExit('bye')\n")
+    (tmp_path / "b.csv").write_text("user,item,rating\n0,1,3\n")
+    assert main(["crosscheck", "leaves:make", "--ratings", "b.csv"]) == 2
+    assert "SystemExit: bye" in capsys.readouterr().err

@@ -149,7 +149,7 @@ def _called(module: str, factory: str) -> Any:
     sys.path[:0] = [""]
     try:
         return getattr(importlib.import_module(module), factory)()
-    except Exception as error:  # whatever the user's code raises
+    except (Exception, SystemExit) as error:  # a script that exits is no verdict
         line = f"{type(error).__name__}: {error}".splitlines()[0]
         problem = f"could not be imported and called ({line})"
         cure = f"See the whole error: python -c 'import {module}; {module}.{factory}()'"
