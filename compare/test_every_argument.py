@@ -114,7 +114,7 @@ GOOD = {
     "loss": lambda: 1.0, "mean": lambda: 0.0, "y_range": lambda: (0, 5),
     "starts": lambda: np.array([0, 2, 3]), "lrs": lambda: [0.1, 0.2], "valid_pct": lambda: 0.4,
     "n_splits": lambda: 2, "name": lambda: "ml-100k", "path": lambda: "m", "opt": lambda:
-    optim.SGD(tables()), 
+    optim.SGD(tables()), "aggfunc": lambda: "mean",
 }  # fmt: skip
 X = np.array([[1, 1], [2, 2], [0, 1]])
 LOSS = ops.mse_forward(V, V)[1]

@@ -56,7 +56,17 @@ def _exit_code(work: Callable[[], int | None]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     # inside, so that Ctrl-C while they load is one line
-    from npcf.commands import ask, conformance, crosscheck, data, doctor, explain, predict, train
+    from npcf.commands import (
+        ask,
+        conformance,
+        crosscheck,
+        data,
+        doctor,
+        explain,
+        predict,
+        sheet,
+        train,
+    )
 
     parser = Parser(
         prog="npcf",
@@ -65,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--config", metavar="FILE", help="TOML: a table of options for each verb")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for room in (train, predict, ask, explain, data, conformance, crosscheck, doctor):
+    for room in (train, predict, ask, explain, data, conformance, crosscheck, sheet, doctor):
         room.add(verbs)
     return parser
 

@@ -6,7 +6,8 @@ import re
 import pytest
 
 EXTRAS = {"tqdm": "progress", "pooch": "data", "safetensors": "save", "mpmath": "verify",
-          "latex2mathml": "teach"}  # fmt: skip
+          "latex2mathml": "teach", "xlsxwriter": "sheet", "python_calamine": "sheet",
+          "formulas": "test"}  # fmt: skip
 
 
 def absent():

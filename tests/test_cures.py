@@ -23,8 +23,12 @@ from npcf.commands.wording import OPTIONS
 from npcf.crosscheck import array_function, calling
 from npcf.crosscheck.batch import read_batch
 from npcf.crosscheck.intended import intended_of
-from npcf.errors import NpcfError
+from npcf.errors import NpcfError, UsageError
 from npcf.fused import trainer_for
+from npcf.teach.sheet import write_sheet
+from npcf.teach.sheet_cells import Cell, Tab
+from npcf.teach.sheet_table import drawn_table
+from npcf.teach.sheet_writer import write_tabs
 from tests import cure_sites, test_refusals
 from tests.test_refusals import FRAME, IDS, W, movielens, rng
 
@@ -130,7 +134,7 @@ def fuse(opt=None, y_range=(0, 5), **options):
 
 def names(tmp):
     """Return what a row may name: the public names of `npcf.data`, of this module, and its like."""
-    rooms = ("analysis", "errors", "interop", "verify")
+    rooms = ("analysis", "errors", "interop", "teach", "verify")
     found = {name: getattr(data, name) for name in data.__all__}
     found |= {"read_batch": read_batch, "array_tables": array_function.array_tables}
     found |= {"call_forms": calling.call_forms, "working_form": calling.working_form}
@@ -161,6 +165,8 @@ def desk(tmp_path, monkeypatch):
     """A folder with what the command lines name."""
     monkeypatch.chdir(tmp_path)
     set_out(tmp_path)
+    with contextlib.suppress(UsageError):  # without the extra there are none
+        set_out_workbooks(tmp_path)
 
 
 def set_out(folder):
@@ -169,6 +175,8 @@ def set_out(folder):
         "r.csv": f"user,item,rating\n{rows}",
         "p.csv": "user,item\n1,5\n",
         "few.csv": "user,item,rating\n1,2,3\n",
+        "twice.csv": "user,item,rating\n1,2,3\n1,2,4\n",
+        "apart.csv": "user,item,rating\n1,5,3\n1,6,3\n2,4,4\n3,4,2\n4,4,2\n",
         "comma.csv": f'"user,id",item,rating\n{rows}',
         "spaces.csv": "user  item rating\n1 2 3\n",
         "squeezed.csv": "user item rating\n1 2 3\n",
@@ -200,6 +208,13 @@ def set_out(folder):
     np.save(folder / "o.npy", models.dot_product_bias_forward(tables, *ids, (0, 5.5))[0])
 
 
+def set_out_workbooks(folder):
+    """Ours, one with other tabs, and one whose tab `dot` is empty."""
+    write_sheet(str(folder / "ours.xlsx"), drawn_table(2, 2, 1, 0))
+    for name, tab in (("strange", "a"), ("broken", "dot")):
+        write_tabs(str(folder / f"{name}.xlsx"), [Tab(tab, {(0, 0): Cell(1.0, "weight")})])
+
+
 @pytest.mark.parametrize(("wrong", "mended"), COMMANDS, ids=[row[0] for row in COMMANDS])
 def test_a_cure_of_the_command_line_is_followed(wrong, mended, desk, capsys):
     assert main(wrong.split()) in (1, 2)
@@ -218,6 +233,7 @@ def test_a_title_is_met_with_its_id(desk, capsys):
 def test_every_place_that_makes_an_error_has_its_cure_followed(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     set_out(tmp_path)
+    set_out_workbooks(tmp_path)
     made = cure_sites.recorded(monkeypatch)
     for words, _ in COMMANDS:
         main(words.split())
@@ -261,6 +277,8 @@ ELSEWHERE = {
     ("fused/live.py", "UsageError: 'Attach models of npcf.models.'"),
     ("interop/tensor_files.py", "DataError: cure"),  # without torch; files that torch refuses
     ("kernels/__init__.py", "UsageError: cure"),
+    ("teach/sheet_reader.py", "UsageError: cure"),
+    ("teach/sheet_writer.py", "UsageError: cure"),
     ("training/checkpoint.py", "DataError: f'Save it by an npcf of version {VERSION} files.'"),
     ("training/safetensors_io.py", "DataError: 'Name a file that may be read.'"),
     ("training/safetensors_io.py", "DataError: 'Use another copy.'"),

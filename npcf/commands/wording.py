@@ -11,7 +11,8 @@ OPTIONS = {
     "item": "--item", "columns": "--columns", "ids": "--ids", "separator": "--separator",
     "quoting": "--quoting", "encoding": "--encoding", "not_rated": "--not-rated",
     "matrix": "--matrix", "clip": "--clip", "unknown": "--unknown", "by": "--by", "n": "-n",
-    "to": "--to", "source": "--from",
+    "to": "--to", "source": "--from", "n_users": "--users", "n_movies": "--movies",
+    "n_steps": "--steps", "aggfunc": "--aggfunc",
 }  # fmt: skip
 # Cures that have no words in common with Python's.
 CURES = {

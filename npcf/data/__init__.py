@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from npcf.data.batches import Batch, Batches, Epoch
 from npcf.data.columnar import ColumnarModelData
 from npcf.data.columns import find_columns
+from npcf.data.crosstab import crosstab
 from npcf.data.csv import Reader, read_csv
 from npcf.data.fetch import fetch, licence
 from npcf.data.loaders import CollabDataLoaders
@@ -27,6 +28,7 @@ from npcf.suggestions import suggesting
 __all__ = [
     "by_time",
     "by_user",
+    "crosstab",
     "describe",
     "fetch",
     "find_columns",

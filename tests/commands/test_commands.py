@@ -23,6 +23,7 @@ VERBS = (
     "explain",
     "data",
     "conformance",
+    "sheet",
     "doctor",
 )
 FAST = ["train", "--epochs", "1", "--factors", "3"]
