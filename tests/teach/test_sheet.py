@@ -54,7 +54,9 @@ def test_libreoffice_calculates_npcfs_numbers(tmp_path):
     books = {
         "square": tabs_of(15, 15, 5, n_steps=1),
         "one": tabs_of(1, 1, 5),
-        "planted": recalculate.with_text(tabs_of(), "lookup", 3, 10, lambda text: f"{text}+1E-9"),
+        "planted": recalculate.with_text(
+            tabs_of()[1:4], "lookup", 3, 10, lambda text: f"{text}+1E-9"
+        ),
     }
     found = recalculate.by_libreoffice(books, tmp_path)
     for name in ("square", "one"):
@@ -83,15 +85,14 @@ def shortened(tabs, rows=3):
 @needs("formulas")
 def test_formulas_calculates_npcfs_numbers():
     """A bug in each kind of tab is found there, and nowhere else."""
-    tabs = shortened(tabs_of(1, 1, 2, n_steps=1), rows=2)
+    tabs = shortened(tabs_of(1, 1, 2, n_steps=1), rows=1)
     found = recalculate.by_formulas(tabs)
     assert not differing(tabs, lambda *place: found[place])
     bugs = [
-        ("dot", 0, 1, lambda text: text.replace("SQRT", "ABS")),
         ("bias", 9, 5, lambda text: text.replace("+F$6", "")),
     ]
     for name, row, col, change in bugs:
-        broken = recalculate.with_text(tabs_of(1, 1, 2), name, row, col, change)[1:3]
+        broken = recalculate.with_text(tabs_of(1, 1, 2)[2:3], name, row, col, change)
         found = recalculate.by_formulas(broken)
         wrong = differing(broken, lambda *place, found=found: found[place])
         assert (name, at(row, col)) in [place[:2] for place in wrong]
@@ -150,7 +151,7 @@ def test_names_for_solver_are_in_the_file(tmp_path):
 @recalculate.needs_soffice
 def test_a_blank_cell_turns_green_when_right(tmp_path):
     """Filled in: a right prediction, one off by 1e-6, and one that stays empty."""
-    tabs = tabs_of(2, 2, 2)
+    tabs = tabs_of(2, 2, 2, n_steps=1)[:5]
     dot = tabs[1]
     asked = [place for place in asked_cells(dot) if place != (0, 1)][:3]
     checks = Tab("checks")
