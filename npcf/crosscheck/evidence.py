@@ -179,6 +179,8 @@ class Evidence:
         "name", "shape", "probing" or "hand".
     frozen : tuple of str
         Tables that require no gradient: None is right for them.
+    order_of_tables : tuple of str
+        The tables in the order of the subject's parameters, as its optimiser goes through them.
     looked_at : tuple of str
         Stages whose facts were looked for: without one they are right.
     """
@@ -200,4 +202,5 @@ class Evidence:
     frozen: tuple[str, ...] = ()
     facts: list[Fact] = field(default_factory=list)
     looked_at: tuple[str, ...] = ("contract", "mapping")
+    order_of_tables: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)  # said in the report, neither right nor wrong

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from npcf.crosscheck.candidates import FACTORS, IF, UF, Candidate, decays, made
+from npcf.crosscheck.candidates import Candidate, decays, made
 from npcf.crosscheck.evidence import Evidence, Raised
+from npcf.crosscheck.least_squares import least_squares
+from npcf.crosscheck.lines_of_models import FACTORS, IF, UF
 from npcf.crosscheck.predict import STAGES
 from npcf.crosscheck.program import Program
 from npcf.crosscheck.shares import shaped
@@ -21,8 +23,9 @@ from npcf.verify.precision import quiet
 
 FITTED = 1.3  # the cost of a fitted parameter
 DIGITS = (1, 2, 3, 4, 6)
-ROUNDS = 15
 NOTHING = 1e-9  # smaller numbers are rounding; without its term an L2 loss explains nothing
+FACTORS_OF = ("another_rate", "gradient_scaled", "gradients_scaled", "step_scaled", "loss_scaled")
+LEAST = {"l2_in_the_loss": 1e-6} | dict.fromkeys(FACTORS_OF, 1e-6)  # 0 has names of its own
 
 Numbers = tuple[float, ...]
 
@@ -85,6 +88,13 @@ def beside_decay(evidence: Evidence) -> Numbers | None:
     return (1.0,) if decays(meant.settings, True) else None
 
 
+def no_decay_meant(evidence: Evidence) -> Numbers | None:
+    """Start at AdamW's default if there is to be no decay."""
+    meant: Any = evidence.intended
+    plain = meant.settings.get("weight_decay") or meant.rule in ("sgd", "sparse_adam")
+    return None if plain else (0.01,)
+
+
 def ranged(number: float, with_range: bool) -> Callable[[Evidence], Numbers | None]:
     """Start there if there is a range, or if there is none."""
     return lambda e: (number,) if (e.y_range is not None) == with_range else None
@@ -113,6 +123,8 @@ FITS: Mapping[str, tuple[Fit, ...]] = {
         Fit("another_rate", at(1.0), lambda c: {"factor": c}),
         Fit("another_weight_decay", setting("weight_decay", 1e-2),
             lambda wd: {"weight_decay": wd}),
+        Fit("another_weight_decay", no_decay_meant,
+            lambda wd: {"weight_decay": wd, "decoupled": True}),
         Fit("another_momentum", setting("momentum"), lambda mu: {"momentum": mu}),
         Fit("another_beta1", beta(0), lambda rest: {"beta1": 1 - rest}, True),
         Fit("another_beta2", beta(1), lambda rest: {"beta2": 1 - rest}, True),
@@ -186,14 +198,14 @@ def _fitted(
             return None
 
     x = np.log(start) if fit.positive else np.array(start, float)
-    found = _least_squares(residuals, x)
+    found = least_squares(residuals, x)
     if found is None:
         return
     told = set()
     for digits in DIGITS:
         rounded = tuple(0.0 if abs(v) < NOTHING else float(f"{v:.{digits}g}")
                         for v in numbers(found))  # fmt: skip
-        if rounded not in told and (any(rounded) or "l2" not in fit.name):
+        if rounded not in told and max(map(abs, rounded)) >= LEAST.get(fit.name, 0.0):
             told.add(rounded)
             made_so = candidate(rounded)
             yield made_so._replace(cost=made_so.cost + 0.01 * digits)
@@ -214,34 +226,3 @@ def _residuals(pairs: Any) -> Any:
         size = np.abs(seen if pair.before is None else seen - pair.before).max(initial=0.0)
         parts.append(((predicted - seen) / (size or 1.0)).ravel())
     return np.concatenate(parts) if parts else None
-
-
-def _least_squares(residuals: Callable[[Any], Any], x: Any) -> Any:
-    """Return where the sum of squares is least, by damped Gauss-Newton; None if nowhere."""
-    r = residuals(x)
-    if r is None or not np.isfinite(r).all():
-        return None
-    for _ in range(ROUNDS):
-        columns = []
-        for k in range(len(x)):
-            h = 1e-5 * max(abs(x[k]), 0.1)
-            ahead = residuals(x + h * (np.arange(len(x)) == k))
-            if ahead is None or ahead.shape != r.shape or not np.isfinite(ahead).all():
-                return None
-            columns.append((ahead - r) / h)
-        step = np.linalg.lstsq(np.stack(columns, 1), r, rcond=None)[0]
-        if not np.isfinite(step).all() or not step.any():
-            break
-        for share in (1.0, 0.3, 0.1, 0.02):
-            there = residuals(x - share * step)
-            if there is not None and there.shape == r.shape and (there @ there) < (r @ r):
-                break
-        else:
-            break
-        x, r = x - share * step, there
-        if np.abs(share * step).max() <= 1e-9 * np.abs(x).max():
-            break
-    return x if np.sqrt(np.mean(r * r)) < CLOSE else None
-
-
-CLOSE = 0.03  # relative: a fit that leaves more explains nothing

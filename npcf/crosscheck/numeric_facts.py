@@ -10,11 +10,13 @@ from npcf.crosscheck.evidence import TABLES, Evidence, Raised
 from npcf.crosscheck.predict import Pair
 from npcf.crosscheck.shares import shaped, shares
 from npcf.verify.hints import CLOSE, Setting, hint
+from npcf.verify.precision import quiet
 
 FEW = 3  # facts of a stage
 NO_BATCH = Setting(-1, -1, {})  # sizes that no factor is
 
 
+@quiet
 def facts_of(pairs: list[Pair], evidence: Evidence) -> tuple[str, ...]:
     """Return what the wrong results of a stage have in common with the right ones.
 

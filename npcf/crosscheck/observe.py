@@ -148,6 +148,12 @@ def _evidence(subject: Subject, mapped: Mapped, y_range: tuple[float, float] | N
         paths=mapped.paths,
         mapped_by=mapped.by,
         frozen=tuple(name for name, table in mapped.tables.items() if not table.requires_grad),
+        order_of_tables=tuple(
+            name
+            for path in subject.parameters()
+            for name, other in mapped.paths.items()
+            if path == other
+        ),
     )
     biases = [name for name in ("user_bias", "item_bias") if name in mapped.tables]
     if len(biases) == 1:

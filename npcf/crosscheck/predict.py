@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npcf.crosscheck.evidence import Evidence, Probe, Raised, Seen, Stepped, Trained
-from npcf.crosscheck.program import Program
+from npcf.crosscheck.program import Program, written
 from npcf.verify.formulas import Formulas
 
 CRASHES = (IndexError, RuntimeError)  # what torch and NumPy raise of ids and shapes
@@ -43,11 +43,10 @@ def outputs(program: Program, evidence: Evidence, n: Any) -> Iterator[Pair]:
         if seen.output is None:
             continue
         where = f"probe '{seen.probe.name}'"
-        yield Pair(
-            where, "output", seen.output, _forward(program, evidence, n, seen)[0], None, seen.probe
-        )
+        predicted, _, writes = _forward(program, evidence, n, seen)
+        yield Pair(where, "output", seen.output, predicted, None, seen.probe)
         if not isinstance(seen.output, Raised):
-            for table in {*seen.writes} ^ program.writes:
+            for table in {*seen.writes} ^ writes:
                 yield Pair(where, table, seen.writes, Raised("write", table))
 
 
@@ -83,7 +82,7 @@ def gradients(program: Program, evidence: Evidence, n: Any) -> Iterator[Pair]:
         if seen.gradients is None or isinstance(seen.output, Raised):
             continue
         where = f"probe '{seen.probe.name}'"
-        predicted, tape = _forward(program, evidence, n, seen)
+        predicted, tape, _ = _forward(program, evidence, n, seen)
         if isinstance(predicted, Raised):
             yield Pair(where, "output", seen.output, predicted)
             continue
@@ -97,12 +96,19 @@ def gradients(program: Program, evidence: Evidence, n: Any) -> Iterator[Pair]:
                 yield Pair(where, table, gradient, expected[table], None, seen.probe)
 
 
-def _forward(program: Program, evidence: Evidence, n: Any, seen: Seen) -> tuple[Any, Any]:
-    probe, at = seen.probe, program.formulas(n)
+def _forward(program: Program, evidence: Evidence, n: Any, seen: Seen) -> tuple[Any, Any, set[str]]:
+    """Return the output, what the backward pass needs, and the tables that are written to."""
+    probe, at, writes = seen.probe, program.formulas(n), set[str]()
+    tables: Any = probe.tables
     try:
-        return at.forward(probe.tables, probe.users, probe.items, evidence.y_range, evidence.mean)
+        if program.in_place:
+            tables = n.tables(tables)
+            writes = written(at, tables, probe.users, probe.items)
+        return *at.forward(
+            tables, probe.users, probe.items, evidence.y_range, evidence.mean
+        ), writes
     except CRASHES as error:
-        return Raised(type(error).__name__, str(error)), None
+        return Raised(type(error).__name__, str(error)), None, writes
 
 
 def _upstream(formulas: Formulas, seen: Seen, n: Any, predicted: Any) -> Any:
@@ -185,7 +191,14 @@ def trained(
             yield Pair(where, "loss", np.asarray(seen.losses[t]), loss, None, seen.batches[t])
         for table, array in after.items():
             yield Pair(where, table, array, params[table], before[table])
-        yield from _left(seen, t, where, run.used)
+        if not _decay_may_be_left(evidence):
+            yield from _left(seen, t, where, run.used)
+
+
+def _decay_may_be_left(evidence: Evidence) -> bool:
+    """Whether a gradient may hold the decay, which is a term of the loss as well."""
+    settings: Any = evidence.intended and evidence.intended.settings
+    return bool(settings.get("weight_decay")) and not settings.get("decoupled")
 
 
 def _left(seen: Trained, t: int, where: str, used: Mapping[str, Any]) -> Iterator[Pair]:

@@ -30,6 +30,7 @@ class Replay(Loop):
         self.planted: Any = None
         self.of_table = evidence.intended.of_table if evidence.intended else {}
         self.frozen = evidence.frozen  # no gradient reaches them: None
+        self.own_order = evidence.order_of_tables
         self.used: dict[str, Any] = {}  # gradients of the last step, for who looks at .grad
 
     def gradients(self, params: Any, batch: Any, y_range: Any, state: Any) -> Any:
@@ -37,10 +38,16 @@ class Replay(Loop):
         if self.planted is not None:
             return None, dict(self.planted)
         users, items, rating = batch
+        written(self.formulas, params, users, items)
         _, loss, gradients = self.formulas.loss_and_gradients(
             params, users, items, self.n.array(rating), y_range, self.mean
         )
         return loss, {**gradients, **dict.fromkeys(self.frozen)}
+
+    def tables(self, params: Any) -> list[str]:
+        """Return the tables in the order of the subject's own parameters."""
+        order = [name for name in self.own_order if name in params]
+        return order if len(order) == len(params) else list(params)
 
     def settings(self, settings: Any, name: str, t: int, batch: Any) -> Any:
         """Return the settings of a table's parameter group."""
@@ -90,14 +97,26 @@ class Program:
         bent: Any = reduce(lambda base, wrong: wrong.loop(base), wrongs, Replay)
         return cast(type[Replay], bent)
 
-    @property
-    def writes(self) -> set[str]:
-        """Tables that the forward pass changes in place."""
-        in_place = [wrong for wrong in self.wrongs if wrong.mistake.in_place]
-        return {site for wrong in in_place for site in wrong.sites}
+    @cached_property
+    def in_place(self) -> bool:
+        """Whether the forward pass may change tables in place."""
+        return any("written" in wrong.mistake.pieces for wrong in self.wrongs)
 
 
 RIGHT = Program()
+
+
+def written(formulas: Formulas, params: dict[str, Any], users: Any, items: Any) -> set[str]:
+    """Let the forward pass change tables in place; return the names of those that it does."""
+    changed = set()
+    for name, table in params.items():
+        ids = users if name.startswith("user") else items
+        new = formulas.at(name).written(table, ids)
+        if new is not table:
+            params[name] = new
+            old, now = (getattr(x, "value", x) for x in (table, new))
+            changed |= {name} if (old != now).any() else set()
+    return changed
 
 
 def arithmetic(evidence: Evidence) -> RunningError:

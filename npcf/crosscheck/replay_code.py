@@ -206,7 +206,7 @@ def code_of_step(
 
 
 def _holds(tables: Any, pair: Pair) -> bool:
-    return not isinstance(tables, Raised) and tables[pair.what] is pair.before
+    return not isinstance(tables, Raised) and tables.get(pair.what) is pair.before
 
 
 def _new_optimizer(fastai: bool, path: str) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from npcf.crosscheck.candidates import WHOLE, Candidate, tried
+from npcf.crosscheck.candidates import ROUNDINGS, WHOLE, Candidate, tried
 from npcf.crosscheck.compact import compact
 from npcf.crosscheck.evidence import Evidence, Raised
 from npcf.crosscheck.fits import fits, with_mistake
@@ -23,8 +23,15 @@ WIDTH = 40  # explanations that are followed
 PAIR = 2.5  # the cost of two mistakes in one stage
 UNEXPLAINED = 5.0
 ORDERED = ("output", "loss")  # stages in which two mistakes differ by which is outermost
-ALONE = {"user_bias_for_the_items", "item_bias_for_the_users", "dot_left_out"}  # not in pairs
+NEVER_BESIDE = {
+    "user_bias_for_the_items",
+    "item_bias_for_the_users",
+    "dot_left_out",
+    *ROUNDINGS,
+    *WHOLE,
+}  # another mistake of the same stage
 NEEDS = {"gradient": {"output"}, "trained": {"output", "loss", "gradient", "step"}}
+ORDINARY, MET = 16.0, 0.2  # units of rounding; a share of the entries that a rounding changes
 NEAR, MOST = 0.02, 0.6  # what a float evaluation must be near to, in so many of the entries
 
 
@@ -63,7 +70,7 @@ class Search:
     """
 
     def __init__(self, whole: Evidence, catalogue: Collection[str] = MISTAKES):
-        self.whole, self.evidence, self.catalogue = whole, compact(whole), catalogue
+        self.whole, self.evidence, self.catalogue = whole, compact(whole), {*catalogue}
         evidence = self.evidence
         self.n, self.floats = arithmetic(evidence), Floats(np.float64)
         self.stages = [name for name in PREDICTED if self._has(name)]
@@ -105,6 +112,10 @@ class Search:
     def _pool(self, one: Explanation, stage: str) -> Iterator[Candidate]:
         """Return the candidates of a stage; of a training step, those of any stage not seen."""
         own = stage == "trained"
+        if stage in ("step", "trained") and self._stranger():
+            known = self.catalogue & {"table_left_out", "step_not_taken"}
+            yield from tried("step", self.whole.intended, known)
+            return
         yield from tried(stage, self.whole.intended, self.catalogue)
         if own:
             for other in ("loss", "step", "gradient", "output"):
@@ -114,10 +125,14 @@ class Search:
         for name in (stage, *(s for s in ("step", "loss") if own)):
             yield from fits(stage, one.program, self.evidence, own, self.catalogue, name)
 
+    def _stranger(self) -> bool:
+        """Whether it is sure already that the optimizer holds no table of the model."""
+        return any(fact.name == "optimizer-of-another-model" for fact in self.whole.facts)
+
     def _pairs(self, pool: list[Candidate], stage: str) -> Iterator[tuple[Candidate, Candidate]]:
         if stage == "trained":
             pool = [c for c in pool if c.wrong.mistake.stage == "loop"]
-        few = [c for c in pool if c.cost < 1.3 and c.name not in ALONE]
+        few = [c for c in pool if c.cost < 1.3 and c.name not in NEVER_BESIDE]
         ways: Any = permutations if stage in ORDERED else combinations
         return ((c, d) for c, d in ways(few, 2) if c.name != d.name)
 
@@ -125,7 +140,11 @@ class Search:
         self, one: Explanation, candidate: Candidate, own: bool, stage: str, loose: float = 0.0
     ) -> bool:
         program = with_mistake(one.program, candidate, own)
-        return self._near(program, stage) and self.explains(program, stage, loose)
+        return (
+            self._near(program, stage)
+            and (candidate.name not in ROUNDINGS or self._rounded(one.program, program, stage))
+            and self.explains(program, stage, loose)
+        )
 
     # -- does a program explain a stage? -----------------------------------------------------------
 
@@ -135,18 +154,21 @@ class Search:
 
         What may be anything explains nothing: half of the predicted entries must be finite.
         """
-        known = total = 0
+        known = total = claimed = 0
         try:
             for pair in PREDICTED[stage](program, self._of(program), self.n):
                 share = shares(pair, loose)
                 if share.size and not share.max() <= 1:
                     return False
                 if hasattr(pair.predicted, "tolerance"):
-                    tolerance = pair.predicted.tolerance
-                    known, total = known + int(np.isfinite(tolerance).sum()), total + tolerance.size
+                    value, tolerance = pair.predicted.value, pair.predicted.tolerance
+                    sure = np.isfinite(tolerance) & np.isfinite(value)
+                    known, total = known + int(sure.sum()), total + sure.size
+                    total -= int(np.isnan(value).sum())  # so is what was seen
+                    claimed += int(np.isnan(value).sum())
         except FAILS:
             return False
-        return 2 * known >= total
+        return 2 * known >= total and 8 * known >= claimed
 
     def _of(self, program: Program) -> Evidence:
         """Return the evidence that a program is held against."""
@@ -161,6 +183,30 @@ class Search:
             return all(map(_alike, pairs))
         except FAILS:
             return False
+
+    @quiet
+    def _rounded(self, without: Program, program: Program, stage: str) -> bool:
+        """Whether numbers lie where rounding puts them, and not just anywhere near.
+
+        The bound of a rounding admits any small error.  So its own evaluation in floats must give
+        what is seen, up to roundings of the model's dtype, in some of the entries that it changes.
+        """
+        met = changed = 0
+        try:
+            both = without, program
+            pairs = (PREDICTED[stage](one, self.evidence, self.floats) for one in both)
+            for right, rounded in zip(*pairs, strict=True):
+                if isinstance(rounded.seen, Raised | tuple) or rounded.seen is None:
+                    continue
+                new, old = (np.asarray(x.predicted, np.float64) for x in (rounded, right))
+                seen = shaped(rounded.seen, new.shape)
+                fine = ORDINARY * self.n.precision.u * np.abs(new)
+                there = np.abs(new - old) > 4 * fine
+                met = met + int((there & (np.abs(seen - new) <= fine)).sum())
+                changed += int(there.sum())
+        except FAILS:
+            return False
+        return changed > 0 and met >= MET * changed
 
 
 FAILS = Exception  # a mistake that cannot be made here explains nothing, however it fails
@@ -181,6 +227,8 @@ def _alike(pair: Pair) -> bool:
     else:
         size = np.abs(predicted - pair.before).max(initial=0.0)
     near = ~(np.abs(seen - predicted) > NEAR * size + 1e-6 * np.abs(predicted))
+    start = 0.0 if pair.before is None else pair.before
+    near = near[(seen != start) | (predicted != start)]  # most rows are in no batch
     return bool(near.mean() >= MOST) if near.size else True
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from npcf.verify.arithmetic import Arithmetic
+from npcf.verify.precision import BFLOAT16, rounded_to
 
 
 class Floats(Arithmetic):
@@ -55,7 +56,10 @@ class Floats(Arithmetic):
         return x == 0
 
     def through(self, x: Any, dtype: Any) -> Any:
-        return x.astype(dtype).astype(x.dtype)
+        return rounded_to(x, dtype)
 
     def sum_through(self, x: Any, dtype: Any, axis: int | None = None) -> Any:
+        if dtype == BFLOAT16:
+            total = rounded_to(x, dtype).astype(np.float32).sum(axis)
+            return rounded_to(np.asarray(total), dtype).astype(x.dtype)
         return x.astype(dtype).sum(axis).astype(x.dtype)

@@ -22,6 +22,7 @@ class Setting(NamedTuple):
     ids: Mapping[str, Any]  # for each result with a row for each table row, the ids that name them
 
 
+@np.errstate(all="ignore")  # what is wrong may be infinite
 def hint(name: str, got: Arrays, want: Arrays, setting: Setting) -> str:
     """Return in one line what `got[name]` has to do with the right arrays `want`, or ""."""
     a, b = np.asarray(got[name], np.float64), np.asarray(want[name], np.float64)

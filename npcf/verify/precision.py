@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from npcf.verify.libraries import ANY, Library
+from npcf.verify.libraries import ANY, LIBM, Library
 
 SLACK = 1 + 2.0**-30  # bounds are themselves float64 sums of < 2**20 positive terms
 quiet = np.errstate(all="ignore")  # an infinite bound is lawful: it claims nothing
@@ -50,3 +50,21 @@ PRECISION = {
     for dtype in (np.float32, np.float64)
 }
 DOUBLE = PRECISION[np.dtype(np.float64)]
+BFLOAT16 = "bfloat16"  # NumPy has no dtype for it: the upper half of a float32
+
+
+def narrow(dtype: Any) -> Precision:
+    """Return the precision of a dtype, or of BFLOAT16, that numbers pass through."""
+    if dtype != BFLOAT16:
+        return precision_of(np.dtype(dtype), LIBM)
+    wide = precision_of(np.dtype(np.float32), LIBM)
+    return wide._replace(u=2.0**-8, huge=3.3895e38)
+
+
+def rounded_to(x: Any, dtype: Any) -> Any:
+    """Return float numbers as a dtype, or BFLOAT16, has them: to nearest, ties to even."""
+    if dtype != BFLOAT16:
+        return x.astype(dtype).astype(x.dtype)
+    bits = np.asarray(x, np.float32).view(np.uint32)
+    bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
+    return bits.view(np.float32).astype(x.dtype)

@@ -7,8 +7,8 @@ import numpy as np
 
 from npcf.verify.arithmetic import Arithmetic
 from npcf.verify.bounded import Bounded
-from npcf.verify.libraries import LIBM, Library
-from npcf.verify.precision import PRECISION, Precision, precision_of, quiet
+from npcf.verify.libraries import Library
+from npcf.verify.precision import PRECISION, Precision, narrow, precision_of, quiet
 from npcf.verify.setting import Setting
 
 
@@ -108,12 +108,12 @@ class RunningError(Arithmetic):
         return Bounded(np.full(like.shape, float(x)), 0.0, self.precision)
 
     def through(self, x: Bounded, dtype: Any) -> Bounded:
-        q = precision_of(np.dtype(dtype), LIBM)
+        q = narrow(dtype)
         error = x.error + q.u * x._reach + q.eta
         return Bounded(x.value, np.where(x._reach <= q.huge, error, np.inf), x.precision)
 
     def sum_through(self, x: Bounded, dtype: Any, axis: int | None = None) -> Bounded:
-        total, q = x.sum(axis), precision_of(np.dtype(dtype), LIBM)
+        total, q = x.sum(axis), narrow(dtype)
         n = 1 + (x.size if axis is None else x.shape[axis])
         more = q.gamma(n) * x._reach.sum(axis) + n * q.tiny
         return Bounded(total.value, total.error + more, x.precision)

@@ -86,6 +86,10 @@ class UpdateRules:
         )
         return root + eps
 
+    def rmsprop_root(self, spread: Any, eps: Any) -> Any:
+        """sqrt(v) + eps."""
+        return self.n.sqrt(spread) + eps
+
     def adam_update(self, m: Any, lr: Any, correction: Any, root: Any, g: Any) -> Any:
         """lr m / (1 - beta1**t) / root."""
         return (lr / correction) * m / root
@@ -148,7 +152,7 @@ class UpdateRules:
         if centered:
             a = f.average(a, g, keep)
             spread = f.variance(v, a)
-        root = n.sqrt(spread) + small
+        root = f.rmsprop_root(spread, small)
         if momentum:
             buf = mu * buf + g / root
             return f.move(w, rate, buf), v, a, buf

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from npcf.crosscheck.evidence import Evidence, Intended, Probe, Raised, Seen, Stepped, Trained
+from npcf.crosscheck.program import written
 from npcf.verify.floats import Floats
 from npcf.verify.formulas import Formulas
 from npcf.verify.libraries import ANY
@@ -105,9 +106,10 @@ def _seen(
     right_pred, _ = right.forward(probe.tables, probe.users, probe.items, y_range)
     rating, (loss, d_loss) = probe.rating, _loss(f, right_pred, probe.rating)
     seen = Seen(probe, Raised("", ""), prediction=right_pred, loss=(loss, d_loss))
-    seen.writes = tuple(site for wrong in wrongs if wrong.mistake.in_place for site in wrong.sites)
+    tables = dict(probe.tables)
+    seen.writes = tuple(written(f, tables, probe.users, probe.items))
     try:
-        pred, tape = f.forward(probe.tables, probe.users, probe.items, y_range)
+        pred, tape = f.forward(tables, probe.users, probe.items, y_range)
     except IndexError as error:
         seen.output = seen.gradients = Raised("IndexError", str(error))
         return seen

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from npcf.crosscheck.candidates import BY_RULE, Candidate, made, tried
+from npcf.crosscheck.candidates import Candidate, made, tried
 from npcf.crosscheck.diagnose import diagnose
 from npcf.crosscheck.evidence import Fact, Intended
 from npcf.crosscheck.judge import judge
+from npcf.crosscheck.lines_of_steps import BY_RULE
 from npcf.verify.mistakes import MISTAKES
 from tests.conftest import PROFILE
 from tests.crosscheck.synthetic import SIZES, observe

@@ -13,6 +13,7 @@ from npcf.verify.mistakes import (  # noqa: F401  (each enters its mistakes)
     live_training,
     model,
     operations,
+    other_steps,
     output,
     schedules,
     sizes,

@@ -61,8 +61,6 @@ class Mistake:
     live : bool
         Only a live program can make it (its gradients may be absent, its ids raise): it is there
         to be diagnosed, and is no mutant of the suite.
-    in_place : bool
-        Its forward pass changes the tables at its sites.
     """
 
     name: str
@@ -74,7 +72,6 @@ class Mistake:
     options: tuple[Mapping[str, Any], ...] = ({},)
     patch: Patch | None = None
     live: bool = False
-    in_place: bool = False
 
     def __reduce__(self) -> tuple[Callable[[str], "Mistake"], tuple[str]]:
         return _found, (self.name,)  # functions without a name cannot be pickled
@@ -177,12 +174,11 @@ def mistake(
     sites: tuple[Sites, ...] = (EVERYWHERE,),
     options: tuple[Mapping[str, Any], ...] = ({},),
     live: bool = False,
-    in_place: bool = False,
     **pieces: Change,
 ) -> None:
     """Enter a mistake in the catalogue."""
     stage = min((STAGE_OF[piece] for piece in pieces), key=STAGES.index)
-    _enter(Mistake(name, stage, sentence, cure, pieces, sites, options, None, live, in_place))
+    _enter(Mistake(name, stage, sentence, cure, pieces, sites, options, None, live))
 
 
 def patched(
@@ -206,7 +202,8 @@ def _enter(entry: Mistake) -> None:
 PIECES = {
     "data": {"epoch_batches": "epoch_batches generator shuffled n_batches cut"},
     "output": {
-        "embedding_forward": "lookup", "row_dot_forward": "dot", "bias_forward": "bias_rows logit",
+        "embedding_forward": "written lookup", "row_dot_forward": "dot",
+        "bias_forward": "bias_rows logit",
         "sigmoid_range_forward": "height sigmoid range_forward",
         "dot_product_bias_forward": "ids forward",
     },
@@ -220,7 +217,7 @@ PIECES = {
         "sgd_step adam_step": "l2 shrink decay decay_after",
         "sgd_step": "first_buffer buffer look_ahead move sgd",
         "adam_step": "average average_square correction adam_root adam_update adam",
-        "": "lerp variance sparse_adam rmsprop",
+        "": "lerp variance sparse_adam rmsprop rmsprop_root",
     },
     "loop": {
         "train": "order gradients advance time settings tables recall remember moved step update "

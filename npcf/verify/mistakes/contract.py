@@ -64,7 +64,9 @@ OPERATIONS("lookup_of_one_is_a_view", "Where one row is asked for, a slice is re
                "    return one, (ids,")
 OPERATIONS("padding_row_cleared", "Row 0 is set to zeros in the table itself.",
            "Leave the table as it is.", old=LOOKED_UP,
-           new="    weight[:1] = 0\n    return weight[ids], (ids,")
+           new="    weight[:1] = 0\n    return weight[ids], (ids,",
+           written=lambda f, table, ids: f.n.where(
+               np.indices(table.shape)[0] > 0, f.written(table, ids), table * 0))
 OPERATIONS("lookup_cache_shared", "One cache serves all calls: a backward sees the last forward.",
            "Make a cache for each call.", old=f"{LOOKED_UP} weight.shape, weight.dtype)",
            new="    shared = embedding_forward.__dict__.setdefault('shared', [])\n"

@@ -41,8 +41,10 @@ live("same_ids_for_both", "Both sides are looked up by the same column.",
 
 
 def _moved(ids: Any, n_rows: int, chosen: bool, by: int, strict: bool) -> Any:
-    """Return ids moved by one; an indexed table wraps from below, but not from above."""
-    return within(ids + by, n_rows, True, 0 if strict else -1) % n_rows if chosen else ids
+    """Return ids moved by one; an indexed table wraps from below; with strict=None both ways."""
+    if not chosen:
+        return ids
+    return within(ids + by, n_rows, strict is not None, 0 if strict else -1)
 
 
 # -- dot product and biases ------------------------------------------------------------------------
@@ -138,21 +140,18 @@ def _biases_late(f: Any, params: Any, users: Any, items: Any, y_range: Any, mean
 
 # -- lookups that change the table -----------------------------------------------------------------
 
-mistake("max_norm_in_place", "max_norm renormalises rows in place whenever they are looked up.",
-        "Leave max_norm unset, or clip the norm after the step.",
-        live=True, in_place=True, sites=(USERS, ITEMS, FACTORS),
-        lookup=lambda f, table, ids, limit=1.0, tables=USERS: f.renormalise(
-            f.lookup(table, ids), f.n.number(limit)),
-        gradients=lambda f, params, batch, *at, limit=1.0, tables=USERS: f.gradients(
-            _renormalised(f, params, batch, limit, tables), batch, *at))
+live("max_norm_in_place", "max_norm renormalises rows in place whenever they are looked up.",
+     "Leave max_norm unset, or clip the norm after the step.", sites=(USERS, ITEMS, FACTORS),
+     written=lambda f, table, ids, limit=1.0: _shortened(
+         f, f.written(table, ids), ids, f.n.number(limit)))
 
 
-def _renormalised(f: Any, params: Any, batch: Any, limit: float, tables: Any) -> Any:
-    """Shorten the looked-up rows of some tables in place, and return all tables."""
-    for name, ids in zip(FACTORS, batch, strict=False):
-        if name in tables:
-            table, touched = params[name], np.zeros((len(params[name]), 1), bool)
-            touched[ids] = True
-            shorter = f.formulas.renormalise(table, f.n.number(limit))
-            params[name] = f.n.where(touched, shorter, table)
-    return params
+def _shortened(f: Any, table: Any, ids: Any, limit: Any) -> Any:
+    """Return the table with the rows that are looked up no longer than the limit."""
+    touched = np.zeros((len(table), *[1] * (len(table.shape) - 1)), bool)
+    touched[ids] = True
+    if len(table.shape) > 1:
+        return f.n.where(touched, f.renormalise(table, limit), table)
+    norm = f.n.abs(table)  # of a row of one number
+    shorter = table * (limit / (norm + f.n.number(1e-7)))
+    return f.n.where(touched, f.n.where_above(norm, limit, shorter, table), table)

@@ -44,7 +44,8 @@ live("another_rate", "The learning rate is another one than was meant.", "Pass l
          f.settings(*at)))
 live("another_weight_decay", "The weight decay is another one than was meant.",
      "Pass weight_decay as meant.",
-     settings=lambda f, *at, weight_decay=0.0: changed(f, at, weight_decay=weight_decay))
+     settings=lambda f, *at, weight_decay=0.0, **coupling: changed(
+         f, at, weight_decay=weight_decay, **coupling))
 live("another_momentum", "The momentum is another one than was meant.", "Pass momentum as meant.",
      settings=lambda f, *at, momentum=0.9: changed(f, at, momentum=momentum))
 live("another_beta1", "beta1 is another one than was meant.", "Pass betas as meant.",

@@ -50,9 +50,13 @@ mistake("row_0_without_gradient", "Row 0 gets no gradient: it is taken for paddi
         scatter=lambda f, d, ids, n: some(f, d, ids, n, np.flatnonzero(ids)))
 mistake("row_0_looked_up_as_zeros", "Row 0 is taken for padding: it is looked up as zeros.",
         "Leave padding_idx unset, or number rows from 1.", sites=(FACTORS, USERS),
-        scatter=lambda f, d, ids, n: some(f, d, ids, n, np.flatnonzero(ids)),
-        lookup=lambda f, table, ids: f.lookup(table, ids) * f.n.array(
-            (ids > 0).astype(float)[:, None]))
+        scatter=lambda f, d, ids, n, biases=(): some(f, d, ids, n, np.flatnonzero(ids)),
+        lookup=lambda f, table, ids, biases=(): f.lookup(table, ids) * f.n.array(
+            (ids > 0).astype(float)[:, None]),
+        bias_rows=lambda f, b, c, users, items, biases=(): tuple(
+            rows * f.n.array((ids > 0).astype(float)) if name in biases else rows
+            for name, rows, ids in zip(("user_bias", "item_bias"), f.bias_rows(
+                b, c, users, items), (users, items), strict=True)))
 mistake("lookup_off_by_one", "Rows are looked up one too low: ids are counted from 1.",
         "Count ids from 0.",
         lookup=lambda f, table, ids, strict=None: f.lookup(
@@ -128,22 +132,33 @@ mistake("last_factor_left_out", "The last factor is left out of the dot product.
             for g in f.dot_gradients(d, p, q)))
 mistake("dot_rounded", "Products are added in a narrower dtype.",
         "Add them in the dtype of the factors.", options=(IN_FLOAT32, IN_FLOAT16),
-        dot=lambda f, p, q, dtype: f.n.sum_through(p * q, dtype, axis=1))
+        dot=lambda f, p, q, dtype, first=False: f.n.sum_through(
+            f.n.through(f.n.through(p, dtype) * f.n.through(q, dtype), dtype) if first else p * q,
+            dtype, axis=1),
+        dot_gradients=lambda f, d, p, q, dtype, first=False: (
+            f.dot_gradients(d, p, q) if not first else tuple(
+                f.n.through(x, dtype) for x in f.dot_gradients(
+                    *(f.n.through(x, dtype) for x in (d, p, q))))))
 mistake("dot_over_the_batch", "Products are added along the other axis.", "Sum over axis 1.",
-        dot=lambda f, p, q: f.n.take(f.n.sum(p * q, axis=0), np.arange(len(p)) % p.shape[1]))
+        dot=lambda f, p, q, whole=False: f.n.sum(p * q, axis=0) if whole else f.n.take(
+            f.n.sum(p * q, axis=0), np.arange(len(p)) % p.shape[1]))
 mistake("dot_with_the_neighbour", "Each row meets another row's partner.",
         "Multiply row b with row b.",
-        dot=lambda f, p, q: f.dot(p, f.n.take(q, np.arange(-1, len(q) - 1))))
+        dot=lambda f, p, q, by=None: f.dot(p, f.n.take(q, np.arange(-1, len(q) - 1) if by is None
+                                                       else np.roll(np.arange(len(q)), by))),
+        dot_gradients=lambda f, d, p, q, by=None: (
+            f.dot_gradients(d, p, q) if by is None else _of_neighbours(f, d, p, q, by)))
 mistake("gradient_of_its_own_side", "The gradient of a side is made of that side.",
         "d_left = d_out * right.",
-        dot_gradients=lambda f, d, p, q: (f.n.column(d) * p, f.n.column(d) * p))
+        dot_gradients=lambda f, d, p, q, side=0: (f.n.column(d) * (p, q)[side],) * 2)
 mistake("dot_gradients_swapped", "The gradients of the two sides are swapped.",
         "Return d_left, d_right.",
         dot_gradients=lambda f, d, p, q: f.dot_gradients(d, p, q)[::-1])
 mistake("dot_gradient_of_the_sign", "Only the sign of the gradient from above is used.",
         "d_right = d_out * left.",
-        dot_gradients=lambda f, d, p, q: (f.dot_gradients(d, p, q)[0],
-                                          f.dot_gradients(_sign(f, d), p, q)[1]))
+        dot_gradients=lambda f, d, p, q, both=False: (
+            f.dot_gradients(_sign(f, d) if both else d, p, q)[0],
+            f.dot_gradients(_sign(f, d), p, q)[1]))
 mistake("dot_gradient_twice", "The gradient of the dot product counts twice.", "Add it once.",
         dot_gradients=lambda f, d, p, q: f.dot_gradients(d * 2, p, q))
 
@@ -151,6 +166,13 @@ mistake("dot_gradient_twice", "The gradient of the dot product counts twice.", "
 def _sign(f: Any, x: Any) -> Any:
     """Return the sign of each number."""
     return f.n.array(np.sign(getattr(x, "value", x)))
+
+
+def _of_neighbours(f: Any, d: Any, p: Any, q: Any, by: int) -> Any:
+    """Return both gradients where row b of `left` has met another row of `right`."""
+    order = np.roll(np.arange(len(q)), by)
+    left, met = f.dot_gradients(d, p, f.n.take(q, order))
+    return left, f.n.take(met, np.argsort(order))
 
 
 def wrap(ids: Any, n_rows: int, strict: bool) -> Any:
@@ -195,4 +217,5 @@ mistake("user_bias_gradient_by_item", "The user's bias gradient is scattered by 
         bias_gradients=lambda f, d, users, items, n, m: f.bias_gradients(d, items % n, items, n, m))
 mistake("bias_gradient_shared_out", "The gradient is shared out over the three terms.",
         "Each term of a sum gets all of it.",
-        bias_gradients=lambda f, d, *args: (d / 3, *f.bias_gradients(d, *args)[1:]))
+        bias_gradients=lambda f, d, *args, parts=(True, False): (
+            d / 3 if parts[0] else d, *f.bias_gradients(d / 3 if parts[1] else d, *args)[1:]))

@@ -49,8 +49,9 @@ mistake("sigmoid_gradient_forgotten", "The gradient of the sigmoid is forgotten.
         range_backward=lambda f, d, s, low, high: d * f.height(low, high))
 mistake("range_gradient_of_the_output", "The gradient is made of the scaled output, not of s.",
         "Keep s from the forward pass.",
-        range_backward=lambda f, d, s, low, high: (lambda y: f.n.product(
-            d, f.height(low, high), y, 1 - y))(s * f.height(low, high)))
+        range_backward=lambda f, d, s, low, high, added=False, height=True: (
+            lambda y: f.n.product(*[f.height(low, high)] * height, d, y, 1 - y))(
+                s * f.height(low, high) + low if added else s * f.height(low, high)))
 mistake("range_gradient_shifted", "A constant stands in the gradient that is not in the forward.",
         "Differentiate what you compute.",
         range_backward=lambda f, d, s, low, high, shift=-1e-6: f.n.product(
@@ -70,6 +71,12 @@ def inside(f: Any, x: Any, d: Any, low: float, high: float) -> Any:
 def _value(x: Any) -> Any:
     """Return the floats of an array, or of a setting."""
     return getattr(x, "value", x)
+
+
+def _by(f: Any, x: Any, e: Any, least: int) -> Any:
+    """Return x / (B - 1); for B = 1 as it is, or as dividing by zero has it."""
+    size = max(f.n.size(e) - 1, least)
+    return x / size if size else x * float("inf")
 
 
 # -- the loss --------------------------------------------------------------------------------------
@@ -94,15 +101,20 @@ mistake("loss_absolute", "The loss is the mean absolute error.", "Square the err
         loss_gradient=lambda f, e, d: f.n.product(
             f.n.number(1) / f.n.size(e), f.n.array(np.sign(_value(e))), d))
 mistake("loss_divided_by_b_minus_1", "The loss divides by B - 1, as an unbiased variance does.",
-        "Divide by B.", loss=lambda f, e: f.n.sum(e * e) / max(f.n.size(e) - 1, 1),
-        loss_gradient=lambda f, e, d: f.n.product(f.n.number(2) / max(f.n.size(e) - 1, 1), e, d))
+        "Divide by B.", loss=lambda f, e, least=1: _by(f, f.n.sum(e * e), e, least),
+        loss_gradient=lambda f, e, d, least=1: _by(f, f.n.product(f.n.number(2), e, d), e, least))
 mistake("loss_is_the_root", "The loss is the root of the mean square.",
         "Report the root, train on the mean.",
         loss=lambda f, e: f.n.sqrt(f.n.nonnegative(f.loss(e))),
         loss_gradient=lambda f, e, d: f.loss_gradient(e, d) / (
             f.n.sqrt(f.n.nonnegative(f.loss(e))) * 2))
 mistake("loss_added_in_float32", "Squares are added in float32.", "Keep the dtype of pred.",
-        loss=lambda f, e: f.n.sum_through(e * e, np.float32) / f.n.size(e))
+        loss=lambda f, e, first=False: f.n.sum_through(e * e, np.float32) / f.n.size(e),
+        residual=lambda f, pred, rating, first=False: (
+            f.n.through(f.residual(*(f.n.through(x, np.float32) for x in (pred, rating))),
+                        np.float32) if first else f.residual(pred, rating)),
+        loss_gradient=lambda f, e, d, first=False: (
+            f.n.through(f.loss_gradient(e, d), np.float32) if first else f.loss_gradient(e, d)))
 mistake("loss_gradient_without_2", "The gradient of the loss lacks the factor 2.",
         "2 / B * (pred - rating).", loss_gradient=lambda f, e, d: f.loss_gradient(e, d) / 2)
 mistake("loss_gradient_of_the_sum", "The gradient is that of a sum over the batch.",
@@ -111,10 +123,11 @@ mistake("loss_gradient_of_the_sum", "The gradient is that of a sum over the batc
 mistake("loss_gradient_sign", "The gradient is that of rating - pred.", "2 / B * (pred - rating).",
         loss_gradient=lambda f, e, d: f.loss_gradient(e, d) * -1)
 mistake("loss_gradient_by_b_minus_1", "The gradient of the loss divides by B - 1.", "Divide by B.",
-        loss_gradient=lambda f, e, d: f.n.product(f.n.number(2) / max(f.n.size(e) - 1, 1), e, d))
+        loss_gradient=lambda f, e, d, least=1: _by(f, f.n.product(f.n.number(2), e, d), e, least))
 mistake("loss_gradient_clipped", "The gradient of the loss is clipped.", "Do not clip.",
         options=({"limit": 1.0}, {"limit": 0.1}),
-        loss_gradient=lambda f, e, d, limit: f.n.product(
+        loss_gradient=lambda f, e, d, limit, before=False: f.n.product(
+            clip(f, e * 2, -limit, limit) / f.n.size(e) if before else
             clip(f, f.loss_gradient(e, f.n.number(1)), -limit, limit), d))
 mistake("upstream_of_the_loss_ignored", "The gradient from above the loss is taken to be 1.",
         "Multiply by d_loss.",

@@ -16,7 +16,9 @@ mistake("mentions_past_40", "A segment holds 40 mentions of a row, and the rest 
         "Loop over all segments.", sites=(FACTORS,),
         scatter=lambda f, d, ids, n: some(f, d, ids, n, _first_mentions(ids, 40)))
 mistake("row_modulo_256", "Row numbers pass through 8 bits.", "Keep ids in 64 bits.",
-        lookup=lambda f, table, ids: f.lookup(table, ids % 256))
+        lookup=lambda f, table, ids, of_all=False: f.lookup(table, ids % 256),
+        ids=lambda f, users, items, n_users, n_items, of_all=False: (
+            (users % 256, items % 256) if of_all else f.ids(users, items, n_users, n_items)))
 mistake("gradient_row_modulo_1024", "Rows are numbered within a page of 1,024.",
         "Add the page's first row.", sites=(FACTORS,),
         scatter=lambda f, d, ids, n: f.scatter(d, ids % 1024, n))

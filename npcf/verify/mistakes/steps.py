@@ -47,9 +47,10 @@ mistake("decay_after_the_step", "Decoupled decay comes after the step and shrink
         decay_after=lambda f, w, lr, wd, decoupled: (
             f.shrink(w, lr, wd) if decoupled and wd else w))
 mistake("decays_twice", "Decay is decoupled, and coupled too.", "One of the two.",
-        sites=(SGD, ADAM), decay=lambda f, w, g, lr, wd, decoupled: f.decay(
-            *f.decay(w, g, lr, wd, decoupled), lr, wd, False) if decoupled else f.decay(
-                w, g, lr, wd, False))
+        sites=(SGD, ADAM), decay=lambda f, w, g, lr, wd, decoupled, of_the_old=False: (
+            (f.shrink(w, lr, wd), f.l2(w, g, wd)) if of_the_old else f.decay(
+                *f.decay(w, g, lr, wd, decoupled), lr, wd, False) if decoupled else f.decay(
+                    w, g, lr, wd, False)))
 
 # -- momentum --------------------------------------------------------------------------------------
 
@@ -57,7 +58,9 @@ mistake("first_gradient_dampened", "The first gradient is dampened: the buffer s
         "Start the buffer with g.", first_buffer=lambda f, g, dampening: (1 - dampening) * g)
 mistake("momentum_is_an_average", "Momentum is an exponential average.",
         "buf = momentum * buf + g.",
-        buffer=lambda f, buf, g, mu, dampening: f.buffer(buf, g, mu, mu))
+        buffer=lambda f, buf, g, momentum, dampening, mu=None: f.buffer(buf, g, momentum, momentum),
+        first_buffer=lambda f, g, dampening, mu=None: (
+            f.first_buffer(g, dampening) if mu is None else (1 - f.n.number(mu)) * g))
 mistake("dampening_ignored", "Dampening is ignored.", "(1 - dampening) * g.",
         buffer=lambda f, buf, g, mu, dampening: f.buffer(buf, g, mu, f.n.number(0)))
 mistake("buffer_without_momentum", "The buffer is not multiplied by the momentum.",
@@ -67,7 +70,11 @@ mistake("buffer_without_need", "A buffer is returned where there is no momentum.
         sgd=lambda f, w, g, buf, **s: (lambda after, new: (after, g * 1 if new is None else new))(
             *f.sgd(w, g, buf, **s)))
 mistake("buffer_in_float32", "The momentum buffer is kept in float32.", "Keep the dtype of w.",
-        buffer=lambda f, *args: f.n.through(f.buffer(*args), np.float32))
+        buffer=lambda f, buf, g, *at, first=False: f.n.through(
+            f.buffer(buf, f.n.through(g, np.float32) if first else g, *at), np.float32),
+        first_buffer=lambda f, g, damp, first=False: (
+            f.n.through(f.first_buffer(g, damp), np.float32) if first
+            else f.first_buffer(g, damp)))
 mistake("lr_inside_the_buffer", "The rate is inside the buffer, as in Sutskever's form.",
         "buf = momentum * buf + g; w - lr * buf.",
         sgd=lambda f, w, g, buf, *, lr, weight_decay=0.0, **s: f.sgd(
@@ -85,10 +92,19 @@ mistake("nesterov_without_momentum", "Nesterov's step adds the whole buffer.",
 mistake("sgd_climbs", "The step climbs.", "w - lr * g.", sites=(SGD,),
         move=lambda f, w, lr, g: f.move(w, -1 * lr, g))
 mistake("gradient_normalised", "Each table's gradient is clipped to norm 1.", "Do not clip.",
-        sites=(SGD,), move=lambda f, w, lr, g: f.move(w, lr, g / f.n.maximum(
-            f.n.sqrt(f.n.nonnegative(f.n.sum(g * g))), 1)))
+        sites=(SGD,), move=lambda f, w, lr, g, first=False: f.move(
+            w, lr, g if first else _normalised(f, g)),
+        update=lambda f, rule, name, w, g, *at, first=False: f.update(
+            rule, name, w, _normalised(f, g) if first else g, *at))
 mistake("gradient_in_float16", "Gradients pass through float16.", "Scale the loss.",
-        sgd=lambda f, w, g, buf, **s: f.sgd(w, f.n.through(g, np.float16), buf, **s))
+        sgd=lambda f, w, g, buf, **s: f.sgd(w, f.n.through(g, np.float16), buf, **s),
+        adam=lambda f, w, g, *at, **s: f.adam(w, f.n.through(f.n.array(g), np.float16), *at, **s))
+
+
+def _normalised(f: Any, g: Any) -> Any:
+    """Return the gradient, no longer than 1."""
+    return g / f.n.maximum(f.n.sqrt(f.n.nonnegative(f.n.sum(g * g))), 1)
+
 
 # -- Adam ------------------------------------------------------------------------------------------
 
@@ -109,13 +125,15 @@ mistake("second_moment_not_corrected", "The second moment is not corrected.",
         "Divide v by 1 - beta2**t.",
         adam_root=lambda f, v, correction, eps: f.adam_root(v, f.n.number(1), eps))
 mistake("eps_inside_the_root", "eps is under the root.", "sqrt(v_hat) + eps.",
-        adam_root=lambda f, v, correction, eps: f.n.sqrt(v * (1 / correction) + eps))
+        adam_root=lambda f, v, correction, eps: f.n.sqrt(v * (1 / correction) + eps),
+        rmsprop_root=lambda f, spread, eps: f.n.sqrt(spread + eps))
 mistake("eps_before_the_correction", "eps is corrected too, as in Kingma and Ba's shortcut.",
         "Correct v, then add eps.",
         adam_root=lambda f, v, correction, eps: f.adam_root(v, f.n.number(1), eps) / f.n.sqrt(
             correction))
 mistake("no_eps", "eps is forgotten.", "sqrt(v_hat) + eps.",
-        adam_root=lambda f, v, correction, eps: f.adam_root(v, correction, f.n.number(1e-30)))
+        adam_root=lambda f, v, correction, eps, instead=1e-30: f.adam_root(
+            v, correction, f.n.number(instead)))
 mistake("no_root", "The root is forgotten.", "sqrt(v_hat) + eps.",
         adam_root=lambda f, v, correction, eps: v * (1 / correction) + eps)
 mistake("second_moment_of_abs", "The second moment averages |g|, not g**2.",
@@ -132,11 +150,14 @@ mistake("amsgrad", "The largest second moment is kept, as in AMSGrad.", "amsgrad
             {"amsgrad": not s.get("amsgrad")} if "betas" in s else {}))(f.settings(*at)))
 mistake("adam_skips_zero_gradients", "Entries without a gradient stay, as in SparseAdam.",
         "Move every row.",
-        adam_update=lambda f, m, lr, correction, root, g: f.n.where(
-            f.n.is_zero(g), g * 0, f.adam_update(m, lr, correction, root, g)))
+        adam_update=lambda f, m, lr, correction, root, g, state=False: f.n.where(
+            f.n.is_zero(g), g * 0, f.adam_update(m, lr, correction, root, g)),
+        update=lambda f, rule, name, w, g, kept, *at, state=False: _lazily(
+            f, rule, name, w, g, kept, *at) if state else f.update(rule, name, w, g, kept, *at))
 mistake("nadam", "The step looks ahead, as Nadam does.", "Divide m by the root.",
-        adam=lambda f, *args, **s: _adam(
-            f, *args, ahead=lambda m, g, beta1: f.average(m, g, beta1), **s))
+        adam=lambda f, w, g, m, v, t, *, form="", **s: _adam(f, w, g, m, v, t, ahead=(
+            (lambda m, g, beta1: f.average(m, g, beta1)) if not form else
+            lambda m, g, beta1: _ahead(f, m, g, beta1, t, form)), **s))
 mistake("adam_without_momentum", "The first moment is kept and not used: RMSProp.",
         "Divide m, not g, by the root.",
         adam_update=lambda f, m, lr, correction, root, g: f.adam_update(
@@ -165,6 +186,15 @@ mistake("second_moment_in_float16",
             f.n.through(f.average_square(*args), np.float16)))
 
 
+def _lazily(f: Any, rule: str, name: str, w: Any, g: Any, kept: Any, *at: Any) -> Any:
+    """Take a step whose moments keep to entries with a gradient, too."""
+    old = {key: kept.get(f"{key}/{name}", f.n.array(np.zeros(w.shape))) for key in "mv"}
+    after = f.update(rule, name, w, g, kept, *at)
+    for key, moment in old.items():
+        kept[f"{key}/{name}"] = f.n.where(f.n.is_zero(g), moment, kept[f"{key}/{name}"])
+    return after
+
+
 def _adam(f: Any, w: Any, g: Any, m: Any, v: Any, t: int, *, lr: float, betas: Any, eps: float,
           weight_decay: float = 0.0, decoupled: bool = False,
           square: Any = lambda g, m: g, ahead: Any = lambda m, g, beta1: m) -> Any:
@@ -178,40 +208,12 @@ def _adam(f: Any, w: Any, g: Any, m: Any, v: Any, t: int, *, lr: float, betas: A
     return w - update, m, v
 
 
-# -- SparseAdam and RMSProp ------------------------------------------------------------------------
-
-mistake("sparse_eps_corrected", "eps is corrected like the second moment.",
-        "rate * m / (sqrt(v) + eps).",
-        sparse_adam=lambda f, w, g, m, v, t, *, betas, eps, **s: f.sparse_adam(
-            w, g, m, v, t, betas=betas, eps=eps * (1 - betas[1] ** t) ** 0.5, **s))
-mistake("sparse_second_moment_of_abs", "The second moment averages |g|, not g**2.",
-        "v + (1 - beta2) * (g * g - v).",
-        sparse_adam=lambda f, w, g, m, v, t, **s: f.sparse_adam(
-            w, g, m, v, t, **s)[:2] + (f.average(v, f.n.abs(g), f.n.number(s["betas"][1])),))
-mistake("sparse_lr_default", "The learning rate is always torch's default.", "Pass lr on.",
-        sparse_adam=lambda f, *args, lr, **s: f.sparse_adam(*args, lr=1e-3, **s))
-mistake("sparse_moments_swapped", "The moments change places on the way out.", "Return w, m, v.",
-        sparse_adam=lambda f, *args, **s: (lambda w, m, v: (w, v, m))(*f.sparse_adam(*args, **s)))
-mistake("rmsprop_climbs", "The step climbs.", "w - lr * g / root.",
-        rmsprop=lambda f, w, *args, **s: (lambda after, *state: (w + (w - after), *state))(
-            *f.rmsprop(w, *args, **s)))
-mistake("alpha_default", "alpha is always torch's and fastai's default.", "Pass alpha on.",
-        rmsprop=lambda f, *args, alpha, **s: f.rmsprop(*args, alpha=0.99, **s))
-mistake("squares_summed", "Squares are summed and not averaged.",
-        "alpha * v + (1 - alpha) * g * g.", sites=(RMSPROP,),
-        average_square=lambda f, v, g, beta: f.n.nonnegative(beta * v + g * g))
-mistake("never_centered", "centered is ignored.", "Subtract the square of the averaged gradient.",
-        variance=lambda f, v, a: v)
-mistake("always_centered", "The mean is always subtracted.", "Do so only if centered.",
-        rmsprop=lambda f, *args, centered=False, **s: f.rmsprop(*args, centered=True, **s))
-mistake("centering_summed", "The gradient that centers is summed and not averaged.",
-        "alpha * a + (1 - alpha) * g.", sites=(RMSPROP,),
-        average=lambda f, a, g, beta: beta * a + g)
-mistake("rmsprop_momentum_ignored", "Momentum is ignored.", "buf = momentum * buf + g / root.",
-        rmsprop=lambda f, *args, momentum=0.0, **s: (
-            f.rmsprop(*args, momentum=0.0, **s)[:3] + args[4:5]))
-mistake("rmsprop_lr_inside_twice", "The rate is inside the buffer, and before it.",
-        "buf = momentum * buf + g / root; w - lr * buf.",
-        rmsprop=lambda f, w, g, v, a, buf, *, lr, **s: (lambda after, v, a, buf: (
-            f.move(w, f.n.number(lr), (w - after)), v, a, buf))(
-                *f.rmsprop(w, g, v, a, buf, lr=lr, **s)))
+def _ahead(f: Any, m: Any, g: Any, beta1: Any, t: int, form: str) -> Any:
+    """Return Nadam's moment, times 1 - beta1**t: with constant momenta, or with torch's."""
+    here, beta = f.correction(beta1, t), beta1.value if hasattr(beta1, "value") else beta1
+    if form == "constant":
+        return (beta1 * (here / f.correction(beta1, t + 1))) * m + (1 - beta1) * g
+    momenta = [beta * (1 - 0.5 * 0.96 ** (step * 0.004)) for step in range(1, t + 2)]
+    now, after = 1 - np.prod(momenta[:-1]), 1 - np.prod(momenta)
+    return here * f.n.number((1 - momenta[-2]) / now) * g + (
+        here * f.n.number(momenta[-1] / after)) * m

@@ -25,13 +25,14 @@ def _raised(f: Any, params: Any, batch: Any, y_range: Any, state: Any) -> Any:
 def _one_table_after_another(
     f: Any, params: Any, batch: Any, y_range: Any, rule: Any, settings: Any, state: Any
 ) -> Any:
-    loss, _ = f.gradients(params, batch, y_range, state)
+    losses = []
     f.advance(state)
     for name in f.tables(params):
-        _, gradients = f.gradients(params, batch, y_range, state)
+        loss, gradients = f.gradients(params, batch, y_range, state)
+        losses.append(loss)
         t = f.time(state)
         params[name] = f.update(rule, name, params[name], gradients[name], state, t, settings)
-    return loss
+    return losses
 
 
 def _clipped(
@@ -52,7 +53,9 @@ mistake("gradients_not_cleared", "Gradients accumulate from step to step.",
         "Clear them before each backward pass: zero_grad().", gradients=_raised)
 mistake("gradients_after_other_tables_moved",
         "Each table's gradient is taken after the tables before it have moved.",
-        "Take all gradients first, then step.", step=_one_table_after_another)
+        "Take all gradients first, then step.",
+        step=lambda f, *args, last_loss=False: (lambda losses: losses[-1 if last_loss else 0])(
+            _one_table_after_another(f, *args)))
 mistake("gradients_at_the_first_parameters", "Gradients are taken where the run began.",
         "Take them at the parameters of this step.",
         gradients=lambda f, params, batch, y_range, state: f.gradients(
@@ -149,8 +152,21 @@ mistake("loss_after_the_step", "Losses are those after the steps.", "Return thos
             f.step(params, batch, y_range, rule, settings, state),
             f.gradients(params, batch, y_range, state))[1][0])
 mistake("loss_smoothed", "Losses are smoothed, as fastai shows them.", "Return them as they are.",
-        record=lambda f, losses, loss: f.record(
-            losses, (loss + losses[-1]) / 2 if losses else loss))
+        record=lambda f, losses, loss, beta=0.0: f.record(
+            losses, (loss + losses[-1]) / 2 if losses else loss),
+        step=lambda f, *args, beta=0.0: _smoothed(f, args[-1], beta, f.step(*args)))
+
+
+def _smoothed(f: Any, state: Any, beta: float, loss: Any) -> Any:
+    """Return the average of the losses so far, the last ones weighing most."""
+    if not beta or loss is None:
+        return loss
+    total, weight = state.get("shown", (0.0, 0.0))
+    state["shown"] = total, weight = (
+        loss * f.n.number(1 - beta) + total * f.n.number(beta) if weight
+        else loss * f.n.number(1 - beta)), 1 - beta + beta * weight
+    return total / weight
+
 
 # -- a run that is taken up again ------------------------------------------------------------------
 
