@@ -24,7 +24,6 @@ def without(name):
 
 WEIGHTS = {  # words of the message: tables of the file
     "not two tables of factors": without("item_factors"),
-    "not two tables of biases": without("item_bias"),
     "has shape (5, 2)": PARAMS | {"item_factors": np.ones((N_ITEMS, 2), np.float32)},
     "has 5 rows for 7 of factors": PARAMS | {"user_bias": np.ones(N_ITEMS, np.float32)},
     "user_bias[0]: is nan, not finite": NAN,

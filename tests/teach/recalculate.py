@@ -84,6 +84,7 @@ def differing(tabs, value_of):
     """
     found, n = [], 0
     for tab in tabs:
+        roundings = 16 * len(tab.cells) * 2.0**-53  # a few in each cell, and sums go over all
         for (row, col), cell in tab.cells.items():
             if not isinstance(cell.content, Formula):
                 continue
@@ -92,7 +93,7 @@ def differing(tabs, value_of):
             if tab.name in SLOPES and col in ESTIMATES and row > 3:
                 scale = max(1.0, tab.cells[row, 5].content.value) / NUDGE
             try:
-                close = abs(float(value_of(tab.name, row, col)) - want) <= 1e-12 * scale
+                close = abs(float(value_of(tab.name, row, col)) - want) <= roundings * scale
             except (IndexError, TypeError, ValueError):
                 close = False
             if not close:
