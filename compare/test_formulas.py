@@ -27,6 +27,7 @@ SIZES = ("past", "modulo", "rest_of")  # problems here are small
 WRONG = {
     wrong.name: wrong
     for mistake in MISTAKES.values()
+    if not (mistake.live or mistake.patch)
     for wrong in mistake.variants()
     if wrong.formulas() is not Formulas
     and not any(word in wrong.name for word in (*ROUNDINGS, *SIZES))
