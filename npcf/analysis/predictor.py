@@ -40,7 +40,7 @@ from npcf.analysis.rows import (
 from npcf.data import Ratings, Vocabulary
 from npcf.data.columns import require_columns
 from npcf.data.frames import require_frame
-from npcf.data.ratings import require_ratings
+from npcf.data.validate import require_ratings
 from npcf.errors import (
     DataError,
     ShapeError,

@@ -18,7 +18,7 @@ from npcf.analysis.predictor import Predictor, require_predictor
 from npcf.analysis.rows import PAIRS_AT_ONCE, find_rows, predict_rows
 from npcf.data import Ratings
 from npcf.data.ids import as_series
-from npcf.data.ratings import require_ratings
+from npcf.data.validate import require_ratings
 from npcf.errors import DivergenceError, require_choice, require_count
 
 Rows = NDArray[Any]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from npcf.data import Ratings
-from npcf.data.ratings import require_ratings
+from npcf.data.validate import require_ratings
 from npcf.errors import UsageError, require_choice, require_count, require_flag
 from npcf.models import PairModel
 from npcf.models.pair_model import require_model

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from npcf._renamed import renamed_arguments, warn
-from npcf.data.ratings import Ratings, require_ratings
+from npcf.data.ratings import Ratings
+from npcf.data.validate import require_ratings
 from npcf.errors import (
     ShapeError,
     as_array,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from npcf.data import text as limits
 from npcf.data.fields import FLOAT32_MAX, NA_LIKE, LineLayout, check_fields, whole_number
-from npcf.data.growing import Coded, GrowingArray, GrowingColumn
+from npcf.data.ratings import Coded, GrowingArray, GrowingColumn
 from npcf.data.text import Text
 from npcf.errors import DataError
 

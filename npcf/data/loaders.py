@@ -12,9 +12,10 @@ from npcf import _notebook
 from npcf.data.batches import Batch, Batches
 from npcf.data.csv import Reader, Source
 from npcf.data.frames import require_frame
-from npcf.data.ratings import Ratings, require_ratings
+from npcf.data.ratings import Ratings
 from npcf.data.spelling import Spelling
 from npcf.data.splits import split_indices
+from npcf.data.validate import require_ratings
 from npcf.data.vocabulary import NA, Vocabulary
 from npcf.errors import (
     DataError,

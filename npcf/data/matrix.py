@@ -13,8 +13,7 @@ import pandas as pd
 
 from npcf.data.delimited import blocks, n_lines
 from npcf.data.fields import LineLayout
-from npcf.data.growing import Coded, GrowingArray
-from npcf.data.ratings import Ratings
+from npcf.data.ratings import Coded, GrowingArray, Ratings
 from npcf.data.text import Text
 from npcf.errors import DataError
 

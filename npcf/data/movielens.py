@@ -21,8 +21,7 @@ from npcf.data.archive import Place, is_stream
 from npcf.data.csv import Reader, Source, kind_of_text
 from npcf.data.delimited import Columns, read_columns
 from npcf.data.fields import LineLayout
-from npcf.data.growing import Coded
-from npcf.data.ratings import Ratings, count_repeats
+from npcf.data.ratings import Coded, Ratings, count_repeats
 from npcf.data.text import COMPRESSED, Text
 from npcf.data.titles import TitleFormat, read_titles
 from npcf.errors import (

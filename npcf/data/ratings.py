@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,20 +10,63 @@ from numpy.typing import NDArray
 
 from npcf import _notebook
 from npcf.data.columns import plain_names
-from npcf.data.frames import as_frame, ratings_of, timestamps_of, titles_of, usable
-from npcf.data.growing import Coded
+from npcf.data.frames import ratings_of, timestamps_of, titles_of, usable
 from npcf.data.vocabulary import CHUNK, NA, Vocabulary
 from npcf.errors import (
     DataError,
     ShapeError,
-    UsageError,
     require_count,
     require_positions,
     spell_checked,
 )
-from npcf.foreign import kind_of
 
-COLUMNS = ("users", "items", "rating", "n_users", "n_items")  # what may stand for Ratings
+
+class Coded(NamedTuple):
+    """A column of ids as positions in the list of different ones."""
+
+    codes: NDArray[np.int32]  # (n,)
+    ids: pd.Index
+
+
+class GrowingArray:
+    """An array that grows at its end, by an eighth at least; there are never two copies of it."""
+
+    def __init__(self, dtype: Any):
+        self.array, self.n = np.empty(0, dtype), 0
+
+    def add(self, values: Any) -> None:
+        """Append `values`."""
+        end = self.n + len(values)
+        if end > len(self.array):
+            self.array.resize(max(end, self.n + self.n // 8), refcheck=False)
+        self.array[self.n : end] = values
+        self.n = end
+
+    def cut(self) -> NDArray[Any]:
+        """Return the array, without spare room."""
+        self.array.resize(self.n, refcheck=False)
+        return self.array
+
+
+class GrowingColumn:
+    """A column of ids that grows block by block."""
+
+    def __init__(self) -> None:
+        self.ids = pd.Index([])
+        self.codes = GrowingArray(np.int32)
+
+    def add(self, block: Coded) -> None:
+        """Append one block."""
+        ids = self.ids if len(self.ids) else block.ids[:0]  # of its dtype
+        place = ids.get_indexer(block.ids)
+        fresh = place < 0
+        place[fresh] = len(ids) + np.arange(np.count_nonzero(fresh))
+        self.ids = ids.append(block.ids[fresh]) if fresh.any() else ids
+        self.codes.add(place.astype(np.int32)[block.codes])
+
+    def coded(self) -> Coded:
+        """Return the whole column."""
+        return Coded(self.codes.cut(), self.ids)
 
 
 @dataclass(frozen=True)
@@ -201,20 +243,3 @@ def count_repeats(users: NDArray[Any], items: NDArray[Any], n_items: int) -> int
     cells += items
     cells.sort()
     return int(np.count_nonzero(cells[1:] == cells[:-1]))
-
-
-def require_ratings(argument: str, value: Any, *, arrays: bool = False) -> Any:
-    """Return `value` if it is Ratings (or, with `arrays`, has the same arrays), or raise."""
-    if isinstance(value, Ratings):
-        return value
-    if arrays and not isinstance(value, type) and all(hasattr(value, name) for name in COLUMNS):
-        return value
-    if isinstance(value, str | Path):
-        cure = f"Read the file: npcf.data.read_csv({argument})."
-    elif hasattr(value, "train") and hasattr(value, "valid"):
-        cure = f"Pass one of its parts: {argument}.train.ratings, or {argument}.valid."
-    elif isinstance(value, pd.DataFrame):
-        cure = f"Pass npcf.Ratings.from_frame({argument})."
-    else:
-        cure = f"Pass npcf.Ratings.from_frame(frame), where frame is {as_frame(argument, value)}."
-    raise UsageError(argument, f"is {kind_of(value)}, not npcf.data.Ratings", cure, value=value)

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npcf.data.ratings import Ratings, require_ratings
+from npcf.data.ratings import Ratings
+from npcf.data.validate import require_ratings
 from npcf.errors import DataError
 
 

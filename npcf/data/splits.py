@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from npcf.data.ratings import Ratings, require_ratings
+from npcf.data.ratings import Ratings
+from npcf.data.validate import require_ratings
 from npcf.errors import DataError, SettingError, require_count, require_number, require_rng
 
 FEW = 2**12  # places that are swapped one after the other

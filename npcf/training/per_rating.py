@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from npcf._renamed import renamed_arguments
 from npcf._types import FloatArray
-from npcf.data.ratings import require_ratings
+from npcf.data.validate import require_ratings
 from npcf.errors import (
     UsageError,
     as_array,

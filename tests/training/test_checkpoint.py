@@ -289,7 +289,7 @@ def test_200_kills_while_writing_never_lose_the_previous_checkpoint(tmp_path):
         [sys.executable, "-c", KILLED, str(tmp_path)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 20  # the kills really fell between different versions
+    assert int(done.stdout) > 50  # the kills really fell between different versions
 
 
 def test_what_does_not_belong_together_is_not_resumed(tmp_path):
