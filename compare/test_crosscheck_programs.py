@@ -12,7 +12,7 @@ from compare.crosscheck import clean, clean_unusual, pairs, pieces
 from compare.crosscheck.outsiders import OUTSIDERS
 from compare.crosscheck.program import SIZES, Case, batch, built
 from compare.crosscheck.programs import PROGRAMS
-from compare.crosscheck.programs.configured import settings
+from compare.crosscheck.programs.entering import settings
 from compare.crosscheck.right import Embeddings
 from compare.crosscheck.scoring import Outcome, outcome, run
 from compare.crosscheck.state import changes, snapshot

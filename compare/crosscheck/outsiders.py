@@ -6,8 +6,9 @@ from torch import optim
 
 from compare.crosscheck.program import OUTSIDERS
 from compare.crosscheck.programs.adam_by_hand import HandAdam
-from compare.crosscheck.programs.configured import ADAM, SGD, settings
+from compare.crosscheck.programs.configured import ADAM, SGD
 from compare.crosscheck.programs.entering import (
+    settings,
     wrong_loss,
     wrong_model,
     wrong_optimizer,

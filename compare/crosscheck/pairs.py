@@ -8,7 +8,8 @@ import numpy as np
 from compare.crosscheck import pieces
 from compare.crosscheck.pieces import PIECES, Piece
 from compare.crosscheck.program import SIZES, Case, Setting, batch, built, in_range
-from compare.crosscheck.programs.configured import ADAMW, settings
+from compare.crosscheck.programs.configured import ADAMW
+from compare.crosscheck.programs.entering import settings
 from compare.crosscheck.scoring import Outcome, describe, outcome
 from npcf.crosscheck.verdict import STAGES
 

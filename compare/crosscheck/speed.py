@@ -8,7 +8,8 @@ from torch import nn, optim
 
 from compare.crosscheck import pairs, pieces
 from compare.crosscheck.program import SIZES, Case, Setting, batch, built, in_range
-from compare.crosscheck.programs.configured import ADAMW, settings
+from compare.crosscheck.programs.configured import ADAMW
+from compare.crosscheck.programs.entering import settings
 from compare.crosscheck.right import BookParams
 from compare.crosscheck.scoring import checked
 

@@ -6,7 +6,7 @@ import torch
 from torch.optim import Optimizer
 
 from compare.crosscheck.programs.configured import ADAM, ADAM_L2, ADAMW
-from compare.crosscheck.programs.entering import wrong_optimizer
+from compare.crosscheck.programs.entering import wrong_rule
 
 
 class HandAdam(Optimizer):
@@ -47,17 +47,7 @@ class HandAdam(Optimizer):
 
 def adam(*right, intended=ADAM, **options):
     """Enter a subclass, made with what was meant."""
-
-    def enter(rule):
-        def make(model):
-            meant = {k: v for k, v in intended.items() if k != "optimizer"}
-            return rule(model.parameters(), **meant)
-
-        make.__name__ = rule.__name__
-        wrong_optimizer(*right, intended=intended, **options)(make)
-        return rule
-
-    return enter
+    return wrong_rule(*right, intended=intended, **options)
 
 
 @adam("no_bias_correction")

@@ -3,7 +3,7 @@
 import torch
 from torch import optim
 
-from compare.crosscheck.programs.entering import wrong_optimizer
+from compare.crosscheck.programs.entering import settings, wrong_optimizer
 from compare.crosscheck.right import Embeddings
 
 ADAMW = {"optimizer": "adamw", "lr": 5e-3, "weight_decay": 0.1, "betas": (0.9, 0.99), "eps": 1e-5}
@@ -14,11 +14,6 @@ SGD_L2 = SGD | {"weight_decay": 0.1}
 MOMENTUM = SGD | {"momentum": 0.9}
 NESTEROV = MOMENTUM | {"nesterov": True}
 RMSPROP = {"optimizer": "rmsprop", "lr": 0.01, "alpha": 0.9, "eps": 1e-8}
-
-
-def settings(meant, **changes):
-    """Keywords of torch's optimiser: those that were meant, with changes."""
-    return {name: value for name, value in (meant | changes).items() if name != "optimizer"}
 
 
 @wrong_optimizer("decay_coupling_swapped", "decay_never_decoupled", intended=ADAMW, real=(15,))

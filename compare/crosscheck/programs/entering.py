@@ -57,32 +57,38 @@ def wrong_loss(
     return enter
 
 
-def wrong_optimizer(
-    *right: str,
-    intended: dict[str, Any],
-    stage: Any = "step",
-    model: Model | None = None,
-    steps: int = 3,
-    to: Any = PROGRAMS,
-    **options: Any,
-) -> Callable[..., Any]:
+def wrong_optimizer(*right: str, intended: dict[str, Any], **options: Any) -> Callable[..., Any]:
     """Enter an optimiser: what is decorated takes the model and returns its optimizer."""
+    return _watched("optimizer", right, intended, **options)
 
-    def enter(make_optimizer: Callable[[nn.Module], Any]) -> Callable[[nn.Module], Any]:
-        def case(setting: Setting) -> Case:
-            net = built(model or STYLES[setting.seed % 4], setting)
-            optimizer = make_optimizer(net)
-            meant = {"optimizer": optimizer, "intended": dict(intended), "steps": steps}
-            return {"model": net, **batch(setting), **meant}
 
-        enter_as("optimizer", make_optimizer, right, stage, case, to, options)
-        return make_optimizer
+def wrong_step(*right: str, intended: dict[str, Any], **options: Any) -> Callable[..., Any]:
+    """Enter a training step: what is decorated takes the model and returns step(x, rating)."""
+    return _watched("step", right, intended, **options)
+
+
+def wrong_rule(*right: str, intended: dict[str, Any], **options: Any) -> Callable[..., Any]:
+    """Enter a class of optimisers written by hand, made with what was meant."""
+
+    def enter(rule: Any) -> Any:
+        def make(model: nn.Module) -> Any:
+            return rule(model.parameters(), **settings(intended))
+
+        make.__name__ = rule.__name__
+        wrong_optimizer(*right, intended=intended, **options)(make)
+        return rule
 
     return enter
 
 
-def wrong_step(
-    *right: str,
+def settings(meant: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Keywords of torch's optimiser: those that were meant, with changes."""
+    return {name: value for name, value in (meant | changes).items() if name != "optimizer"}
+
+
+def _watched(
+    subject: str,
+    right: Any,
     intended: dict[str, Any],
     stage: Any = "step",
     model: Model | None = None,
@@ -90,16 +96,16 @@ def wrong_step(
     to: Any = PROGRAMS,
     **options: Any,
 ) -> Callable[..., Any]:
-    """Enter a training step: what is decorated takes the model and returns step(x, rating)."""
+    """Enter what is made of a model, beside it and what was meant, under a keyword of the check."""
 
-    def enter(make_step: Callable[[nn.Module], Any]) -> Callable[[nn.Module], Any]:
+    def enter(make: Callable[[nn.Module], Any]) -> Callable[[nn.Module], Any]:
         def case(setting: Setting) -> Case:
             net = built(model or STYLES[setting.seed % 4], setting)
-            meant = {"step": make_step(net), "intended": dict(intended), "steps": steps}
+            meant = {subject: make(net), "intended": dict(intended), "steps": steps}
             return {"model": net, **batch(setting), **meant}
 
-        enter_as("step", make_step, right, stage, case, to, options)
-        return make_step
+        enter_as(subject, make, right, stage, case, to, options)
+        return make
 
     return enter
 

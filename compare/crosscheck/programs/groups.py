@@ -4,8 +4,8 @@ import copy
 
 from torch import optim
 
-from compare.crosscheck.programs.configured import ADAMW, SGD, SGD_L2, settings
-from compare.crosscheck.programs.entering import wrong_optimizer
+from compare.crosscheck.programs.configured import ADAMW, SGD, SGD_L2
+from compare.crosscheck.programs.entering import settings, wrong_optimizer
 from compare.crosscheck.right import BookParams, Embeddings, TwoColumns
 
 

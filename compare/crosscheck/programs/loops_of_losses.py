@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn, optim
 
-from compare.crosscheck.programs.configured import ADAMW, SGD, SGD_L2, settings
-from compare.crosscheck.programs.entering import wrong_step
+from compare.crosscheck.programs.configured import ADAMW, SGD, SGD_L2
+from compare.crosscheck.programs.entering import settings, wrong_step
 from compare.crosscheck.right import call
 
 

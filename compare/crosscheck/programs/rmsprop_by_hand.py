@@ -3,7 +3,7 @@
 import torch
 
 from compare.crosscheck.programs.configured import RMSPROP
-from compare.crosscheck.programs.entering import wrong_optimizer
+from compare.crosscheck.programs.entering import wrong_rule
 from compare.crosscheck.programs.sgd_by_hand import HandSGD
 
 
@@ -26,18 +26,7 @@ class HandRMSProp(HandSGD):
 
 def rmsprop(*right, intended=RMSPROP, **options):
     """Enter a subclass, made with what was meant."""
-
-    def enter(rule):
-        def make(model):
-            return rule(
-                model.parameters(), **{k: intended[k] for k in intended if k != "optimizer"}
-            )
-
-        make.__name__ = rule.__name__
-        wrong_optimizer(*right, intended=intended, **options)(make)
-        return rule
-
-    return enter
+    return wrong_rule(*right, intended=intended, **options)
 
 
 @rmsprop("squares_summed")
