@@ -19,9 +19,14 @@ AFTER = {"y": "e", "x": "s", "dot": "x", "p": "pq", "q": "pq"}  # what is comput
 
 def numeric_gradients(params: Mapping[str, Any], batch: Batch) -> dict[str, Any]:
     """Return d loss / d quantity for each quantity that has a gradient, under its name."""
-    wide = {name: params[name].astype(complex) for name in NAMES}
-    batch = batch._replace(rating=batch.rating.astype(float))
-    values, found = forward_values(wide, batch), {}
+    rows = rows_of(batch)
+    named = {name: params[name][rows[TABLE[name].side]].astype(complex) for name in NAMES}
+    batch = batch._replace(
+        users=np.searchsorted(rows["user"], batch.users),  # places among the rows that are named
+        items=np.searchsorted(rows["item"], batch.items),
+        rating=batch.rating.astype(float),
+    )
+    values, found = forward_values(named, batch), {}
     for name, following in AFTER.items():
         if batch.y_range is None and following == "s":
             following = "y"
@@ -31,17 +36,12 @@ def numeric_gradients(params: Mapping[str, Any], batch: Batch) -> dict[str, Any]
 
         found[f"d_{name}"] = _derivative(loss, values[name])
     for name in NAMES:
-        found[f"d_{name}"] = _of_rows(wide, name, rows_of(batch)[TABLE[name].side], batch)
+
+        def of_table(table: Any, name: str = name) -> Any:
+            return forward_values(named | {name: table}, batch)["loss"]
+
+        found[f"d_{name}"] = _derivative(of_table, named[name])
     return found
-
-
-def _of_rows(params: dict[str, Any], name: str, rows: Any, batch: Batch) -> Any:
-    def loss(array: Any) -> Any:
-        table = params[name].copy()
-        table[rows] = array
-        return forward_values(params | {name: table}, batch)["loss"]
-
-    return _derivative(loss, params[name][rows])
 
 
 def _derivative(loss: Callable[[Any], Any], x: Any) -> Any:
