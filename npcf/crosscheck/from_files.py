@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from npcf.crosscheck.diagnose import diagnose
+from npcf.crosscheck.conclude import conclude
+from npcf.crosscheck.diagnose import Diagnoses
 from npcf.crosscheck.evidence import Evidence, Raised
-from npcf.crosscheck.judge import judge
 from npcf.crosscheck.predict import STAGES as PREDICTED
 from npcf.crosscheck.program import RIGHT as RIGHT_PROGRAM
 from npcf.crosscheck.program import arithmetic
 from npcf.crosscheck.reduce import reduce_failure
 from npcf.crosscheck.report import Report
 from npcf.crosscheck.stand_in import predicted_by
+from npcf.crosscheck.verdict import Reduced, Stage
 from npcf.errors import DataError
 
 COMPARED = ("output", "loss", "gradient", "step")
@@ -24,15 +25,12 @@ COMPARED = ("output", "loss", "gradient", "step")
 def report_of(evidence: Evidence, begin: float | None = None) -> Report:
     """Return the report on evidence that was read; `begin` is when that began."""
     begin = time.perf_counter() if begin is None else begin
-    stages = judge(evidence)
-    report = Report(evidence, stages, [])
-    if report.failed_stage is not None:
-        found = diagnose(evidence, stages)
-        report.diagnosis, report.ruled_out = list(found), found.ruled_out
+
+    def smaller(stages: list[Stage], found: Diagnoses) -> Reduced | None:
         again = predicted_by(found.program, evidence) if found.program else None
-        report.reduced = reduce_failure(evidence, stages, again)
-    report.seconds = time.perf_counter() - begin
-    return report
+        return reduce_failure(evidence, stages, again)
+
+    return conclude(evidence, begin, smaller)
 
 
 @dataclass

@@ -17,19 +17,19 @@ from npcf.crosscheck.evidence import Array
 from npcf.crosscheck.intended import live_settings
 from npcf.crosscheck.subject import unwrapped
 from npcf.crosscheck.torch_objects import rounded, to_tensor, torch_module
+from npcf.interop.optimizer_groups import FASTAI_STATES, RULES
 
 STEPS_BEFORE = 7
-TORCH = {
-    "adam": {"m": "exp_avg", "v": "exp_avg_sq", "vmax": "max_exp_avg_sq"},
-    "sparse_adam": {"m": "exp_avg", "v": "exp_avg_sq"},
-    "sgd": {"buf": "momentum_buffer"},
-    "rmsprop": {"v": "square_avg", "a": "grad_avg", "buf": "momentum_buffer"},
-}
-FASTAI = {
-    "adam": {"m": "grad_avg", "v": "sqr_avg"},
-    "sgd": {"buf": "grad_avg"},
-    "rmsprop": {"v": "sqr_avg"},
-}
+OF_LOOP = {"buffers": "buf", "averages": "a"}  # npcf.verify.loop's names, where others
+
+
+def _of_loop(states: Mapping[str, str]) -> dict[str, str]:
+    return {OF_LOOP.get(name, name): theirs for name, theirs in states.items()}
+
+
+TORCH = {name: _of_loop(rule.states) for name, rule in RULES.items()}
+TORCH["adam"]["vmax"] = "max_exp_avg_sq"  # AMSGrad's, which npcf.optim has not
+FASTAI = {name: _of_loop(states) for name, states in FASTAI_STATES.items()}
 
 
 def plant_state(

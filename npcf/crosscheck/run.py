@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 
 from npcf.crosscheck.array_function import array_tables, observe_function
+from npcf.crosscheck.conclude import conclude
 from npcf.crosscheck.data_stage import learner_facts, rating_facts, row_facts, size_facts
-from npcf.crosscheck.diagnose import diagnose
+from npcf.crosscheck.diagnose import Diagnoses
 from npcf.crosscheck.evidence import Evidence, Probe, Seen
 from npcf.crosscheck.guard import guarded
-from npcf.crosscheck.judge import judge
 from npcf.crosscheck.mapping import mapped_by_hand
 from npcf.crosscheck.observe import observe
-from npcf.crosscheck.reduce import OF_BATCHES, reduce_failure
+from npcf.crosscheck.reduce import reduce_failure
 from npcf.crosscheck.report import Report
 from npcf.crosscheck.running import run_probe
 from npcf.crosscheck.subject import Subject, subject_of
+from npcf.crosscheck.verdict import Reduced, Stage
 from npcf.errors import require_pair
 from npcf.ops.sigmoid_range import check_range
 
@@ -87,20 +88,13 @@ def crosscheck(
     evidence.facts += _data_facts(evidence, n_users, n_items)
     evidence.facts += learner_facts(model, evidence.n_users, evidence.n_items)
     evidence.looked_at = (*evidence.looked_at, "data")
-    stages = judge(evidence)
-    report = Report(evidence, stages, [])
-    if report.failed_stage is not None:
-        found = diagnose(evidence, stages)
-        report.diagnosis, report.ruled_out = list(found), found.ruled_out
-    if report.failed_stage is not None and arrays is None:
+
+    def smaller(stages: list[Stage], found: Diagnoses) -> Reduced | None:
         with _running(model, loss, optimizer, evidence) as (again, subject):
-            batches = report.failed_stage in OF_BATCHES
-            report.reduced = reduce_failure(
-                evidence, stages, again if batches else None,
-                subject.form, hasattr(subject.optimizer, "hypers"),
-            )  # fmt: skip
-    report.seconds = time.perf_counter() - begin
-    return report
+            fastai = hasattr(subject.optimizer, "hypers")
+            return reduce_failure(evidence, stages, again, subject.form, fastai)
+
+    return conclude(evidence, begin, smaller if arrays is None else None)
 
 
 def _data_facts(evidence: Evidence, n_users: int | None, n_items: int | None) -> list[Any]:

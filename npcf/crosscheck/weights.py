@@ -18,6 +18,7 @@ from npcf.crosscheck.written import (
     tables_of,
 )
 from npcf.data import Reader
+from npcf.data.format import is_number
 from npcf.errors import DataError
 from npcf.interop import TensorFile, read_tensors
 from npcf.interop.state_dicts import parameters_of
@@ -113,23 +114,15 @@ def _column(path: Any) -> Array:
     rows = [line.replace("\t", ",").split(",") for line in lines if line.strip()]
     place, first = -1, 0
     names = [word.strip().strip('"').lower() for word in rows[0]] if rows else []
-    if names and not _is_number(rows[0][-1]):
+    if names and not is_number(rows[0][-1]):
         first = 1
         place = next((names.index(name) for name in OUTPUTS if name in names), -1)
     for number, row in enumerate(rows[first:], first + 1):
-        if not -len(row) <= place < len(row) or not _is_number(row[place]):
+        if not -len(row) <= place < len(row) or not is_number(row[place]):
             raise DataError(
                 "--outputs", f"line {number} of {path} ends in no number", "Write one a line."
             )
     return np.array([float(row[place]) for row in rows[first:]])
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _gradients(

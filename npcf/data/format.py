@@ -142,7 +142,7 @@ class Format:
         headless = f"Add a line user,item,rating, or say where they are: {positions}."
         if len(names) > 20:
             headless += f" If a column is an item: {self.spelling(matrix=True)}."
-        if all(map(_is_number, names[:3])):
+        if all(map(is_number, names[:3])):
             problem = f"{line[:60]!r} is a rating, not a header"
             raise DataError(where, problem, headless, value=line[:60])
         if self.by_position:
@@ -154,7 +154,7 @@ class Format:
         except DataError as error:
             problem = error.message.removeprefix("frame: ").partition(f". {error.cure}")[0]
             cure = error.cure
-            if any(map(_is_number, names)):
+            if any(map(is_number, names)):
                 problem, cure = f"{line[:60]!r} looks like a rating, not a header", headless
             raise DataError(where, problem, cure, value=error.value) from None
 
@@ -178,7 +178,8 @@ class Format:
         return names, ROLES[: len(roles)]
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a text is a number, as Python reads it."""
     try:
         float(text)
     except ValueError:
