@@ -14,6 +14,7 @@ from npcf.crosscheck.predict import STAGES as PREDICTED
 from npcf.crosscheck.predict import Pair
 from npcf.crosscheck.program import Program, arithmetic
 from npcf.crosscheck.shares import shaped, shares
+from npcf.foreign import SAID
 from npcf.verify.floats import Floats
 from npcf.verify.mistakes import MISTAKES
 from npcf.verify.precision import quiet
@@ -209,7 +210,7 @@ class Search:
         return changed > 0 and met >= MET * changed
 
 
-FAILS = Exception  # a mistake that cannot be made here explains nothing, however it fails
+FAILS = SAID  # a mistake that cannot be made here explains nothing, however it fails
 
 
 def _alike(pair: Pair) -> bool:

@@ -1,4 +1,4 @@
-"""The values of one step: forward in the order of `npcf.ops`, backward by its passes, update by rule.
+"""The values of one step: forward as `npcf.ops` does it, backward by its passes, update by rule.
 
 Everything is kept by the names of `quantities` and `updates`; nothing of the model is changed.
 """

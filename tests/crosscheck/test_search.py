@@ -100,3 +100,17 @@ def test_every_candidate_is_in_the_catalogue_and_has_a_cure():
     all_tried = [c for s in ("output", "loss", "gradient", "trained") for c in tried(s)]
     for candidate in [*all_tried, *(c for one in meant for c in tried("step", one))]:
         assert isinstance(candidate, Candidate) and candidate.wrong.mistake.cure
+
+
+def test_a_time_limit_is_not_taken_for_a_mistake_that_cannot_be_made(monkeypatch):
+    class TimeLimit(Exception):
+        pass
+
+    def late(*_):
+        raise TimeLimit
+
+    evidence = observe(made("loss_halved"))
+    stages = judge(evidence)
+    monkeypatch.setattr("npcf.crosscheck.search.shares", late)
+    with pytest.raises(TimeLimit):
+        diagnose(evidence, stages)
