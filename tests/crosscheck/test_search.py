@@ -103,14 +103,14 @@ def test_every_candidate_is_in_the_catalogue_and_has_a_cure():
 
 
 def test_a_time_limit_is_not_taken_for_a_mistake_that_cannot_be_made(monkeypatch):
-    class TimeLimit(Exception):
+    class TimeLimitError(Exception):
         pass
 
     def late(*_):
-        raise TimeLimit
+        raise TimeLimitError
 
     evidence = observe(made("loss_halved"))
     stages = judge(evidence)
     monkeypatch.setattr("npcf.crosscheck.search.shares", late)
-    with pytest.raises(TimeLimit):
+    with pytest.raises(TimeLimitError):
         diagnose(evidence, stages)
