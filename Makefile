@@ -8,7 +8,7 @@ SHARD ?= 1/1
 # What `make cover` asks every branch of: the reference, its twins, and the bounds.
 CORE := npcf/ops/*,npcf/models/*,npcf/optim/*,npcf/fused/*,npcf/kernels/*,npcf/verify/bound*.py,npcf/verify/formulas.py,npcf/verify/update_rules.py,npcf/verify/setting.py
 
-.PHONY: train test check check-nojit check-boundscheck check-processors check-abuse check-oldest check-workflow check-long cover mutate proof crosscheck-proof bench peers picture format clean
+.PHONY: train test check check-nojit check-boundscheck check-processors check-abuse check-oldest check-workflow check-long cover mutate proof crosscheck-proof bench peers picture notebooks format clean
 
 # Train lesson 5's model on invented ratings, or on yours: make train ARGS="--data ml-100k"
 train: .venv/train.done
@@ -107,6 +107,13 @@ peers: .venv/bench.done
 # The README's picture: what a model has learned, against what was planted.
 picture: .venv/plot.done
 	$(BIN)/python -m compare.bench.learned
+
+# Every page of notebooks/ that has a source (NAME.py) is run, and must say what its NAME.md says: a minute or
+# two.  `make test` runs the cheapest alone, and sees of the others whether they are as old as their sources.
+# To store what they say now: make notebooks WRITE=1.  One of them: make notebooks PAGES=dot_product.
+# On the data in $NPCF_DATA, comparing nothing: make notebooks MOVIELENS=1
+notebooks: .venv/test.done
+	$(BIN)/python -m tests.pages $(if $(WRITE),--write) $(if $(MOVIELENS),--movielens) $(PAGES)
 
 format: .venv/test.done
 	$(BIN)/ruff check --fix .

@@ -18,11 +18,15 @@ README = PAGES[0].read_text()
 COMMANDS = (ROOT / "notebooks" / "files_and_commands.md").read_text()
 BENCHMARKS = (ROOT / "notebooks" / "benchmarks.md").read_text()
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+WRITTEN = [
+    page for page in PAGES if not page.with_suffix(".py").exists()
+]  # the others: tests/pages
+every_written_page = pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.stem)
 TIMES = r" +[\d.]+ m?s(  \+ [\d.]+ m?s compiling)?$"  # only a first run compiles
 
 
 @compiling
-@every_page
+@every_written_page
 def test_code_runs_to_the_numbers_in_its_comments(page):
     """An expression with a comment behind it prints that comment; a page's blocks share names."""
     names, checked = {}, 0
