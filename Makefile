@@ -8,7 +8,7 @@ SHARD ?= 1/1
 # What `make cover` asks every branch of: the reference, its twins, and the bounds.
 CORE := npcf/ops/*,npcf/models/*,npcf/optim/*,npcf/fused/*,npcf/kernels/*,npcf/verify/bound*.py,npcf/verify/formulas.py,npcf/verify/update_rules.py,npcf/verify/setting.py
 
-.PHONY: train test check check-nojit check-boundscheck check-processors check-abuse check-oldest check-workflow check-long cover mutate proof crosscheck-proof bench peers picture notebooks format clean
+.PHONY: train test check check-nojit check-boundscheck check-processors check-abuse check-oldest check-no-numba check-workflow check-long cover mutate proof crosscheck-proof bench peers picture notebooks format clean
 
 # Train lesson 5's model on invented ratings, or on yours: make train ARGS="--data ml-100k"
 train: .venv/train.done
@@ -46,6 +46,14 @@ check-processors: .venv/test.done
 # shorter.  Compiled code of one Numba is nothing to another, so it has a place of its own.
 check-oldest: .venv-oldest/test.done
 	NUMBA_CACHE_DIR=$(CURDIR)/.venv-oldest/compiled .venv-oldest/bin/pytest -n $(WORKERS)
+
+# Without Numba, as in a browser, in .venv-no-numba: what a student does there, then the tests of what
+# needs no compiled code; three minutes.
+COMPILED := tests/ops/test_symbolic.py tests/data/test_one_way_in.py $(addprefix tests/verify/test_,bounded.py bounds.py laws.py examples.py)
+check-no-numba: .venv-no-numba/test.done
+	.venv-no-numba/bin/python -m tests.without_numba
+	NPCF_PROFILE=check .venv-no-numba/bin/python -m pytest -q $(addprefix --ignore=,$(COMPILED)) \
+	tests/ops tests/models tests/optim tests/data tests/analysis tests/verify tests/teach tests/crosscheck
 
 # The continuous integration, by actionlint.
 check-workflow: .venv/workflow.done
@@ -138,6 +146,14 @@ format: .venv/test.done
 	.venv-oldest/bin/python -m pip install --quiet --constraint .venv-oldest/constraints.txt --editable ".[test]"
 	touch $@
 
+.venv-no-numba/test.done: pyproject.toml .ci/requirements.py
+	rm -rf .venv-no-numba
+	$(PYTHON) -m venv .venv-no-numba
+	$(PYTHON) .ci/requirements.py progress data save verify teach sheet --without numba > .venv-no-numba/requirements.txt
+	.venv-no-numba/bin/python -m pip install --quiet --requirement .venv-no-numba/requirements.txt "pytest>=8.3"
+	.venv-no-numba/bin/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
 .venv/workflow.done: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable ".[workflow]"
 	touch $@
@@ -155,5 +171,5 @@ format: .venv/test.done
 	touch $@ .venv/test.done .venv/train.done
 
 clean:
-	rm -rf .venv .venv-oldest build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutation
+	rm -rf .venv .venv-oldest .venv-no-numba build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .mutation
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -10,9 +10,14 @@ from functools import wraps
 import pytest
 from hypothesis import note
 
-from npcf import kernels, ops
+from npcf import ops
+from npcf.training.backend import numba_installed
 
-BACKENDS = {"numpy": ops, "numba": kernels}
+BACKENDS = {"numpy": ops}
+if numba_installed():  # not in a browser, nor in `make check-no-numba`
+    from npcf import kernels
+
+    BACKENDS["numba"] = kernels
 every_backend = pytest.mark.parametrize("backend", [*BACKENDS.values()], ids=[*BACKENDS])
 
 

@@ -29,9 +29,18 @@ TIMEOUT = 120  # seconds; torch loads in one or two, from a cold disk in twenty
 
 def code_paths() -> dict[str, str]:
     """Return {library and function: the code that computes it}."""
+    return numpy_paths() | numba_paths() | torch_paths() | c_library_paths()
+
+
+def numba_paths() -> dict[str, str]:
+    """Return the processor that Numba compiles for, and the source of its exp."""
+    from npcf.training.backend import numba_installed
+
+    if not numba_installed():
+        return {"numba": "not installed"}
     from npcf.kernels._target import target  # here, for it loads Numba
 
-    return numpy_paths() | target() | torch_paths() | c_library_paths()
+    return target()
 
 
 def numpy_paths() -> dict[str, str]:

@@ -18,7 +18,9 @@ OPTIONS = {
 CURES = {
     "Use Vocabulary(ids, na_row=True).": "Choose --unknown mean.",
     "Give (low, high).": "Give the lower end, then the upper one.",
-}
+    'Use the reference: npcf.ops, backend="numpy"; or install it: pip install numba':
+        "Choose --backend numpy, and more than one rating a batch; or: pip install numba",
+}  # fmt: skip
 # item=NAME is of --columns
 KEYWORD = re.compile(rf"\b({'|'.join(OPTIONS.keys() - {'item'})})=(?=\S)")
 

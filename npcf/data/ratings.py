@@ -103,15 +103,15 @@ class Ratings:
     ) -> "Ratings":
         """Build from a DataFrame; the vocabularies hold every id of the frame.
 
+        Repeated (user, item) pairs are kept and counted (`n_duplicates`).  Ratings become float32,
+        as in fastai's loaders.
+
         Parameters
         ----------
         user, item, rating : names of columns; None finds them by their aliases (`find_columns`).
         title : a column of labels, one for each item id.
         timestamp : a column of whole numbers.
         order, na_row : the layout of the vocabularies (`Vocabulary`).
-
-        Repeated (user, item) pairs are kept and counted (`n_duplicates`).  Ratings become float32,
-        as in fastai's loaders.
 
         Raises
         ------

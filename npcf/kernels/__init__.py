@@ -9,6 +9,12 @@ try:
 except ValueError as error:  # NUMBA_NUM_THREADS=0
     cure = "Look at the environment variables NUMBA_..., and correct the one that is meant."
     raise UsageError("numba", f"cannot be loaded ({error})", cure) from None
+except ModuleNotFoundError as error:  # in a browser there is none
+    if error.name != "numba":
+        raise
+    problem = "is not installed, and compiled code was asked for"
+    cure = 'Use the reference: npcf.ops, backend="numpy"; or install it: pip install numba'
+    raise UsageError("numba", problem, cure) from None
 
 from npcf.kernels._jit import compile_seconds as compile_seconds
 from npcf.kernels._jit import compiles as compiles

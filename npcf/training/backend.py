@@ -7,9 +7,12 @@
 Fused steps exist for what most people train: tables with biases under the mean squared error, by
 Adam or SGD.  They do what the others do, so the choice is made by what is possible, and logged.
 What is overridden or replaced, `step`, `gradients`, `forward` or `backward`, is always called.
+Where Numba is not installed, as in a browser, the reference takes every step.
 """
 
+import importlib.util
 from collections.abc import Callable
+from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +23,7 @@ from npcf.models.look_up import require_backend
 from npcf.optim import Optimizer
 from npcf.optim.state import held
 from npcf.training import steps
+from npcf.training.history import log
 from npcf.training.losses import MSELossFlat
 
 if TYPE_CHECKING:
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from npcf.training.learner import Learner
 
 Backend = ModuleType | str | None
+NO_NUMBA = "numba is not installed"
 
 
 class Execution(NamedTuple):
@@ -47,17 +52,27 @@ class Execution(NamedTuple):
 def operations(backend: Backend) -> ModuleType:
     """Return the module of operations for "numpy", "numba", None, or a module: that itself.
 
-    None is "numba", or "numpy" where Numba is told not to compile (NUMBA_DISABLE_JIT).
+    None is "numba", or "numpy" where Numba is told not to compile (NUMBA_DISABLE_JIT) or is not
+    installed.
     """
     if not isinstance(backend, str | None):
         return require_backend(backend)
     if backend is not None:
         require_choice("backend", backend, ("numpy", "numba"))
-    if backend == "numpy":
+    if backend == "numpy" or (backend is None and not numba_installed()):
         return ops
     from npcf import kernels
 
     return kernels if backend == "numba" or kernels.compiles() else ops
+
+
+@cache  # every step asks
+def numba_installed() -> bool:
+    """Whether there is a Numba to import."""
+    try:
+        return importlib.util.find_spec("numba") is not None
+    except (ImportError, ValueError):  # kept from being imported
+        return False
 
 
 def choice(learner: "Learner") -> tuple[Any, ...]:
@@ -77,8 +92,7 @@ def choose(learner: "Learner") -> Execution:
     if isinstance(learner.backend, ModuleType):
         return Execution(name, None, "a module of operations was given")
     if name == "reference":
-        asked = learner.backend == "numpy"
-        return Execution(name, None, 'backend="numpy"' if asked else "NUMBA_DISABLE_JIT is set")
+        return Execution(name, None, _why_reference(learner.backend))
     own = _own(learner)
     if own:
         return Execution(name, None, f"no fused steps for {own}")
@@ -87,6 +101,20 @@ def choose(learner: "Learner") -> Execution:
         kind = type(learner.opt).__name__
         return Execution(name, None, f"no fused steps for this {kind} and its tables")
     return Execution("fused", fused, fused.describe())
+
+
+def _why_reference(backend: Backend) -> str:
+    if backend == "numpy":
+        return 'backend="numpy"'
+    if numba_installed():
+        return "NUMBA_DISABLE_JIT is set"
+    _say_once()
+    return NO_NUMBA
+
+
+@cache
+def _say_once() -> None:
+    log.warning("%s: the reference takes the steps, in NumPy", NO_NUMBA)
 
 
 def own_step(learner: "Learner") -> bool:
