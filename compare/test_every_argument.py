@@ -150,6 +150,10 @@ CALLS = {
     "Predictor.predict_matrix": {"users": [1], "items": [4]},
     "fold_in": {"items": [4, 5], "ratings": [1.0, 2.0]},
     "recommend_all": {"users": [1, 2]},
+    "pca": {"E": W, "n_components": 1},
+    "PCA.fit": {"x": W},
+    "PCA.transform": {"x": W},
+    "PCA.fit_transform": {"x": W},
     "Ratings.require_rows_of": {"other": RATINGS},
     "CollabDataLoaders.from_df": {"ratings": FRAME},
     "read_csv": {"path": "r.csv"},
@@ -164,6 +168,7 @@ CALLS = {
 OF = {  # an instance for the methods of a class
     "DotProduct": models.DotProduct, "PairModel": lambda: models.PairModel(tables()),
     "Learner": fitted, "Ratings": lambda: RATINGS, "Vocabulary": lambda: RATINGS.user_vocab,
+    "PCA": lambda: analysis.PCA(1).fit(W),
     "Predictor": predictor, "CollabRegressor": lambda: regressor().fit([[1, 2], [2, 1]], [1.0, 2]),
     "PerRatingSGD": per_rating, "SGD": lambda: optim.SGD(tables()),
     "Adam": lambda: optim.Adam(tables()), "RMSProp": lambda: optim.RMSProp(tables()),

@@ -1,4 +1,4 @@
-"""The items of largest prediction for a user, and the items most similar to another.
+"""The items of largest prediction for a user.
 
 A user's n items are those of largest (prediction, then smallest row): ties go to the smaller row,
 so the answer does not depend on a sorting algorithm, on other users or on the chunk.  `#na#` is
@@ -19,7 +19,7 @@ from npcf.analysis.rows import PAIRS_AT_ONCE, find_rows, predict_rows
 from npcf.data import Ratings
 from npcf.data.ids import as_series
 from npcf.data.validate import require_ratings
-from npcf.errors import DivergenceError, require_choice, require_count
+from npcf.errors import DivergenceError, require_count
 
 Rows = NDArray[Any]
 
@@ -68,27 +68,6 @@ def recommend_all(
     return frame
 
 
-def similar_items(predictor: Predictor, item: Any, n: int = 10, by: str = "cosine") -> pd.DataFrame:
-    """Return the `n` items whose factors are most like those of `item`, best first.
-
-    by="cosine": q . r / (|q| |r|), in [-1, 1], and 0 where a vector is zero; by="dot": q . r.
-    Both in float64.  Columns: row, item, title, similarity.  `item` itself is left out.
-    """
-    require_predictor(predictor)
-    require_count("n", n)
-    require_choice("by", by, ("cosine", "dot"))
-    row = find_rows(predictor.item_vocab, [item], "item", "raise")[0]
-    factors = predictor.model.params["item_factors"].astype(np.float64)
-    if by == "cosine":
-        factors = _unit_rows(factors)
-    similarity = (factors * factors[row]).sum(axis=1)
-    if by == "cosine":
-        similarity = np.clip(similarity, -1, 1)
-    candidates = np.arange(predictor.item_vocab.first_row, len(factors))
-    best, score = best_rows(candidates, similarity[candidates], n, np.array([row]))
-    return item_frame(predictor, best, score).rename(columns={"prediction": "similarity"})
-
-
 def best_rows(candidates: Rows, score: FloatArray, n: int, excluded: Rows) -> tuple[Rows, Any]:
     """Return the `n` of `candidates` (ascending rows) of largest score, and their scores.
 
@@ -115,15 +94,6 @@ def item_frame(predictor: Predictor, rows: Rows, score: FloatArray) -> pd.DataFr
     ids = predictor.item_vocab.ids[rows - predictor.item_vocab.first_row]
     titles = [predictor.titles[row] for row in rows]
     return pd.DataFrame({"row": rows, "item": ids, "title": titles, "prediction": score})
-
-
-def _unit_rows(factors: FloatArray) -> FloatArray:
-    """Divide each row by its length; scaled by its largest entry first, so nothing overflows."""
-    largest = np.abs(factors).max(axis=1, keepdims=True, initial=0)
-    scaled = np.divide(factors, largest, out=np.zeros_like(factors), where=largest > 0)
-    length = np.sqrt((scaled**2).sum(axis=1, keepdims=True))
-    unit: FloatArray = np.divide(scaled, length, out=scaled, where=length > 0)
-    return unit
 
 
 def _seen_items(predictor: Predictor, seen: Ratings | None) -> Callable[[int], Rows]:

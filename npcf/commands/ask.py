@@ -34,7 +34,8 @@ def add(verbs: Any) -> None:
                       "npcf similar model.npcf 50 -n 5", similar, model=True)  # fmt: skip
     parser.add_argument("item", help="an item id")
     parser.add_argument("-n", type=int, default=10, help="how many (default: 10)")
-    parser.add_argument("--by", choices=("cosine", "dot"), default="cosine", help="likeness")
+    parser.add_argument("--by", choices=("cosine", "dot", "euclidean"), default="cosine",
+                        help="likeness (default: cosine)")  # fmt: skip
 
 
 def recommend(args: argparse.Namespace) -> int:

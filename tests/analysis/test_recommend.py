@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npcf.analysis import Predictor, recommend, recommend_all, similar_items, top_items_by_count
+from npcf.analysis import Predictor, recommend, recommend_all, top_items_by_count
 from npcf.data import Ratings, planted
 from npcf.errors import SettingError
 from npcf.models import DotProductBiasCP, DotProductBiasEmb
-from npcf.verify import PRECISION, assert_same_bits, assert_within
 from tests.analysis.asked import predictors
 
 
@@ -93,47 +92,6 @@ def test_ties_go_to_the_smaller_row_and_everything_seen_leaves_nothing():
     ]  # fmt: skip
 
 
-@given(asked=predictors(), by=st.sampled_from(["cosine", "dot"]))
-def test_similarity_is_symmetric_bounded_and_sorted(asked, by):
-    predictor, _ = asked
-    items = predictor.item_vocab.ids
-    found = {item: similar_items(predictor, item, len(items), by) for item in items}
-    table = {}
-    for item, frame in found.items():
-        assert sorted(frame["item"]) == sorted(set(items) - {item})
-        keys = list(zip(-frame["similarity"], frame["row"], strict=True))
-        assert keys == sorted(keys)
-        table |= {
-            (item, other): s for other, s in zip(frame["item"], frame["similarity"], strict=True)
-        }
-    assert all(table[a, b] == table[b, a] for a, b in table)
-    factors = predictor.model.params["item_factors"].astype(np.float64)
-    precision, k = PRECISION[np.dtype(np.float64)], factors.shape[1]
-    for (a, b), got in table.items():
-        q, r = (factors[predictor.item_vocab.rows([item])[0]] for item in (a, b))
-        size = np.abs(q * r).sum()
-        if by == "cosine":
-            assert -1 <= got <= 1
-            norms = np.linalg.norm(q) * np.linalg.norm(r)
-            q, r, size = q / (norms or 1), r, size / (norms or 1)
-        # both: two lengths (gamma_(K + 3) each, twice over), the quotients and the dot
-        assert abs(got - (q * r).sum()) <= precision.gamma(6 * (k + 4)) * size + k * precision.tiny
-
-
-def test_the_direction_counts_and_not_the_length():
-    data = planted(4, 5, 12)
-    model = DotProductBiasCP(5, 6, 2, rng=np.random.default_rng(0))
-    model.params["item_factors"][:] = [[9, 9], [1, 0], [3, 3], [0.5, 0], [0, 0], [-1, 0]]
-    predictor = Predictor.of(model, data.ratings)
-    assert similar_items(predictor, 1, 2)["item"].tolist() == [3, 2]
-    assert similar_items(predictor, 1, 2, by="dot")["item"].tolist() == [2, 3]
-    cosines = similar_items(predictor, 1)["similarity"]
-    bound = PRECISION[np.dtype(np.float64)].gamma(6 * (2 + 4))  # as above; no cosine exceeds 1
-    assert_within(cosines, [1, 0.5**0.5, 0, -1], 2 * bound)
-    model.params["item_factors"] *= np.float32(1e37)  # squares overflow float32, not the answer
-    assert_within(similar_items(predictor, 1)["similarity"], cosines, 2 * bound)
-
-
 @given(items=st.lists(st.integers(1, 6), min_size=1, max_size=20), n=st.integers(1, 7))
 def test_top_by_count_is_unique_and_stable(items, n):
     ratings = Ratings.from_frame(pd.DataFrame({"user": 1, "item": items, "rating": 3.0}))
@@ -178,7 +136,6 @@ ASKED = Predictor.of(DotProductBiasCP(5, 6, 2, rng=np.random.default_rng(0)), SM
 NAN = Predictor.of(DotProductBiasCP(5, 6, 2, rng=np.random.default_rng(0)), SMALL)
 NAN.model.params["item_bias"][3] = np.nan
 BAD = [
-    (lambda: similar_items(ASKED, 1, 0), SettingError, "n: must be a whole number >= 1"),
     (lambda: top_items_by_count(SMALL, 0), SettingError, "n: must be a whole number >= 1"),
 ]
 
@@ -187,9 +144,3 @@ BAD = [
 def test_questions_that_have_no_answer_are_refused(ask, error, message):
     with pytest.raises(error, match=message):
         ask()
-
-
-def test_similarity_does_not_change_the_model():
-    before = ASKED.model.params["item_factors"].copy()
-    similar_items(ASKED, 1)
-    assert_same_bits(ASKED.model.params["item_factors"], before)
