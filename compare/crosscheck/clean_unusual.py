@@ -118,6 +118,51 @@ def two_groups_as_meant(setting: Setting) -> Case:
     return {"model": model, **batch(setting), "optimizer": optimizer, "steps": 2}
 
 
+def scheduled(case: Case) -> Case:
+    """Put the optimizer into a step, with a schedule."""
+    optimizer = case["optimizer"]
+    schedule = optim.lr_scheduler.ExponentialLR(optimizer, 0.7)
+    plain = plain_step(case["model"], None, optimizer)
+
+    def step(x: torch.Tensor, rating: torch.Tensor) -> torch.Tensor:
+        loss = plain(x, rating)
+        schedule.step()
+        return loss
+
+    return case | {"step": step}
+
+
+@unusual
+def schedule_in_the_step(setting: Setting) -> Case:
+    return scheduled(trained_for_long(setting))
+
+
+@unusual
+def schedule_of_two_groups(setting: Setting) -> Case:
+    return scheduled(two_groups_as_meant(setting))
+
+
+@unusual
+def schedule_and_no_word_of_the_optimizer(setting: Setting) -> Case:
+    return scheduled(two_groups_as_meant(setting)) | {"optimizer": None}
+
+
+@unusual
+def schedule_as_meant(setting: Setting) -> Case:
+    meant = {"optimizer": "adam", "lr": [0.05 * 0.7**t for t in range(4)]}
+    return scheduled(trained_for_long(setting)) | {"optimizer": None, "intended": meant}
+
+
+@unusual
+def nesterov_that_writes_into_gradients(setting: Setting) -> Case:
+    model = built(BookParams, setting)
+    meant = {"lr": 0.1, "momentum": 0.9, "nesterov": True}
+    optimizer = optim.SGD(model.parameters(), **meant, foreach=True)
+    step = plain_step(model, None, optimizer)
+    said = {"optimizer": "sgd", **meant}
+    return {"model": model, **batch(setting), "step": step, "intended": said}
+
+
 @unusual
 def accumulated_over_two_halves(setting: Setting) -> Case:
     setting = replace(setting, batch=setting.batch + setting.batch % 2)

@@ -100,6 +100,8 @@ CURES = {  # {...}: the mistake's options, the intended settings, the subject's 
     "micro_batches_not_averaged": "(loss / {parts}).backward()  # for each of {parts} parts",
     "optimiser_made_anew": "opt = torch.optim.{optimiser}(...)  # once, before the loop",
     "gradient_norm_clipped": "# leave out clip_grad_norm_(model.parameters(), {limit})",
+    "clipped_before_unscaling": "scaler.unscale_(opt)  # before clip_grad_norm_; then "
+    "scaler.step(opt)",
     "gradient_values_clipped": "# leave out clip_grad_value_(model.parameters(), {limit})",
     "rate_decays_each_step": "scheduler.step()  # once an epoch, not after each batch",
     "scheduler_stepped_twice": "scheduler.step()  # once a step",

@@ -109,6 +109,7 @@ class Intended:
     settings: Mapping[str, Any]
     of_table: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     live: bool = True  # taken from the live optimiser, which cannot show its own misconfiguration
+    rates: tuple[float, ...] = ()  # of each training step, where they differ
 
     def settings_of(self, table: str) -> dict[str, Any]:
         """Return the settings for one table."""
@@ -135,7 +136,7 @@ class Stepped:
     tables: Sequence[Tables | Raised]
     state: Mapping[str, Array] | None = None
     name: str = "planted gradients"
-    settings: Sequence[Mapping[str, Any]] = ()  # of each step, where a schedule changes them
+    meant: Sequence[Intended] = ()  # for each step, where a schedule changes settings
 
 
 @dataclass
@@ -144,7 +145,7 @@ class Trained:
 
     `tables` has those before the first step, then after each step, or Raised as the last.
     `left` has the gradients that each step leaves behind; `state` is as in `Stepped`.  `rates` are
-    the learning rates that were meant for the steps, None: always `Intended.settings["lr"]`.
+    the learning rates that were meant for the steps, None: those of `meant`, or of `Intended`.
     A loss that was not returned is NaN.
     """
 
@@ -154,7 +155,7 @@ class Trained:
     left: Sequence[Mapping[str, Array | None]] = ()
     state: Mapping[str, Array] | None = None
     rates: Sequence[float] | None = None
-    settings: Sequence[Mapping[str, Any]] = ()  # as in `Stepped`: momentum under one-cycle
+    meant: Sequence[Intended] = ()  # as in `Stepped`: momentum under one-cycle
 
 
 @dataclass

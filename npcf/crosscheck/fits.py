@@ -14,6 +14,7 @@ import numpy as np
 from npcf.crosscheck.candidates import Candidate, decays, made
 from npcf.crosscheck.evidence import Evidence, Raised
 from npcf.crosscheck.least_squares import least_squares
+from npcf.crosscheck.likely_numbers import Numbers, few_digits, limit_and_scale
 from npcf.crosscheck.lines_of_models import FACTORS, IF, UF
 from npcf.crosscheck.predict import STAGES
 from npcf.crosscheck.program import Program
@@ -22,12 +23,10 @@ from npcf.verify.floats import Floats
 from npcf.verify.precision import quiet
 
 FITTED = 1.3  # the cost of a fitted parameter
-DIGITS = (1, 2, 3, 4, 6)
-NOTHING = 1e-9  # smaller numbers are rounding; without its term an L2 loss explains nothing
 FACTORS_OF = ("another_rate", "gradient_scaled", "gradients_scaled", "step_scaled", "loss_scaled")
 LEAST = {"l2_in_the_loss": 1e-6} | dict.fromkeys(FACTORS_OF, 1e-6)  # 0 has names of its own
 
-Numbers = tuple[float, ...]
+SMALL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,8 @@ class Fit:
         The logarithm is fitted.
     sites : tuple of str
         Where it is made.
+    likely : callable
+        What was fitted to what people write: rounded to few digits, and to more.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Fit:
     options: Callable[..., Mapping[str, Any]]
     positive: bool = False
     sites: tuple[str, ...] = ()
+    likely: Callable[[Numbers], Iterator[tuple[Numbers, int]]] = few_digits
 
 
 def setting(key: str, least: float = 0.0) -> Callable[[Evidence], Numbers | None]:
@@ -95,6 +97,11 @@ def no_decay_meant(evidence: Evidence) -> Numbers | None:
     return None if plain else (0.01,)
 
 
+def below_all(evidence: Evidence) -> Numbers | None:
+    """Start where all is clipped: moves are linear in the limit, unless a rule divides by sizes."""
+    return (SMALL if evidence.intended and evidence.intended.rule == "sgd" else 0.1,)
+
+
 def ranged(number: float, with_range: bool) -> Callable[[Evidence], Numbers | None]:
     """Start there if there is a range, or if there is none."""
     return lambda e: (number,) if (e.y_range is not None) == with_range else None
@@ -116,7 +123,7 @@ FITS: Mapping[str, tuple[Fit, ...]] = {
     "gradient": (
         *(Fit("gradient_scaled", at(1.0), lambda c: {"factor": c}, False, sites)
           for sites in (UF, IF, FACTORS, ())),
-        Fit("gradients_clamped", at(0.1), lambda c: {"limit": c}, True),
+        Fit("gradients_clamped", at(SMALL), lambda c: {"limit": c}),
         Fit("range_gradient_shifted", at(0.0), lambda c: {"shift": c}),
     ),
     "step": (
@@ -132,8 +139,10 @@ FITS: Mapping[str, tuple[Fit, ...]] = {
         Fit("step_scaled", beside_decay, lambda c: {"factor": c}),
     ),
     "trained": (
-        Fit("gradient_norm_clipped", at(0.1), lambda c: {"limit": c}, True),
-        Fit("gradient_values_clipped", at(0.01), lambda c: {"limit": c}, True),
+        Fit("gradient_norm_clipped", below_all, lambda c: {"limit": c}),
+        Fit("clipped_before_unscaling", below_all,
+            lambda c, scale=1.0: {"limit": c, "scale": scale}, likely=limit_and_scale),
+        Fit("gradient_values_clipped", below_all, lambda c: {"limit": c}),
         Fit("l2_in_the_loss", at(0.01), lambda c: {"on": "tables", "c": c}),
         Fit("l2_in_the_loss", at(0.01), lambda c: {"on": "factors", "c": c}),
         Fit("rate_decays_each_step", at(0.9), lambda c: {"factor": c}, True),
@@ -202,9 +211,7 @@ def _fitted(
     if found is None:
         return
     told = set()
-    for digits in DIGITS:
-        rounded = tuple(0.0 if abs(v) < NOTHING else float(f"{v:.{digits}g}")
-                        for v in numbers(found))  # fmt: skip
+    for rounded, digits in fit.likely(tuple(numbers(found))):
         if rounded not in told and max(map(abs, rounded)) >= LEAST.get(fit.name, 0.0):
             told.add(rounded)
             made_so = candidate(rounded)

@@ -3,7 +3,8 @@
     intended=dict(optimizer="adamw", lr=5e-3, weight_decay=0.1)
 
 What is not said is torch's default for that optimiser.  A table may have settings of its own:
-`of_table={"user_bias": dict(weight_decay=0)}`.
+`of_table={"user_bias": dict(weight_decay=0)}`.  Where a schedule moves the rate of a training step
+of the caller's own, lr is a list: one rate for each step, the last one for all that follow.
 """
 
 from collections.abc import Mapping
@@ -54,6 +55,7 @@ def _said(said: Any) -> Intended:
     settings = dict(said)
     if "optimizer" not in settings:
         raise UsageError("intended", "names no optimizer", CURE)
+    rates = _rates(settings)
     name = require_choice("intended['optimizer']", settings.pop("optimizer"), RULES)
     of_table = settings.pop("of_table", {})
     rule, defaults = RULES[name]
@@ -67,7 +69,18 @@ def _said(said: Any) -> Intended:
         table: _checked(f"intended['of_table'][{table!r}]", more, defaults)
         for table, more in of_table.items()
     }
-    return Intended(rule, checked, own, live=False)
+    return Intended(rule, checked, own, live=False, rates=rates)
+
+
+def _rates(settings: dict[str, Any]) -> tuple[float, ...]:
+    """Return the rates of a schedule, if lr is a sequence of them; its first takes its place."""
+    rates = settings.get("lr")
+    if not isinstance(rates, list | tuple):
+        return ()
+    if not rates:
+        raise SettingError("intended['lr']", "has no rate", "lr=[5e-3, 4e-3, 3e-3], or lr=5e-3.")
+    settings["lr"] = rates[0]
+    return tuple(require_number(f"intended['lr'][{t}]", rate) for t, rate in enumerate(rates))
 
 
 def _checked(

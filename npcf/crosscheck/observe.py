@@ -20,7 +20,7 @@ from npcf.crosscheck.mapping import Mapped, by_hand, map_tables, mapped_by_hand,
 from npcf.crosscheck.padding import padding_left_out, without_padding
 from npcf.crosscheck.probes import designed_probes
 from npcf.crosscheck.running import run_probe
-from npcf.crosscheck.stepping import own_steps, planted_steps
+from npcf.crosscheck.stepping import moved_settings, own_steps, planted_steps
 from npcf.crosscheck.subject import Subject, attempt, subject_of
 from npcf.crosscheck.torch_objects import NARROW, dtype_name, rounded, to_array
 from npcf.errors import UsageError
@@ -71,6 +71,8 @@ def observe(
         subject.tables = mapped.tables
         subject.rating_dtype = batch.wider_than(subject.like)
         evidence = _evidence(subject, mapped, y_range)
+        if intended is None and subject.optimizer is None:
+            subject.optimizer = subject.optimizer_of_step()
         evidence.intended = intended_of(intended, subject.optimizer, subject.tables)
         evidence.facts += [*batch.facts, *contract_facts(subject, evidence)]
         evidence.notes += contract_notes(subject, evidence)
@@ -99,7 +101,8 @@ def observe(
             )
         if subject.step is not None:
             batches = [by_name[name] for name in ("low", "yours", "low", "designed")]
-            evidence.trained = own_steps(subject, batches)
+            evidence.trained = own_steps(subject, batches, evidence.intended)
+            evidence.notes += moved_settings(evidence.trained.meant)
     evidence.notes += [f"a warning: {text}" for text in dict.fromkeys(str(w.message) for w in said)]
     return evidence
 

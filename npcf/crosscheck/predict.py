@@ -5,11 +5,11 @@ itself how far another evaluation of it may lie from them.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from npcf.crosscheck.evidence import Evidence, Probe, Raised, Seen, Stepped, Trained
+from npcf.crosscheck.evidence import Evidence, Intended, Probe, Raised, Seen, Stepped, Trained
 from npcf.crosscheck.program import Program, written
 from npcf.verify.formulas import Formulas
 
@@ -140,8 +140,8 @@ def steps(program: Program, evidence: Evidence, n: Any) -> Iterator[Pair]:
             where, before, after = f"step {t + 1} along {stepped.name}", *stepped.tables[t : t + 2]
             if isinstance(before, Raised):
                 break
-            params = n.tables(before)
-            run.step(params, ([0], [0], [0]), None, *_rule(evidence, stepped, t), state)
+            params, run.meant = n.tables(before), meant_at(evidence, stepped, t)
+            run.step(params, ([0], [0], [0]), None, *_rule(run.meant), state)
             if isinstance(after, Raised):
                 yield Pair(where, "step", after, params)
                 break
@@ -171,10 +171,11 @@ def trained(
         params: Any = n.tables(before)
         loss: Any = None
         run.used.clear()
+        run.meant = meant_at(evidence, seen, t)
         try:
             if t < len(ordered):
                 batch, lr = ordered[t]
-                rule, settings = _rule(evidence, seen, t)
+                rule, settings = _rule(run.meant)
                 loss = run.step(
                     params, batch, evidence.y_range, rule, {**settings, "lr": lr}, state
                 )
@@ -191,14 +192,19 @@ def trained(
             yield Pair(where, "loss", np.asarray(seen.losses[t]), loss, None, seen.batches[t])
         for table, array in after.items():
             yield Pair(where, table, array, params[table], before[table])
-        if not _decay_may_be_left(evidence):
+        if not _may_be_overwritten(evidence):
             yield from _left(seen, t, where, run.used)
 
 
-def _decay_may_be_left(evidence: Evidence) -> bool:
-    """Whether a gradient may hold the decay, which is a term of the loss as well."""
+def _may_be_overwritten(evidence: Evidence) -> bool:
+    """Whether a gradient that is left may be another than the loss has.
+
+    It may hold the decay, which can be a term of the loss as well; and torch's foreach form of
+    Nesterov's momentum adds the buffer to it in place.
+    """
     settings: Any = evidence.intended and evidence.intended.settings
-    return bool(settings.get("weight_decay")) and not settings.get("decoupled")
+    decays = bool(settings.get("weight_decay")) and not settings.get("decoupled")
+    return decays or bool(settings.get("nesterov"))
 
 
 def _left(seen: Trained, t: int, where: str, used: Mapping[str, Any]) -> Iterator[Pair]:
@@ -213,19 +219,25 @@ def meant_rates(evidence: Evidence) -> list[float]:
     """Return the learning rate that was meant for each training step."""
     if evidence.intended is None or evidence.trained is None:
         return []
-    if evidence.trained.rates is not None:
-        return [float(rate) for rate in evidence.trained.rates]
-    return [float(evidence.intended.settings["lr"])] * len(evidence.trained.batches)
+    seen = evidence.trained
+    if seen.rates is not None:
+        return [float(rate) for rate in seen.rates]
+    steps = range(len(seen.batches))
+    return [float(meant_at(evidence, seen, t).settings["lr"]) for t in steps]
 
 
-def _rule(evidence: Evidence, run: Stepped | Trained, t: int) -> tuple[str, dict[str, Any]]:
-    """Return the rule that was meant, and its settings at a step."""
-    intended: Any = evidence.intended
+def meant_at(evidence: Evidence, run: Stepped | Trained, t: int) -> Intended:
+    """Return what was meant for a step: a schedule may change it."""
+    meant: Any = run.meant[t] if t < len(run.meant) else evidence.intended
+    return cast(Intended, meant)
+
+
+def _rule(intended: Intended) -> tuple[str, dict[str, Any]]:
+    """Return the rule that was meant, and its settings."""
     defaults: dict[str, Any] = {} if intended.rule == "sparse_adam" else {"weight_decay": 0.0}
     if intended.rule in ("adam", "sparse_adam"):
         defaults |= {"betas": (0.9, 0.999), "eps": 1e-8}
-    scheduled = run.settings[t] if t < len(run.settings) else {}
-    return intended.rule, {**defaults, **intended.settings, **scheduled}
+    return intended.rule, {**defaults, **intended.settings}
 
 
 def _started(run: Stepped | Trained, n: Any) -> dict[str, Any]:

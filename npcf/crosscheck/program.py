@@ -28,7 +28,7 @@ class Replay(Loop):
         super().__init__(formulas)
         self.mean = evidence.mean
         self.planted: Any = None
-        self.of_table = evidence.intended.of_table if evidence.intended else {}
+        self.meant: Any = evidence.intended  # at the step that is taken
         self.frozen = evidence.frozen  # no gradient reaches them: None
         self.own_order = evidence.order_of_tables
         self.used: dict[str, Any] = {}  # gradients of the last step, for who looks at .grad
@@ -50,8 +50,12 @@ class Replay(Loop):
         return order if len(order) == len(params) else list(params)
 
     def settings(self, settings: Any, name: str, t: int, batch: Any) -> Any:
-        """Return the settings of a table's parameter group."""
-        return {**settings, **self.of_table.get(name, {})}
+        """Return the settings of a table's group; another rate than was meant is so in each."""
+        own = dict(self.meant.of_table.get(name, {})) if self.meant else {}
+        rate, meant = settings["lr"], self.meant.settings["lr"] if own else 0.0
+        if "lr" in own and meant and rate != meant:
+            own["lr"] *= rate / meant
+        return {**settings, **own}
 
     def update(
         self, rule: str, name: str, w: Any, g: Any, state: Any, t: int, settings: Any

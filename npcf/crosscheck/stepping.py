@@ -1,12 +1,13 @@
 """Steps of the live optimizer along planted gradients, and training steps of the caller's own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from npcf.crosscheck.evidence import Array, Probe, Raised, Stepped, Tables, Trained
+from npcf.crosscheck.evidence import Array, Intended, Probe, Raised, Stepped, Tables, Trained
+from npcf.crosscheck.intended import live_settings
 from npcf.crosscheck.optimizer_state import plant_state
 from npcf.crosscheck.subject import Subject, attempt, unwrapped
 from npcf.crosscheck.torch_objects import is_tensor, rounded, to_tensor, torch_module
@@ -84,8 +85,11 @@ def clear_state(optimizer: Any) -> None:
         optimizer.state.clear()
 
 
-def own_steps(subject: Subject, batches: Sequence[Probe]) -> Trained:
-    """Return what the caller's step does, called once for each batch."""
+def own_steps(subject: Subject, batches: Sequence[Probe], meant: Intended | None = None) -> Trained:
+    """Return what the caller's step does, called once for each batch.
+
+    Where the live optimizer says what was meant, it says so before each step: schedules move it.
+    """
     torch: Any = torch_module()
     for optimizer in subject.optimizers():
         clear_state(optimizer)
@@ -94,7 +98,10 @@ def own_steps(subject: Subject, batches: Sequence[Probe]) -> Trained:
     tables: list[Tables | Raised] = [subject.get()]
     losses: list[float] = []
     left: list[Mapping[str, Array | None]] = []
+    each: list[Intended] = []
     for batch in batches:
+        if meant is not None and meant.live:
+            each.append(live_settings(subject.optimizer, subject.tables) or meant)
         x = torch.from_numpy(np.stack([batch.users, batch.items], axis=1).astype(np.int64))
         x, rating = x.to(subject.like.device), to_tensor(batch.rating, subject.like)
         rating = rating.to(subject.rating_dtype or rating.dtype)
@@ -106,7 +113,20 @@ def own_steps(subject: Subject, batches: Sequence[Probe]) -> Trained:
         tables.append(subject.get())
         losses.append(_number(loss))
         left.append(subject.gradients())
-    return Trained(batches, tables, losses, left)
+    rates = [*meant.rates, *meant.rates[-1:] * len(batches)] if meant and meant.rates else None
+    return Trained(batches, tables, losses, left, None, rates, each)
+
+
+def moved_settings(meant: Sequence[Intended]) -> Iterator[str]:
+    """Say what moved from step to step in a live optimizer, and was taken for meant."""
+    for name in meant[0].settings if meant else ():
+        values = [each.settings[name] for each in meant]
+        if any(value != values[0] for value in values):
+            moved = ", ".join(str(value) for value in values)
+            yield (
+                f"the optimizer's {name} moves from step to step, {moved}, which is taken for "
+                "meant: say the rates, intended=dict(optimizer=..., lr=[...])"
+            )
 
 
 def _number(loss: Any) -> float:

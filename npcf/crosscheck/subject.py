@@ -4,7 +4,7 @@
 Learner, a function of ids, or one of them with the tables named by hand, (model, {name: path}).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 
 from npcf.crosscheck.calling import PAIRS, arguments, call_forms, working_form
 from npcf.crosscheck.evidence import Array, Raised
+from npcf.crosscheck.reachable import DEPTH, reachable
 from npcf.crosscheck.torch_objects import (
     is_learner,
     is_module,
@@ -81,6 +82,16 @@ class Subject:
             if hasattr(x, "param_groups") and hasattr(x, "state")
         }
         return list(found.values())
+
+    def optimizer_of_step(self) -> Any:
+        """Return the optimizer that the caller's step holds, if it is one and moves a table."""
+        tables = {id(table) for table in self.tables.values()}
+        moving = [
+            optimizer
+            for optimizer in self.optimizers()
+            if any(id(p) in tables for group in optimizer.param_groups for p in group["params"])
+        ]
+        return moving[0] if len(moving) == 1 else None
 
     def eager(self) -> "Subject":
         """Return the subject that torch.compile was given, or itself."""
@@ -205,28 +216,12 @@ def _one_of(models: Mapping[Any, Any]) -> Any:
 
 def _module_behind(function: Callable[..., Any]) -> Any:
     """Return the one module that a function closes over, or whose method it is, else None."""
-    modules = [thing for thing in reachable(function) if is_module(thing)]
-    found = {id(m): m for m in modules if next(m.parameters(), None) is not None}
-    return next(iter(found.values())) if len(found) == 1 else None
-
-
-def reachable(function: Any) -> Iterator[Any]:
-    """Go through what a function holds: its object, closure, defaults, arguments and globals."""
-    if function is None:
-        return
-    yield getattr(function, "__self__", None)
-    yield getattr(function, "func", None)  # what a functools.partial calls
-    yield from getattr(function, "args", None) or ()  # of a functools.partial
-    yield from (getattr(function, "keywords", None) or {}).values()
-    inner = getattr(function, "func", None) or getattr(function, "__func__", None) or function
-    for cell in getattr(inner, "__closure__", None) or ():
-        try:
-            yield cell.cell_contents
-        except ValueError:  # not filled yet
-            continue
-    yield from getattr(inner, "__defaults__", None) or ()
-    code, names = getattr(inner, "__code__", None), getattr(inner, "__globals__", {})
-    yield from (names[name] for name in getattr(code, "co_names", ()) if name in names)
+    for depth in (1, DEPTH):
+        held = [thing for thing in reachable(function, depth) if is_module(thing)]
+        models = [module for module in held if next(module.parameters(), None) is not None]
+        if models:
+            return models[0] if len(models) == 1 else None
+    return None
 
 
 def attempt(function: Callable[[], Any]) -> Any:

@@ -192,9 +192,6 @@ def _add_steps(evidence: Evidence, steps: Sequence[Written], probes: list[Probe]
             cure = "Call record.step in each iteration, around all that changes parameters."
             evidence.facts.append(Fact("step", "moved_in_between", said, cure, False))
             break
-        if whole and _groups(steps[whole]) != _groups(steps[0]):
-            evidence.notes.append(f"steps from {whole + 1} on, where groups change, are not judged")
-            break
         whole += 1
     if not whole:
         return
@@ -203,21 +200,16 @@ def _add_steps(evidence: Evidence, steps: Sequence[Written], probes: list[Probe]
         return
     taken, state = steps[:whole], steps[0].state
     tables: list[Any] = [steps[0].before, *(step.after for step in taken)]
-    settings = [step.meant.settings for step in taken if step.meant is not None]
-    settings = settings if any(each != settings[0] for each in settings) else []
+    meant = [step.meant for step in taken if step.meant is not None]
+    meant = meant if any(each != meant[0] for each in meant) else []
     gradients = [step.gradients for step in taken if step.gradients is not None]
     if len(gradients) == whole:
-        evidence.stepped.append(Stepped(gradients, tables, state, "recorded gradients", settings))
+        evidence.stepped.append(Stepped(gradients, tables, state, "recorded gradients", meant))
     losses = [float("nan") if step.loss is None else float(np.mean(step.loss)) for step in taken]
-    rates = [float(each["lr"]) for each in settings] or None
     evidence.trained = Trained(
         probes[:whole], tables, losses, gradients if len(gradients) == whole else (), state,
-        rates, settings,
+        None, meant,
     )  # fmt: skip
-
-
-def _groups(step: Written) -> Any:
-    return step.meant and step.meant.of_table
 
 
 def _equal(a: Any, b: Any) -> bool:

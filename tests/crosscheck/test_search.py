@@ -77,6 +77,14 @@ def test_what_cannot_be_told_apart_is_said():
     assert not first.confident and first.split_by
 
 
+def test_a_limit_of_a_power_of_two_is_that_of_scaled_gradients():
+    """0.0009765625 is 1 / 1024: people choose 1, and scales are powers of 2."""
+    scaled = made("clipped_before_unscaling", (), {"limit": 1.0, "scale": 1024.0})
+    first, *_ = diagnosed(scaled, rule="plain sgd", stepped=False)
+    assert (first.name, first.parameters) == ("clipped_before_unscaling", scaled.options)
+    assert {*first.equivalent} <= {"gradient_norm_clipped"}
+
+
 def test_a_random_output_ends_the_search():
     evidence = observe(made("loss_is_the_sum"))
     fact = Fact("output", "random-output", "It is random.", "model.eval()", True)

@@ -94,7 +94,7 @@ def micro_batches_unscaled(model):
     return step
 
 
-@wrong_step(intended=SGD, real=(26,))
+@wrong_step("clipped_before_unscaling", intended=SGD, real=(26,))
 def clipped_before_unscaling(model):
     optimizer = optim.SGD(model.parameters(), lr=0.1)
     scale = 1024.0

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from npcf.verify.mistakes.catalogue import clip, mistake
+from npcf.verify.mistakes.training import clipped
 
 live = partial(mistake, live=True)
 
@@ -116,6 +117,10 @@ live("last_of_the_batch_dropped", "The last rating of each batch is not trained 
      "Use the whole batch.",
      gradients=lambda f, params, batch, *at: f.gradients(
          params, tuple(column[:-1] for column in batch), *at))
+live("clipped_before_unscaling", "The norm is clipped while the gradients are still multiplied by "
+     "the loss's scale: to the limit divided by the scale.",
+     "Unscale first: scaler.unscale_(optimizer), then clip_grad_norm_.",
+     options=({"scale": 65536.0},), gradients=clipped)
 live("gradient_values_clipped", "Every entry of the gradients is clipped.", "Do not clip.",
      gradients=lambda f, *args, limit=1.0: (lambda loss, g: (loss, {
          name: None if x is None else clip(f, x, -limit, limit) for name, x in g.items()}))(

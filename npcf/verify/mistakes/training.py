@@ -35,14 +35,16 @@ def _one_table_after_another(
     return losses
 
 
-def _clipped(
-    f: Any, params: Any, batch: Any, y_range: Any, state: Any, limit: float = 1.0
-) -> Any:
-    """Return loss and gradients, all together no longer than the limit."""
+def clipped(
+    f: Any, params: Any, batch: Any, y_range: Any, state: Any, limit: float = 1.0,
+    scale: float = 1.0,
+) -> Any:  # fmt: skip
+    """Return loss and gradients, together no longer than the limit while multiplied by scale."""
     loss, gradients = f.gradients(params, batch, y_range, state)
     there = {name: g for name, g in gradients.items() if g is not None}
     squares = [f.n.sum(g * g) for g in there.values()]
-    norm = f.n.sqrt(f.n.nonnegative(f.n.add(*squares))) + 1e-6
+    norm = f.n.sqrt(f.n.nonnegative(f.n.add(*squares)))
+    norm = (norm if scale == 1 else norm * f.n.number(scale)) + 1e-6
     share = f.n.number(limit) / f.n.maximum(norm, limit)
     return loss, gradients | {name: g * share for name, g in there.items()}
 
@@ -66,7 +68,7 @@ mistake("steps_on_the_sum", "Steps are taken on the sum of squares, not on their
             loss, {k: g * len(batch[0]) for k, g in grads.items()}))(
                 *f.gradients(params, batch, *args)))
 mistake("gradient_norm_clipped", "The norm of all gradients is clipped to 1.",
-        "Do not clip, or say so.", gradients=_clipped)
+        "Do not clip, or say so.", gradients=clipped)
 
 # -- settings and the step count -------------------------------------------------------------------
 
