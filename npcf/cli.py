@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         crosscheck,
         data,
         doctor,
+        exercise,
         explain,
         predict,
         sheet,
@@ -75,7 +76,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--config", metavar="FILE", help="TOML: a table of options for each verb")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for room in (train, predict, ask, explain, data, conformance, crosscheck, sheet, doctor):
+    for room in (
+        train,
+        predict,
+        ask,
+        explain,
+        exercise,
+        data,
+        conformance,
+        crosscheck,
+        sheet,
+        doctor,
+    ):
         room.add(verbs)
     return parser
 

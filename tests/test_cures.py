@@ -191,6 +191,8 @@ def set_out(folder):
         "unknown.toml": "[train]\nepohcs = 1\n",
         "text.toml": "[train]\nepochs = 'x'\n",
         "flat.toml": "train = 1\n",
+        "mse.py": "def mse_forward(pred, rating):\n    return ((pred - rating) ** 2).mean()\n",
+        "torn.py": "def mse_forward(pred",
     }
     for name, text in held.items():
         (folder / name).write_text(text)

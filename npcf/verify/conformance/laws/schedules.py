@@ -10,28 +10,19 @@ from typing import Any
 
 import numpy as np
 
+from npcf.verify import schedule_bounds
 from npcf.verify.assertions import assert_within
 from npcf.verify.bounded import PRECISION
 from npcf.verify.conformance.law import LAWS, Drawn, Law, law
 from npcf.verify.conformance.laws._common import refuses
 from npcf.verify.examples import plain
+from npcf.verify.schedule_bounds import allowed
 from npcf.verify.strategies import Schedule, schedules
 
-U, ETA = PRECISION[np.dtype(np.float64)].u, PRECISION[np.dtype(np.float64)].eta
+ETA = PRECISION[np.dtype(np.float64)].eta
 SHORTEST = 0.1  # of a step: no phase that `schedules` draws is shorter, and none of 60 steps longer
-FLOAT32_PLACE = 2.0**-22  # seven roundings of a position in float32, where fastai keeps it
 
-Points = tuple[float, float, float]
 Room = Callable[..., tuple[Any, ...]]  # (values, **settings): for each series, how far apart
-
-
-def allowed(n_steps: int, size: Any, steepness: float = 1.0) -> Any:
-    """Return how far two evaluations may lie apart: n + 16 roundings each, of `size` at most.
-
-    Sixteen for the formula; n for those who go on from step to step.  `steepness` is how much an
-    error of the position is magnified.
-    """
-    return 2 * (n_steps + 16) * U * size * steepness
 
 
 def _linear(values: Any, n_steps: int, start: float, end: float) -> tuple[Any, ...]:
@@ -59,30 +50,9 @@ def _step_decay(values: Any, n_steps: int, **rest: Any) -> tuple[Any, ...]:
     return (allowed(n_steps, values) + ETA,)
 
 
-def _one_cycle_fastai(
-    values: Any, n_steps: int, lr_max: float, div: float, div_final: float, pct_start: float,
-    moms: Points, n_epochs: int,
-) -> tuple[Any, ...]:  # fmt: skip
+def _one_cycle_fastai(values: Any, **settings: Any) -> tuple[Any, ...]:
     """Half cosines: lr from lr_max / div over lr_max to lr_max / div_final, and the momenta."""
-    position = np.arange(n_steps) / n_steps
-    rises = position < pct_start
-    length = np.where(rises, pct_start, 1 - pct_start)
-    place = np.where(rises, position, position - pct_start) / length
-    lrs = lr_max / div, lr_max, lr_max / div_final
-    return tuple(_bent(points, rises, place, FLOAT32_PLACE / length) for points in (lrs, moms))
-
-
-def _bent(points: Points, rises: Any, place: Any, error: Any) -> Any:
-    """Return what places known to `error` leave open of a curve through `points`.
-
-    A half cosine of height h has slope h pi / 2 sin(pi place) and a second derivative of at most
-    h pi**2 / 2.  Where the phases meet, one step may be taken for either: both are level there.
-    """
-    start, top, end = points
-    height = np.where(rises, abs(top - start), abs(end - top))
-    slope = np.pi / 2 * height * np.abs(np.sin(np.pi * place))
-    bend = np.pi**2 / 4 * np.abs(np.diff(points)).sum() * error.max() ** 2
-    return slope * error + bend + allowed(len(place), max(points))
+    return schedule_bounds.one_cycle_fastai(**settings)
 
 
 def _one_cycle_torch(values: Any, n_steps: int, max_lr: float, **rest: Any) -> tuple[Any, ...]:
