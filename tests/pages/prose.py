@@ -3,11 +3,12 @@
 In a Markdown cell a digit may stand only
 
 - in a quotation (a block that begins with >): numbers of a source are the source's;
-- as a year, or behind a word that counts places (chapter, lesson, page, row, ...);
+- as a year, or behind a word that counts places in a text (chapter, lesson, page, ...);
 - in a name (float32, ML-100k, PyTorch 2);
 - in a link's target;
 - in a formula between dollars: 0, 1 and 2, the numbers of its structure;
-- in `code`, where the same number stands in one of the page's code cells: a size or a setting.
+- in `code`, or behind a word that counts what the code has (user, row, id, ...), where the same
+  number stands in one of the page's code cells: a size, a setting, a place.
 
 Everything else comes from a cell that computes it.
 """
@@ -28,7 +29,8 @@ NAMES = (
     "UTF-8",
     "k-NN",
 )
-PLACES = "chapter|lesson|page|pages|row|rows|question|section|part|equation"
+PLACES = "chapter|lesson|page|pages|question|section|part|equation"
+COUNTED = r"(?i:\b(?:users?|items?|films?|movies?|ratings?|rows?|ids?|factors?|epochs?) \d+\b)"
 ALLOWED = [
     r"^>.*$",  # a quotation's line
     r"\]\([^)]*\)",  # a link's target
@@ -46,7 +48,8 @@ def typed_digits(source: str) -> Iterator[tuple[int, str]]:
     known = numbers_of("\n".join(code.values()))
     text = "\n".join(prose.values())
     text = _blank(r"\$\$.*?\$\$|\$[^$]*\$", text, lambda m: STRUCTURE.sub(" ", m))
-    text = _blank(r"`[^`]*`", text, lambda m: re.sub(r"\d[\d_.]*", lambda n: _known(n, known), m))
+    for place in (r"`[^`]*`", COUNTED):
+        text = _blank(place, text, lambda m: re.sub(r"\d[\d_.]*", lambda n: _known(n, known), m))
     for allowed in ALLOWED:
         text = _blank(allowed, text, lambda m: re.sub(r"\d", " ", m))
     for number, left in zip(prose, text.split("\n"), strict=True):

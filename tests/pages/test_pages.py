@@ -22,7 +22,7 @@ from tests.pages.page import (
     write,
 )
 
-CHEAPEST = "dot_product"
+CHEAPEST = "gradients_by_hand"
 every_source = pytest.mark.parametrize("source", sources(), ids=lambda source: source.stem)
 
 

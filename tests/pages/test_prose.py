@@ -21,11 +21,11 @@ Markdown(f"{{size}} ratings")
 """
 TYPED = [
     "The loss is 0.84.", "37 % are missing", "64 ratings", "it takes `0.006`", "`77` and `88`",
-    "$L = 3.25$", "$x_3$", "$1.5$ and $10$", "in row-3", "float16", "4 times", "chapter8",
+    "$L = 3.25$", "$x_3$", "$1.5$ and $10$", "in row-3", "user 3", "float16", "4 times", "chapter8",
     "$$\n# L = 7\n# $$", "1,024", "the years 1824 and 20245", "`a`5`b`", "$a$ 6 $b$",
 ]  # fmt: skip
 HARMLESS = [
-    "> 37 % are missing (a forum)", "since 2019", "lesson 5, Chapter 8, rows 12", "`lr=0.005`",
+    "> 37 % are missing (a forum)", "since 2019", "lesson 5, Chapter 8, row 64", "`lr=0.005`",
     "`bs=64`", "[here](learned2.svg)", "$\\frac{2}{B} (y - r)^2$", "float32 on ML-100k",
     "$$\n# L = \\sum x^2\n# $$", "none", "https://example.org/7",
 ]  # fmt: skip
