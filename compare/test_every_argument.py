@@ -59,6 +59,10 @@ def model():
     return models.DotProductBiasEmb(RATINGS.n_users, RATINGS.n_items, 2, rng=rng())
 
 
+def fastais():
+    return models.FastaiDotBias.from_classes(2, loaders().classes, rng=rng())
+
+
 def loaders():
     return data.CollabDataLoaders(RATINGS, RATINGS, 2, rng=rng())
 
@@ -115,6 +119,7 @@ GOOD = {
     "starts": lambda: np.array([0, 2, 3]), "lrs": lambda: [0.1, 0.2], "valid_pct": lambda: 0.4,
     "n_splits": lambda: 2, "name": lambda: "ml-100k", "path": lambda: "m", "opt": lambda:
     optim.SGD(tables()), "aggfunc": lambda: "mean",
+    "classes": lambda: loaders().classes, "arr": lambda: [1, 2],
 }  # fmt: skip
 X = np.array([[1, 1], [2, 2], [0, 1]])
 LOSS = ops.mse_forward(V, V)[1]
@@ -133,6 +138,10 @@ CALLS = {
     "masked_mse_backward": {"cache": models.masked_mse_forward(W, W, np.ones((3, 2), bool))[1]},
     "DotProduct.forward": {"u": W, "m": W},
     "DotProduct.backward": {"cache": ops.row_dot_forward(W, W)[1]},
+    "FastaiDotBias.bias": {"is_item": False},
+    "FastaiDotBias.weight": {"is_item": False},
+    "FastaiDotBias.forward": {"x": X},
+    "FastaiDotBias.backward": {"cache": fastais().forward(X)[1]},
     "PairModel.forward": {"x": X},
     "PairModel.backward": {"cache": models.PairModel(TABLES).forward(X)[1]},
     "renormalise_rows": {"weight": W.copy()},
@@ -168,7 +177,7 @@ CALLS = {
 OF = {  # an instance for the methods of a class
     "DotProduct": models.DotProduct, "PairModel": lambda: models.PairModel(tables()),
     "Learner": fitted, "Ratings": lambda: RATINGS, "Vocabulary": lambda: RATINGS.user_vocab,
-    "PCA": lambda: analysis.PCA(1).fit(W),
+    "PCA": lambda: analysis.PCA(1).fit(W), "FastaiDotBias": fastais,
     "Predictor": predictor, "CollabRegressor": lambda: regressor().fit([[1, 2], [2, 1]], [1.0, 2]),
     "PerRatingSGD": per_rating, "SGD": lambda: optim.SGD(tables()),
     "Adam": lambda: optim.Adam(tables()), "RMSProp": lambda: optim.RMSProp(tables()),
@@ -187,7 +196,8 @@ LEFT_OUT = {  # and why
     "require_rows_of": "internal", "take_settings": "internal", "load_state_arrays": "internal",
     "changes": "step's", "require_kind": "internal", "require_same_kind": "internal",
     "refuse": "raises", "hold": "internal", "numbers_of": "internal", "read_movielens": "a folder",
-    "read_ml100k": "a folder", "resume": "load's", "gradients": "step's",
+    "read_ml100k": "a folder", "u_weight": "a table", "i_weight": "a table",
+    "u_bias": "a table", "i_bias": "a table", "resume": "load's", "gradients": "step's",
 }  # fmt: skip
 CALLED = (
     "init",

@@ -59,6 +59,14 @@ def test_models_without_biases(name, backend, p):
     compare(name, p, backend)
 
 
+@given(p=problems())
+@both_backends
+def test_factors_in_a_range(backend, p):
+    """The book's second `DotProduct`: two tables, and the sigmoid."""
+    factors = {name: p.params[name] for name in ("user_factors", "item_factors")}
+    compare("TwoTableDotProduct", p._replace(params=factors), backend)
+
+
 @given(p=problems(bias=False))
 def test_column_option(p):
     sizes = len(p.params["user_factors"]), *p.params["item_factors"].shape

@@ -63,17 +63,19 @@ class EmbeddingDot(nn.Module):
 
 
 class TwoTableDotProduct(nn.Module):
-    """The book's `DotProduct(Module)`."""
+    """The book's `DotProduct(Module)`, the second one where `y_range` is given."""
 
     def __init__(self, user_factors, item_factors, y_range=None):
         super().__init__()
+        self.y_range = y_range
         self.user_factors = nn.Embedding.from_pretrained(user_factors, freeze=False)
         self.movie_factors = nn.Embedding.from_pretrained(item_factors, freeze=False)
 
     def forward(self, x):
         users = self.user_factors(x[:, 0])
         movies = self.movie_factors(x[:, 1])
-        return (users * movies).sum(dim=1)
+        dot = (users * movies).sum(dim=1)
+        return dot if self.y_range is None else sigmoid_range(dot, *self.y_range)
 
     def tables(self):
         tables = (self.user_factors.weight, self.movie_factors.weight)

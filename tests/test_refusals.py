@@ -165,8 +165,8 @@ MODELS = [
      r"\(B, 2\)"),
     ("ids exchanged", lambda: models.DotProductBiasCP(4, 6, 3)(np.array([[5, 1]])), IdRangeError,
      "id 5"),
-    ("range without biases", lambda: models.PairModel({"user_factors": W, "item_factors": W}, (0, 1)),
-     SettingError, "y_range"),
+    ("mean without biases", lambda: models.PairModel({"user_factors": W, "item_factors": W}, mean=1),
+     SettingError, "mean"),
     ("column gradient as a vector", lambda: models.DotProductBiasEmb(4, 6, 3).backward(
         np.zeros(1, "f4"), models.DotProductBiasEmb(4, 6, 3).forward([[0, 0]])[1]), ShapeError, "d_pred"),
     ("embedding indexed", lambda: models.Embedding(4, 3)[0], UsageError, "round brackets"),

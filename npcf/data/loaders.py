@@ -16,7 +16,7 @@ from npcf.data.ratings import Ratings
 from npcf.data.spelling import Spelling
 from npcf.data.splits import split_indices
 from npcf.data.validate import require_ratings
-from npcf.data.vocabulary import NA, Vocabulary
+from npcf.data.vocabulary import NA, Labels, Vocabulary
 from npcf.errors import (
     DataError,
     require_choice,
@@ -174,8 +174,11 @@ class CollabDataLoaders:
         return dls
 
     @property
-    def classes(self) -> dict[str, list[Any]]:
-        """The label of each row, `#na#` first, under the names of the two id columns."""
+    def classes(self) -> dict[str, Labels]:
+        """The label of each row, `#na#` first, under the names of the two id columns.
+
+        `dls.classes["title"][row]` is a label, `dls.classes["title"].o2i[label]` its row.
+        """
         user, item, _ = self.valid.columns
         return {user: self.valid.user_vocab.labels, item: self.valid.item_vocab.labels}
 

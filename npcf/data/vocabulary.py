@@ -1,6 +1,6 @@
 """Ids <-> row numbers of the tables."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 from typing import Any, NoReturn
 
@@ -38,6 +38,35 @@ TYPES = {"whole": "int", "text": "str"}
 NAMES = {"whole": "integer", "text": "string"}  # in messages
 
 
+class Labels(list[Any]):
+    """The labels of a table's rows, as fastai's `classes`: `labels[row]`, and `labels.o2i[label]`.
+
+    fastai's `o2i` gives row 0 for a label that it does not know; this one raises UnknownIdError.
+    """
+
+    def __init__(self, vocabulary: "Vocabulary"):
+        super().__init__([NA] * vocabulary.first_row + list(vocabulary.ids))
+        self.o2i = RowOf(vocabulary)
+
+
+class RowOf(Mapping[Any, int]):
+    """The row of each label."""
+
+    def __init__(self, vocabulary: "Vocabulary"):
+        self._vocabulary = vocabulary
+
+    def __getitem__(self, label: Any) -> int:
+        if self._vocabulary.na_row and isinstance(label, str) and label == NA:
+            return 0
+        return int(self._vocabulary.rows([label], self._vocabulary.argument)[0])
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._vocabulary.labels)
+
+    def __len__(self) -> int:
+        return len(self._vocabulary)
+
+
 class Vocabulary:
     """The ids of one column, and the row of each.
 
@@ -69,9 +98,9 @@ class Vocabulary:
         return int(self.na_row)
 
     @property
-    def labels(self) -> list[Any]:
+    def labels(self) -> Labels:
         """The ids by row, `#na#` first if it has a row: what fastai calls `classes`."""
-        return [NA] * self.first_row + list(self.ids)
+        return Labels(self)
 
     def equals(self, other: "Vocabulary") -> bool:
         """Whether every row belongs to the same id in `other`."""

@@ -1,19 +1,31 @@
 """The names that the lesson's notebooks use: `from npcf.interop.lesson import *`.
 
 With this line in place of `from fastai.collab import *` and `from fastai.tabular.all import *`, the
-cells of "Comparing PyTorch Embeddings with Custom Embeddings" run as they stand.  Only the two
-model classes come from here, because their gradients are written by hand: fastai's `Module` would
-derive them.  `torch.zeros` and `nn.Parameter` are as much of torch as `create_params` needs; `np`,
-`pd` and `Path` come along as they do from fastai.
+cells of "Comparing PyTorch Embeddings with Custom Embeddings" and of chapter 8 of the book run as
+they stand, except those that define a model's class: fastai's `Module` would derive its gradients,
+and here they are written by hand, so the class comes from here.
+
+    the book's class                       here
+    DotProduct                             TwoTableDotProduct(n_users, n_movies, n_factors)
+    DotProduct with y_range                TwoTableDotProduct(..., y_range=(0, 5.5))
+    DotProductBias on Embedding            DotProductBiasEmb
+    DotProductBias on create_params        DotProductBiasCP
+    collab_learner(dls, ...).model         FastaiDotBias
+
+`DotProduct` is the module without parameters of lesson 5, as it was in 2017.  `torch` and `nn` are
+as much of torch as the cells need (`npcf.interop.torch_names`); `np`, `pd` and `Path` come along as
+they do from fastai.
 """
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 
+from npcf import ops
 from npcf.data import CollabDataLoaders, ColumnarModelData
+from npcf.interop.collab import Learner, collab_learner
+from npcf.interop.torch_names import L, Module, T, nn, one_hot, tensor, torch
 from npcf.models import (
     DotProduct,
     DotProductBiasCP,
@@ -21,30 +33,18 @@ from npcf.models import (
     Embedding,
     EmbeddingDot,
     EmbeddingDotBias,
+    FastaiDotBias,
     LessonArray,
     TwoTableDotProduct,
     create_params,
 )
-from npcf.training import Learner, MSELossFlat
+from npcf.training import MSELossFlat
 
 
-def zeros(*size: int) -> LessonArray:
-    """Return zeros in float32, as `torch.zeros` does."""
-    return np.zeros(size, np.float32).view(LessonArray)
+def sigmoid_range(x: LessonArray, low: float, high: float) -> LessonArray:
+    """Return sigmoid(x) * (high - low) + low."""
+    return ops.sigmoid_range_forward(np.asarray(x), low, high)[0].view(LessonArray)
 
-
-def T(rows: list[list[float]]) -> LessonArray:  # noqa: N802  (the lesson's name)
-    """Return an array in float32: the lesson's shorthand for a tensor."""
-    return np.array(rows, np.float32).view(LessonArray)
-
-
-def parameter(array: LessonArray) -> LessonArray:
-    """Return the array itself: what is trained is said by a model's `params`."""
-    return array
-
-
-torch = SimpleNamespace(zeros=zeros)
-nn = SimpleNamespace(Parameter=parameter)
 
 __all__ = [
     "CollabDataLoaders",
@@ -55,14 +55,21 @@ __all__ = [
     "Embedding",
     "EmbeddingDot",
     "EmbeddingDotBias",
+    "FastaiDotBias",
+    "L",
     "Learner",
     "MSELossFlat",
+    "Module",
     "Path",
     "T",
     "TwoTableDotProduct",
+    "collab_learner",
     "create_params",
     "nn",
     "np",
+    "one_hot",
     "pd",
+    "sigmoid_range",
+    "tensor",
     "torch",
 ]

@@ -19,6 +19,7 @@ from npcf.models.dot_product_bias import (
     dot_product_bias_backward,
     dot_product_bias_forward,
 )
+from npcf.models.fastai import FastaiDotBias
 from npcf.models.full_matrix import (
     full_matrix_backward,
     full_matrix_forward,
@@ -44,6 +45,7 @@ __all__ = [
     "Embedding",
     "EmbeddingDot",
     "EmbeddingDotBias",
+    "FastaiDotBias",
     "LessonArray",
     "PairModel",
     "TwoTableDotProduct",

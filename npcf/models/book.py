@@ -5,10 +5,11 @@ V. Bakshi, "Comparing PyTorch Embeddings with Custom Embeddings" (2024).  They d
 
                        bias table   bias looked up   dot                  prediction
     EmbeddingDotBias   (n, 1)       (B, 1) squeezed  (B,)                 (B,)
+    FastaiDotBias      (n, 1)       (B, 1) squeezed  (B,)                 (B,)
     DotProductBiasEmb  (n, 1)       (B, 1)           (B, 1) by keepdim    (B, 1)
     DotProductBiasCP   (n,)         (B,)             (B,)                 (B,)
 
-With equal tables all three predict the same numbers.  The book says `movie` for item; the
+With equal tables all of them predict the same numbers.  The book says `movie` for item; the
 attributes keep its names, `params` says item.
 """
 
@@ -25,8 +26,9 @@ from npcf.models.pair_model import PairModel
 class TwoTableDotProduct(PairModel):
     """Two `Embedding` tables and `(users * movies).sum(dim=1)`: ids (B, 2) in, (B,) out.
 
-    Source: the book's `class DotProduct(Module)`, quoted in the Stack Overflow question "Embedding
-    against Linear".  Named apart from the lesson's parameter-free `DotProduct`.
+    With `y_range` the sum is squashed into it.  Source: the book's `class DotProduct(Module)`; the
+    Stack Overflow question "Embedding against Linear" quotes its first form, which has no range.
+    Named apart from the lesson's parameter-free `DotProduct`.
     """
 
     user_factors, movie_factors = EmbeddingOf("user_factors"), EmbeddingOf("item_factors")
@@ -37,6 +39,7 @@ class TwoTableDotProduct(PairModel):
         n_users: int,
         n_movies: int,
         n_factors: int,
+        y_range: YRange = None,
         *,
         rng: np.random.Generator | None = None,
         dtype: Any = np.float32,
@@ -46,7 +49,7 @@ class TwoTableDotProduct(PairModel):
             "user_factors": Embedding(n_users, n_factors, **options).weight,
             "item_factors": Embedding(n_movies, n_factors, **options).weight,
         }
-        super().__init__(params)
+        super().__init__(params, y_range)
 
 
 class DotProductBiasEmb(PairModel):

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from npcf._principal import principal
 from npcf._types import FloatArray
 from npcf.errors import (
     UsageError,
@@ -31,11 +32,15 @@ from npcf.errors import (
 from npcf.models.initializers import Initializer, drawn, fastai_normal, normal
 from npcf.ops import embedding_forward
 
+Number = float  # which the class below has a method of the name of
+
 
 class LessonArray(np.ndarray[Any, Any]):
-    """An ndarray that also reads the lessons' spelling: `sum(dim=1, keepdim=True)`.
+    """An ndarray that reads the lessons' spelling too: `sum(dim=1, keepdim=True)`, `t()`, `pca(3)`.
 
-    It refuses to add (B,) and (B, 1), and says that it is indexed when it is called.
+    It refuses to add (B,) and (B, 1), and says that it is indexed when it is called.  What the
+    lessons do to a tensor before they show it is done already: `cpu()` and `detach()` return the
+    array itself.
     """
 
     def sum(
@@ -51,7 +56,30 @@ class LessonArray(np.ndarray[Any, Any]):
             return (-self).argsort(axis, kind="stable")
         return super().argsort(axis, *args, **kwargs)
 
-    def normal_(self, mean: float = 0.0, std: float = 1.0) -> "LessonArray":
+    def t(self) -> "LessonArray":
+        """Return the transpose, a view."""
+        return self.T
+
+    def float(self) -> "LessonArray":
+        """Return the array in float32."""
+        return self.astype(np.float32).view(LessonArray)
+
+    def cpu(self) -> "LessonArray":
+        """Return the array itself."""
+        return self
+
+    def detach(self) -> "LessonArray":
+        """Return the array itself."""
+        return self
+
+    def pca(self, k: int = 2) -> "LessonArray":
+        """Return the coordinates (n, k) of the rows along their first k principal components.
+
+        Source: fastai `Tensor.pca`; here the largest entry of each component is positive.
+        """
+        return principal("x", self, k).scores(np.asarray(self)).view(LessonArray)
+
+    def normal_(self, mean: Number = 0.0, std: Number = 1.0) -> "LessonArray":
         """Fill with N(mean, std**2) from a fresh generator, in place; return the array."""
         self[...] = np.random.default_rng().normal(mean, std, self.shape)
         return self

@@ -38,8 +38,8 @@ PairCache = DotProductCache | DotProductBiasCache
 class PairModel:
     """Tables under the names of `params`, and the choice of `y_range` and of unit axes.
 
-    `params` may lack the biases; then there is no range and no mean either.  `column=True` makes
-    predictions (B, 1).  `mean`, a constant, is added to every logit (Funk's and Koren's mu).
+    `params` may lack the biases; then there is no mean either.  `column=True` makes predictions
+    (B, 1).  `mean`, a constant, is added to every logit (Funk's and Koren's mu).
     """
 
     @spell_checked
@@ -48,11 +48,9 @@ class PairModel:
     ):
         require_tables("params", params)
         self.mean = require_number("mean", mean, low=-np.inf)
-        for name, value in (("y_range", y_range), ("mean", self.mean or None)):
-            if value is not None and "user_bias" not in params:
-                raise SettingError(
-                    name, "is for models with biases", "Leave it out, or add bias tables."
-                )
+        if self.mean and "user_bias" not in params:
+            cure = "Leave it out, or add bias tables."
+            raise SettingError("mean", "is for models with biases", cure)
         self.params = {name: _table(name, table) for name, table in params.items()}
         self.y_range = y_range
         self.column = require_flag("column", column)
@@ -74,7 +72,8 @@ class PairModel:
     def __repr__(self) -> str:
         n_users, n_factors = self.params["user_factors"].shape
         sizes = f"{n_users}, {len(self.params['item_factors'])}, n_factors={n_factors}"
-        spread = f", y_range={self.y_range}" if self.has_bias else ""
+        squashed = self.has_bias or self.y_range is not None
+        spread = f", y_range={self.y_range}" if squashed else ""
         return f"{type(self).__name__}({sizes}{spread})"
 
     def _repr_html_(self) -> str:
@@ -108,7 +107,9 @@ class PairModel:
                 self.core_params(), users, items, self.y_range, backend=backend, mean=self.mean
             )
         else:
-            pred, cache = dot_product_forward(self.params, users, items, backend=backend)
+            pred, cache = dot_product_forward(
+                self.params, users, items, self.y_range, backend=backend
+            )
         return pred[:, None] if self.column else pred, cache
 
     def backward(self, d_pred: FloatArray, cache: PairCache) -> Params:

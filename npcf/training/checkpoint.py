@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 VERSION = 1
 MODELS = (
     models.PairModel, models.EmbeddingDot, models.EmbeddingDotBias, models.TwoTableDotProduct,
-    models.DotProductBiasEmb, models.DotProductBiasCP,
+    models.DotProductBiasEmb, models.DotProductBiasCP, models.FastaiDotBias,
 )  # fmt: skip
 OPTIMIZERS = (optim.SGD, optim.Adam, optim.SparseAdam, optim.RMSProp)
 

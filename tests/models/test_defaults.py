@@ -17,7 +17,7 @@ FRESH = {"rng": None, "dtype": np.float32}
 DEFAULTS = {
     models.EmbeddingDot: {"n_factors": 50, "column": False} | FRESH,
     models.EmbeddingDotBias: {"n_factors": 50, "y_range": None, "mean": 0} | FRESH,
-    models.TwoTableDotProduct: FRESH,
+    models.TwoTableDotProduct: {"y_range": None} | FRESH,
     models.DotProductBiasEmb: {"y_range": (0, 5.5), "mean": 0} | FRESH,
     models.DotProductBiasCP: {"y_range": (0, 5.5), "mean": 0} | FRESH,
     models.PairModel: {"y_range": None, "column": False, "mean": 0},
@@ -27,7 +27,7 @@ DEFAULTS = {
     models.init_params: {"dtype": np.float32, "init": models.fastai_normal},
     models.fastai_normal: {"dtype": np.float32},
     models.normal: {"dtype": np.float32},
-    models.dot_product_forward: {"backend": ops},
+    models.dot_product_forward: {"y_range": None, "backend": ops},
     models.dot_product_bias_forward: {"y_range": (0, 5.5), "backend": ops, "mean": 0},
     models.full_matrix_forward: {"y_range": (0, 5.5)},
     models.predict_matrix: {"y_range": (0, 5.5)},

@@ -56,6 +56,23 @@ def test_squeeze_keepdim_and_create_params_predict_the_same_numbers(p):
         assert_same_bits(pred.ravel(), want)
 
 
+@given(p=problems())
+def test_factors_in_a_range_are_the_model_with_biases_of_zero(p):
+    """The book's second `DotProduct`; gradients of the factors to the bit."""
+    ranged, biased = loaded(models.TwoTableDotProduct, p), loaded(models.DotProductBiasCP, p)
+    ranged.y_range = p.y_range
+    for name in ("user_bias", "item_bias"):
+        biased.params[name][...] = 0
+    x = np.stack([p.users, p.items], axis=1)
+    results = []
+    for model in (ranged, biased):
+        pred, cache = model.forward(x)
+        grads = model.backward(p.rating, cache)
+        results.append((pred, grads["user_factors"], grads["item_factors"]))
+    for mine, with_zeros in zip(*results, strict=True):
+        assert_same_bits(mine, with_zeros)
+
+
 @pytest.mark.parametrize("cls", [*BIASED, *PLAIN])
 @given(p=problems())
 def test_gradients_are_those_of_the_core_in_the_shapes_of_the_tables(cls, p):
