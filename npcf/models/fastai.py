@@ -4,6 +4,7 @@ The mathematics is in `npcf.models.dot_product_bias`.  Biases are Embedding(n, 1
 predictions are (B,).
 """
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -110,8 +111,11 @@ class FastaiDotBias(PairModel):
 
 
 def _listed(arr: Any) -> list[Any]:
-    try:
-        return list(None if isinstance(arr, str | bytes) else arr)
-    except SAID:
+    found = None
+    if not isinstance(arr, str | bytes):
+        with contextlib.suppress(*SAID):
+            found = list(arr)
+    if found is None:
         problem = f"is {kind_of(arr)}, not a list of labels"
-        raise UsageError("arr", problem, "Put one in square brackets: [label].") from None
+        raise UsageError("arr", problem, "Put one in square brackets: [label].")
+    return found
