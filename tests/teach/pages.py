@@ -11,7 +11,7 @@ import numpy as np
 
 import npcf
 from npcf._tables import NAMES, TABLE
-from npcf.optim import SGD, Adam, RMSProp
+from npcf.optim import SGD, Adam, RMSProp, SparseAdam
 from npcf.verify.floats import Floats
 from npcf.verify.mistakes import MISTAKES
 from tests.browser import dom_of
@@ -86,10 +86,11 @@ def subjects():
 def edit(rng, opt, batch):
     """Return (what, place among the rows of the batch, number)."""
     choices = [*NAMES, "rating", *(["lr"] if np.isscalar(opt.lr) else [])]
-    choices += ["weight_decay"] * hasattr(opt, "weight_decay")
+    sparse = type(opt) is SparseAdam  # which has no decay, nor has its page; and no rate of 0
+    choices += ["weight_decay"] * (not sparse)
     what = choices[rng.integers(len(choices))]
     if what in ("lr", "weight_decay"):
-        return what, (), float(rng.choice([0.0, rng.uniform(0, 0.3)]))
+        return what, (), float(rng.choice([0.1 * sparse, rng.uniform(0.01, 0.3)]))
     if what == "rating":
         return what, (int(rng.integers(len(batch[0]))),), rng.uniform(1, 5)
     row = rng.choice(np.unique(rows(batch)[what])).item()
