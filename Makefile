@@ -8,7 +8,7 @@ SHARD ?= 1/1
 # What `make cover` asks every branch of: the reference, its twins, and the bounds.
 CORE := npcf/ops/*,npcf/models/*,npcf/optim/*,npcf/fused/*,npcf/kernels/*,npcf/verify/bound*.py,npcf/verify/formulas.py,npcf/verify/update_rules.py,npcf/verify/setting.py
 
-.PHONY: train test check check-nojit check-boundscheck check-processors check-abuse check-oldest check-no-numba check-workflow check-long cover mutate proof crosscheck-proof bench peers picture notebooks format clean
+.PHONY: train test check check-nojit check-boundscheck check-processors check-abuse check-oldest check-no-numba check-workflow check-long cover mutate proof crosscheck-proof bench peers picture notebooks docs format clean
 
 # Train lesson 5's model on invented ratings, or on yours: make train ARGS="--data ml-100k"
 train: .venv/train.done
@@ -123,6 +123,11 @@ picture: .venv/plot.done
 notebooks: .venv/test.done
 	$(BIN)/python -m tests.pages $(if $(WRITE),--write) $(if $(MOVIELENS),--movielens) $(PAGES)
 
+# The site: pages, reference, search, in build/site/index.html; warnings are errors.
+docs: .venv/docs.done
+	$(BIN)/python -m sphinx -q -E -a -W --keep-going -d build/doctrees -c notebooks/site notebooks build/site
+	$(BIN)/python -m tests.site build/site
+
 format: .venv/test.done
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -165,6 +170,10 @@ format: .venv/test.done
 .venv/plot.done: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable ".[plot]"
 	touch $@
+
+.venv/docs.done: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	touch $@ .venv/train.done
 
 .venv/bench.done: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable ".[bench]"
