@@ -263,6 +263,7 @@ TESTED_THERE = ("data/", "kernels/blocked_sgd/", "crosscheck/subject.py", "cross
                 "crosscheck/weights.py", "crosscheck/from_files.py")  # fmt: skip
 ELSEWHERE = {
     ("analysis/fold_in.py", "DivergenceError: 'Raise weight_decay.'"),
+    ("analysis/plots/axes.py", "UsageError: cure"),
     ("commands/common.py", "DataError: cure"),
     ("commands/conformance.py", "SettingError: 'Leave it out.'"),
     ("commands/conformance.py", "UsageError: 'pip install \"npcf[verify]\"'"),
