@@ -247,6 +247,27 @@ attempt(
 )
 
 # %% [markdown]
+# ## The third way: `squeeze`
+#
+# > squeeze() does not do broadcasting, but removes a dimension of size 1. But in the video it's said that
+# > squeeze() is for broadcasting, which doesn't make sense to me. (wiki of lesson 5)
+#
+# The student is right. The lesson of 2017 looks up a bias as a column and drops the unit axis at once:
+# `um + self.ub(users).squeeze() + self.mb(movies).squeeze()`. It is there to *prevent* the broadcast above. So
+# there are three versions, of three shapes, and with the same tables they predict the same bits:
+
+# %%
+versions = [npcf.models.EmbeddingDotBias, DotProductBiasEmb, DotProductBiasCP]
+predictions = []
+for version in versions:
+    model = version(n_users, n_movies, n_factors, y_range=(0, 5.5), rng=np.random.default_rng(0))
+    for name, table in predictions[0][0].params.items() if predictions else ():
+        model.params[name][:] = table.reshape(model.params[name].shape)
+    predictions.append((model, model(x)))
+    same = np.array_equal(predictions[0][1], predictions[-1][1].ravel())
+    print(f"{version.__name__:18} predicts {model(x).shape!s:8} the same numbers: {same}")
+
+# %% [markdown]
 # ## "Both train similarly"
 #
 # > To cap off this experiment, I'll show that both models train similarly. (the post)

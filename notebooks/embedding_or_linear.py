@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from IPython.display import Markdown
 
-from npcf import ops, optim
+from npcf import models, ops, optim
 
 # %% [markdown]
 # ## A lookup
@@ -253,6 +253,20 @@ row = torch.nn.Embedding.from_pretrained(torch.tensor(padded), freeze=False, pad
 row(torch.tensor(ids)).backward(torch.tensor(d_out))
 torch.optim.SGD(row.parameters(), lr=0.1, weight_decay=0.5).step()
 print("padding row after a step:", table["weight"][0], "  in PyTorch:", row.weight[0].tolist())
+
+# %% [markdown]
+# ## The book's network
+#
+# The question quotes the book's `class DotProduct(Module)`: two tables, ids in two columns, one number out
+# for each pair.
+
+# %%
+model = models.TwoTableDotProduct(lesson_users, 1665, lesson_factors, rng=np.random.default_rng(0))
+pairs = np.column_stack([np.arange(lesson_batch), np.arange(lesson_batch)])
+
+users, movies = model.user_factors(pairs[:, 0]), model.movie_factors(pairs[:, 1])
+print("in", pairs.shape, " looked up", users.shape, movies.shape, " out", model(pairs).shape)
+print("by hand the same:", np.array_equal((users * movies).sum(dim=1), model(pairs)))
 
 # %% [markdown]
 # ## So who was right?

@@ -187,6 +187,18 @@ Markdown(
 )
 
 # %% [markdown]
+# Why not simply cut predictions off at the ends of the range? (A post in the lesson's wiki clips the output.)
+# For showing predictions that is fine. For training it is not: where it cuts, the slope is exactly zero, and
+# a prediction out there never comes back.
+
+# %%
+far = np.array([-9.0, 0.3, 9.0])  # without a range, these would be the predictions
+clipped = np.clip(far, low, high)
+sigmoid = 1 / (1 + np.exp(-far))
+print("clipped", clipped, "  slopes", 1.0 * (clipped == far))
+print("sigmoid", low + (high - low) * sigmoid, "  slopes", (high - low) * sigmoid * (1 - sigmoid))
+
+# %% [markdown]
 # ## The biases: the gradient passes, and is collected
 #
 # $x_b = \text{dot}_b + b_{u_b} + c_{i_b}$. Each of the three terms has slope one, so the gradient of the dot

@@ -75,6 +75,45 @@ def test_costs_of_a_matrix_product_on_a_batch():
     assert (rows[0] @ rows[1].T).nbytes == 64 * models.matmul_pairs(*rows).nbytes
 
 
+class Counting(float):
+    """A number that counts the multiplications made with it."""
+
+    made = 0
+
+    def __mul__(self, other):
+        Counting.made += 1
+        return Counting(float(self) * float(other))
+
+    def __add__(self, other):
+        return Counting(float(self) + float(other))
+
+
+def multiplications(compute, *arrays):
+    """Return (what `compute` returns, how many multiplications it made)."""
+    Counting.made = 0
+    result = compute(*(np.frompyfunc(Counting, 1, 1)(array) for array in arrays))
+    return result, Counting.made
+
+
+@given(batch=st.integers(1, 9), n_factors=st.integers(1, 7))
+def test_costs_are_counted_forward_and_backward(batch, n_factors):
+    """Elementwise products are cheaper in both directions, by the size of the batch."""
+    left, right = np.random.default_rng(batch).integers(-9, 10, (2, batch, n_factors))
+    d_out, costs = np.arange(1.0, batch + 1), models.pair_costs(batch, n_factors)
+    dot, forward = multiplications(lambda p, q: (p * q).sum(axis=1), left, right)
+    diagonal, by_matrix = multiplications(lambda p, q: (p @ q.T).diagonal(), left, right)
+    assert np.array_equal(dot, diagonal)
+    assert forward == costs.row_dot_multiplications
+    assert by_matrix == costs.matmul_multiplications
+    grads, backward = multiplications(
+        lambda d, p, q: [d[:, None] * q, d[:, None] * p], d_out, left, right
+    )
+    same, by_matrix = multiplications(lambda d, p, q: [d @ q, d.T @ p], np.diag(d_out), left, right)
+    assert all(map(np.array_equal, grads, same))
+    assert backward == 2 * costs.row_dot_multiplications
+    assert by_matrix == 2 * costs.matmul_multiplications
+
+
 @given(p=row_pairs())
 def test_rows_meet_their_partner_on_the_diagonal_of_the_product(p):
     """Of left @ right.T a batch wants B of B**2 numbers."""

@@ -27,7 +27,7 @@ NAMES = (
     "PyTorch 2",
     "Python 3",
     "UTF-8",
-    "k-NN",
+    "Latin-1",
 )
 PLACES = "chapter|lesson|page|pages|question|section|part|equation"
 COUNTED = r"(?i:\b(?:users?|items?|films?|movies?|ratings?|rows?|ids?|factors?|epochs?) \d+\b)"
