@@ -119,10 +119,11 @@ GOOD = {
     "starts": lambda: np.array([0, 2, 3]), "lrs": lambda: [0.1, 0.2], "valid_pct": lambda: 0.4,
     "n_splits": lambda: 2, "name": lambda: "ml-100k", "path": lambda: "m", "opt": lambda:
     optim.SGD(tables()), "aggfunc": lambda: "mean",
-    "classes": lambda: loaders().classes, "arr": lambda: [1, 2],
+    "classes": lambda: loaders().classes, "arr": lambda: [1, 2], "parts": lambda: [W, W],
 }  # fmt: skip
 X = np.array([[1, 1], [2, 2], [0, 1]])
 LOSS = ops.mse_forward(V, V)[1]
+NORM = ops.batch_norm_forward(W, V[:2], V[:2])[1]
 BIASED = models.dot_product_bias_forward(TABLES, IDS, IDS)[1]
 CALLS = {
     "embedding_backward": {"d_out": W, "cache": ops.embedding_forward(W, IDS)[1]},
@@ -152,6 +153,14 @@ CALLS = {
         ]},
         "params": {"user_factors": W.copy()}, "names": ["user_factors"],
     },
+    "linear_forward": {"weight": W[:, :1], "x": W[:, :1]},
+    "linear_backward": {"d_out": W, "cache": ops.linear_forward(W, W[:2])[1]},
+    "relu_backward": {"cache": ops.relu_forward(V)[1]},
+    "concatenate_backward": {"d_out": W, "cache": ops.concatenate_forward([W])[1]},
+    "dropout_backward": {"cache": ops.dropout_forward(V, 0.5, V > 0)[1]},
+    "batch_norm_forward": {"x": W, "weight": V[:2], "bias": V[:2]},
+    "batch_norm_backward": {"d_out": W, "cache": NORM},
+    "batch_norm_running": {"running_mean": V[:2], "running_var": V[:2], "cache": NORM},
     "Embedding.of": {"weight": W},
     "Vocabulary.rows": {"ids": [1, 2]},
     "Vocabulary.rows_or_none": {"ids": [1, 2]},

@@ -6,6 +6,7 @@ import secrets
 from hypothesis import settings
 
 from npcf.verify.conformance.counterexample import as_script
+from npcf.verify.conformance.protocol import LAYERS
 from npcf.verify.conformance.runner import check_together
 from tests.conftest import PROFILE
 
@@ -15,6 +16,7 @@ LONG = PROFILE == "long"
 # Inputs of a law in a long run: more where they are cheap, for operations and optimiser steps.
 OFTEN, OTHERS = 10_000, 2_000
 CHEAP = ("lookup", "row_dot", "bias", "sigmoid_range", "mse", "sgd", "adam")
+FEW = 8  # a law of a layer is tried on so many times fewer inputs: there are many layers
 
 
 def examples(law):
@@ -22,8 +24,9 @@ def examples(law):
 
     `make test` tries as many as `npcf conformance` does; its other tests draw half of that.
     """
+    few = 1 + (FEW - 1) * (law.needs[0] in LAYERS)
     if not LONG:
-        return 200 if PROFILE == "ci" else settings.default.max_examples
+        return (200 if PROFILE == "ci" else settings.default.max_examples) // few
     return OFTEN if law.family in CHEAP else OTHERS
 
 

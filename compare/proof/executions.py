@@ -3,18 +3,34 @@
 A subject's function takes the arguments that `draws` draws and returns a tuple of arrays.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from compare import torch_models as oracle
+from compare.implementations.pytorch import layers as torch_layers
+from compare.proof.layers import DRAWS, computed
 from npcf import kernels, models, ops, optim
 
 
-class Npcf:
+class Layers:
+    """Layers of networks, of one module that has their functions."""
+
+    def __init__(self, functions: Any):
+        self.functions = functions
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in DRAWS:
+            raise AttributeError(name)
+        return partial(computed, self.functions, name)
+
+
+class Npcf(Layers):
     """`npcf.models` and `npcf.optim` on the operations of one module."""
 
     def __init__(self, backend: Any):
+        super().__init__(backend)
         self.backend = backend
 
     def embedding(self, a: Any) -> Any:
@@ -100,8 +116,11 @@ def _moment_step(cls: Any, a: Any, rows: Any = None) -> Any:
     return params["w"], optimizer.m["w"], optimizer.v["w"]
 
 
-class Torch:
-    """PyTorch, through `compare.torch_models`."""
+class Torch(Layers):
+    """PyTorch, through `compare.torch_models` and `compare.implementations.pytorch.layers`."""
+
+    def __init__(self) -> None:
+        super().__init__(torch_layers)
 
     def embedding(self, a: Any) -> Any:
         return oracle.embedding(a["weight"], a["ids"], a["d_out"])

@@ -7,7 +7,7 @@ in which the executions return it.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from compare.proof import draws
+from compare.proof import draws, layers
 
 
 class Subject(NamedTuple):
@@ -89,6 +89,10 @@ SUBJECTS = (
     Subject("sigmoid_range", draws.ranges, ("s", "out", "d_x"), _sigmoid_range),
     Subject("mse", draws.losses, ("loss", "d_pred"), _mse),
     Subject("dot_product_bias", draws.models, ("pred", "loss", *GRADIENTS), _model),
+    *(
+        Subject(name, draw, layers.results(name), layers.values(name))
+        for name, draw in layers.DRAWS.items()
+    ),
     Subject("renormalise_rows", draws.norms, ("w",), _renormalised),
     Subject("sgd_step", draws.sgd_steps, ("w", "buf"), _step("sgd_step", "w", "g", "buf")),
     Subject(

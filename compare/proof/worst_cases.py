@@ -17,6 +17,7 @@ import numpy as np
 from compare.proof.draws import Arguments, Draw
 from compare.proof.exact_run import hold
 from compare.proof.executions import EXECUTIONS
+from compare.proof.layers import DRAWS, built
 from compare.proof.subjects import SUBJECTS, Subject
 from npcf.verify.bounds import PRECISION
 
@@ -119,6 +120,7 @@ BUILT = {
     "sigmoid_range": ranges,
     "mse": losses,
     "dot_product_bias": models,
+    **{name: built(name) for name in DRAWS},
 }
 
 
@@ -224,7 +226,8 @@ def least(found: list[Worst], k: int = 8) -> dict[str, float]:
     return shares
 
 
-COPIES = {"embedding.out", "one_hot.out", "bias.d_dot"}
+COPIES = {"embedding.out", "one_hot.out", "bias.d_dot", "relu.out", "relu.d_x", "concatenate.out",
+          "concatenate.d_left", "concatenate.d_right"}  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,4 +1,8 @@
-"""The same, compiled: twins of `npcf.ops`, chosen by passing this module as `backend=`."""
+"""The same, compiled: twins of `npcf.ops`, chosen by passing this module as `backend=`.
+
+Of `npcf.ops` itself are the layers where compiled loops win nothing: a linear layer is two products
+of matrices, which NumPy hands to its library; the others are a few passes over rows that are small.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -25,20 +29,44 @@ from npcf.kernels.ops import (
     embedding_forward,
     mse_backward,
     mse_forward,
+    relu_backward,
+    relu_forward,
     row_dot_backward,
     row_dot_forward,
     sigmoid_range_backward,
     sigmoid_range_forward,
 )
+from npcf.ops import (
+    batch_norm_backward,
+    batch_norm_forward,
+    batch_norm_running,
+    concatenate_backward,
+    concatenate_forward,
+    dropout_backward,
+    dropout_forward,
+    linear_backward,
+    linear_forward,
+)
 from npcf.suggestions import suggesting
 
 __all__ = [
+    "batch_norm_backward",
+    "batch_norm_forward",
+    "batch_norm_running",
     "bias_backward",
     "bias_forward",
+    "concatenate_backward",
+    "concatenate_forward",
+    "dropout_backward",
+    "dropout_forward",
     "embedding_backward",
     "embedding_forward",
+    "linear_backward",
+    "linear_forward",
     "mse_backward",
     "mse_forward",
+    "relu_backward",
+    "relu_forward",
     "row_dot_backward",
     "row_dot_forward",
     "sigmoid_range_backward",

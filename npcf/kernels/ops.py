@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from npcf import ops
 from npcf._types import FloatArray
 from npcf.errors import require_flag, require_floats
 from npcf.kernels._jit import jit
@@ -24,6 +25,7 @@ from npcf.kernels.pairwise import dot
 from npcf.ops.bias import BiasCache, check_bias, check_bias_gradient
 from npcf.ops.embedding import EmbeddingCache, check_lookup, check_lookup_gradient
 from npcf.ops.mse import MSECache, check_loss, check_loss_gradient
+from npcf.ops.relu import ReluCache, check_relu_gradient
 from npcf.ops.row_dot import RowDotCache, check_dot_gradient, check_rows
 from npcf.ops.sigmoid_range import SigmoidRangeCache, check_range, check_range_gradient
 
@@ -78,6 +80,19 @@ def _sigmoid_into(s, x, one):  # s, x (B,); `one` of their dtype: a literal woul
 def _sigmoid_gradient_into(d_x, d_out, s, height, one):  # d_x, d_out, s (B,)
     for b in range(s.size):
         d_x[b] = d_out[b] * height * (one - s[b]) * s[b]
+
+
+@jit
+def _rectify_into(out, off, x, zero):  # out, off, x (B,)
+    for b in range(x.size):
+        off[b] = x[b] <= zero
+        out[b] = zero if off[b] else x[b]
+
+
+@jit
+def _rectified_gradient_into(d_x, d_out, off, zero):  # d_x, d_out, off (B,)
+    for b in range(off.size):
+        d_x[b] = zero if off[b] else d_out[b]
 
 
 @jit
@@ -191,3 +206,24 @@ def mse_backward(d_loss: Any, cache: MSECache) -> FloatArray:
     d_pred, scale = np.empty(error.shape, error.dtype), error.dtype.type(2 / error.size)
     _mse_gradient_into(d_pred.reshape(-1), _flat("cache.error", error), scale, d_loss)
     return d_pred
+
+
+def relu_forward(x: FloatArray) -> tuple[FloatArray, ReluCache]:
+    """Compiled `npcf.ops.relu_forward`, of real numbers."""
+    x = require_floats("x", x)
+    if x.dtype.kind == "c":
+        return ops.relu_forward(x)
+    out, off = np.empty(x.shape, x.dtype), np.empty(x.shape, np.bool_)
+    _rectify_into(out.reshape(-1), off.reshape(-1), contiguous(x).ravel(), x.dtype.type(0))
+    return out, ReluCache(off, x.dtype)
+
+
+def relu_backward(d_out: FloatArray, cache: ReluCache) -> FloatArray:
+    """Compiled `npcf.ops.relu_backward`, of real numbers."""
+    d_out, off = check_relu_gradient(d_out, cache)
+    if d_out.dtype.kind != "f":
+        return ops.relu_backward(d_out, cache)
+    d_x = np.empty(off.shape, d_out.dtype)
+    flat = d_x.reshape(-1), _flat("d_out", d_out), contiguous(off).ravel()
+    _rectified_gradient_into(*flat, d_out.dtype.type(0))
+    return d_x

@@ -7,10 +7,20 @@ forward's differentiable arguments, `d_x` with the shape and dtype of `x`.  Both
 
 from typing import TYPE_CHECKING
 
+from npcf.ops.batch_norm import (
+    BatchNormCache,
+    batch_norm_backward,
+    batch_norm_forward,
+    batch_norm_running,
+)
 from npcf.ops.bias import BiasCache, bias_backward, bias_forward
+from npcf.ops.concatenate import ConcatenateCache, concatenate_backward, concatenate_forward
+from npcf.ops.dropout import DropoutCache, dropout_backward, dropout_forward
 from npcf.ops.embedding import EmbeddingCache, embedding_backward, embedding_forward
+from npcf.ops.linear import LinearCache, linear_backward, linear_forward
 from npcf.ops.mse import MSECache, mse_backward, mse_forward
 from npcf.ops.one_hot import OneHotCache, one_hot, one_hot_backward, one_hot_forward
+from npcf.ops.relu import ReluCache, relu_backward, relu_forward
 from npcf.ops.row_dot import RowDotCache, row_dot_backward, row_dot_forward
 from npcf.ops.sigmoid_range import (
     SigmoidRangeCache,
@@ -20,21 +30,37 @@ from npcf.ops.sigmoid_range import (
 from npcf.suggestions import suggesting
 
 __all__ = [
+    "BatchNormCache",
     "BiasCache",
+    "ConcatenateCache",
+    "DropoutCache",
     "EmbeddingCache",
+    "LinearCache",
     "MSECache",
     "OneHotCache",
+    "ReluCache",
     "RowDotCache",
     "SigmoidRangeCache",
+    "batch_norm_backward",
+    "batch_norm_forward",
+    "batch_norm_running",
     "bias_backward",
     "bias_forward",
+    "concatenate_backward",
+    "concatenate_forward",
+    "dropout_backward",
+    "dropout_forward",
     "embedding_backward",
     "embedding_forward",
+    "linear_backward",
+    "linear_forward",
     "mse_backward",
     "mse_forward",
     "one_hot",
     "one_hot_backward",
     "one_hot_forward",
+    "relu_backward",
+    "relu_forward",
     "row_dot_backward",
     "row_dot_forward",
     "sigmoid_range_backward",

@@ -33,6 +33,12 @@ class Arithmetic:
     size: Callable[[Any], int]  # number of entries
     sum: Callable[..., Any]  # sum(x, axis=None), in any order
     scatter_sum: Callable[[Any, Any, int], Any]  # scatter_sum(x, ids, n_rows): over equal ids
+    transpose: Callable[[Any], Any]  # (A, B) as (B, A)
+    concatenate: Callable[[Any], Any]  # arrays (..., K1), (..., K2), ... as (..., K1 + K2 + ...)
+
+    def matmul(self, x: Any, y: Any) -> Any:
+        """Matrix product of (A, N) and (N, B), each sum in any order."""
+        return x @ y
 
     def add(self, first: Any, *terms: Any) -> Any:
         """Sum of the terms, in any order; those of a `sum` may be mixed with the others."""

@@ -144,7 +144,10 @@ class Bounded(BoundedSums):
             inherited = np.where(low > 0, inherited, np.inf)
         rounding = self.precision.gamma(self.precision.sqrt) * (value + 2 * inherited)
         peak = 2 * math.sqrt(self.peak) + 1
-        return Bounded(value, inherited + rounding, self.precision, 0.0, peak)
+        floor = math.sqrt(max(self.floor or 0.0, 0.0)) * (
+            1 - self.precision.gamma(self.precision.sqrt + 2)
+        )
+        return Bounded(value, inherited + rounding, self.precision, floor, peak)
 
     @quiet
     def sigmoid(self) -> "Bounded":

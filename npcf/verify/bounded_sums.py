@@ -113,6 +113,10 @@ class BoundedSums:
         """Look up rows: no rounding."""
         return self._each(ids)
 
+    def transposed(self) -> Self:
+        """Return (A, B) as (B, A)."""
+        return type(self)(self.value.T, self.error.T, self.precision, self.floor, self.peak)
+
     def column(self) -> Self:
         """Return (B,) as (B, 1), to scale rows with."""
         return self._each((slice(None), None))
@@ -154,6 +158,21 @@ class BoundedSums:
         total = type(self)(value, error, p, None, peak)
         total.parts = (inherited, reach, n)
         return total
+
+    @quiet
+    def __matmul__(self, other: Self) -> Self:
+        """Multiply matrices, each sum in any order: gamma_n of all that is added up."""
+        n, p, inherited = self.shape[1], self.precision, cast(Any, 0.0)
+        if not self._exact:
+            inherited = self.error @ (other._abs + 3 * other.error)
+        if not other._exact:
+            inherited = inherited + self._abs @ other.error
+        reach = np.asarray(self._reach) @ np.asarray(other._reach)
+        error = inherited + p.gamma(n) * reach + n * (p.eta + p.dropped)
+        peak = self.peak * other.peak * max(n, 1) * (1 + 2 * p.gamma(n))
+        if not peak <= p.huge:  # some order of the additions may overflow on the way
+            error = np.where(reach * (1 + p.gamma(n)) <= p.huge, error, np.inf)
+        return type(self)(self.value @ other.value, error, p, None, peak)
 
     @quiet
     def plus(self, *terms: Any) -> Self:

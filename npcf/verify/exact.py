@@ -78,6 +78,17 @@ class Exact(Arithmetic):
     def sum(self, x: Rationals, axis: int | None = None) -> Rationals:
         return x.like(x.whole.sum(axis=axis, initial=0))
 
+    def transpose(self, x: Rationals) -> Rationals:
+        return x.like(x.whole.T)
+
+    def concatenate(self, parts: Any) -> Rationals:
+        """Put all side by side, over one denominator."""
+        zero = Rationals.number(0)
+        for part in parts:
+            zero = part.like(0) + zero
+        wholes = [(part + zero).whole for part in parts]
+        return zero.like(np.concatenate(wholes, axis=-1))
+
     def sqrt(self, x: Any) -> Any:
         return x.sqrt() if isinstance(x, Rationals) else sqrt(x)
 
@@ -124,18 +135,29 @@ class Exact(Arithmetic):
 
 _exactly = Operations(lambda dtype, library: Exact(), Rationals.fractions)
 adam_step = _exactly.adam_step
+batch_norm = _exactly.batch_norm
+batch_norm_backward = _exactly.batch_norm_backward
+batch_norm_running = _exactly.batch_norm_running
 bias = _exactly.bias
 bias_backward = _exactly.bias_backward
+concatenate = _exactly.concatenate
+concatenate_backward = _exactly.concatenate_backward
 dot_product_bias = _exactly.dot_product_bias
 dot_product_bias_all = _exactly.dot_product_bias_all
 dot_product_bias_backward = _exactly.dot_product_bias_backward
 dot_product_bias_gradients = _exactly.dot_product_bias_gradients
 dot_product_bias_loss = _exactly.dot_product_bias_loss
+dropout = _exactly.dropout
+dropout_backward = _exactly.dropout_backward
 embedding_backward = _exactly.embedding_backward
+linear = _exactly.linear
+linear_backward = _exactly.linear_backward
 lookup = _exactly.lookup
 mse = _exactly.mse
 mse_backward = _exactly.mse_backward
 one_hot = _exactly.one_hot
+relu = _exactly.relu
+relu_backward = _exactly.relu_backward
 renormalise_rows = _exactly.renormalise_rows
 rmsprop_step = _exactly.rmsprop_step
 row_dot = _exactly.row_dot

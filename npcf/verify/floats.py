@@ -16,11 +16,14 @@ class Floats(Arithmetic):
         self.dtype = np.dtype(dtype)
 
     number = staticmethod(float)
-    where, abs, constant = staticmethod(np.where), staticmethod(np.abs), staticmethod(np.full_like)
+    where, abs = staticmethod(np.where), staticmethod(np.abs)
     maximum = largest = staticmethod(np.maximum)
 
     def array(self, x: Any) -> Any:
         return np.asarray(x, self.dtype)
+
+    def constant(self, x: Any, like: Any) -> Any:
+        return np.full_like(like, x)
 
     def take(self, x: Any, ids: Any) -> Any:
         return x[ids]
@@ -38,6 +41,12 @@ class Floats(Arithmetic):
         table = np.zeros((n_rows, *x.shape[1:]), x.dtype)
         np.add.at(table, ids, x)
         return table
+
+    def transpose(self, x: Any) -> Any:
+        return x.T
+
+    def concatenate(self, parts: Any) -> Any:
+        return np.concatenate(parts, axis=-1)
 
     def sqrt(self, x: Any) -> Any:
         return math.sqrt(x) if isinstance(x, float) else np.sqrt(x)

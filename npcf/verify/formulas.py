@@ -5,7 +5,7 @@
     Formulas(Floats())                          as NumPy computes          `.floats`
 
 Every method is a *piece*.  A wrong implementation is `Formulas` with one or two pieces replaced.
-The update rules are in `npcf.verify.update_rules`.
+The update rules are in `npcf.verify.update_rules`, the layers of networks in `npcf.verify.layers`.
 
 PyTorch, `npcf.ops`, `npcf.optim` and the plain example do not use this module: shared formulas
 would share mistakes.
@@ -14,6 +14,7 @@ would share mistakes.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from npcf.verify.layers import Layers
 from npcf.verify.update_rules import UpdateRules
 
 
@@ -29,7 +30,7 @@ class Tape(NamedTuple):
     sizes: tuple[int, int]
 
 
-class Formulas(UpdateRules):
+class Formulas(Layers):
     """The right formulas over the arithmetic `n`."""
 
     # -- operations --------------------------------------------------------------------------------
@@ -168,5 +169,8 @@ class Formulas(UpdateRules):
 
 
 PIECES = tuple(
-    name for part in (UpdateRules, Formulas) for name in vars(part) if not name.startswith("_")
+    name
+    for part in (UpdateRules, Layers, Formulas)
+    for name in vars(part)
+    if not name.startswith("_")
 )

@@ -10,12 +10,13 @@ import numpy as np
 
 from npcf._types import FloatArray, Params, YRange
 from npcf.verify.formulas import Formulas
+from npcf.verify.layer_operations import LayerOperations
 from npcf.verify.libraries import ANY, Library
 from npcf.verify.precision import quiet
 from npcf.verify.protocol_functions import ProtocolFunctions
 
 
-class Operations:
+class Operations(LayerOperations):
     """Every operation, the model and every update rule, in an arithmetic.
 
     `begin(dtype, library)` gives the arithmetic for arrays of that dtype, and `result` makes of its

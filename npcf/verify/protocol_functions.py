@@ -7,22 +7,15 @@
 Arguments are NumPy arrays, results numbers of the arithmetic; a cache holds what a backward needs.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from npcf.verify.formulas import Formulas
+from npcf.verify.layer_functions import LayerFunctions
 
 
-class ProtocolFunctions:
+class ProtocolFunctions(LayerFunctions):
     """Operations, model and steps; `begin(dtype)` gives the arithmetic for arrays of a dtype."""
-
-    def __init__(self, begin: Callable[[Any], Any], formulas: type[Formulas] = Formulas):
-        self._begin, self._formulas = begin, formulas
-
-    def _over(self, like: Any) -> Formulas:
-        return self._formulas(self._begin(like.dtype))
 
     def embedding_forward(self, weight: Any, ids: Any) -> Any:
         """out_b = weight[ids_b]."""

@@ -116,6 +116,10 @@ class Rationals:
         exponent, divisor = self.exponent + other.exponent, self.divisor * other.divisor
         return Rationals(self.whole * other.whole, exponent, divisor)
 
+    def __matmul__(self, other: "Rationals") -> "Rationals":
+        exponent, divisor = self.exponent + other.exponent, self.divisor * other.divisor
+        return Rationals(self.whole @ other.whole, exponent, divisor)
+
     __radd__, __rmul__ = __add__, __mul__
 
     def __truediv__(self, other: Any) -> "Rationals":

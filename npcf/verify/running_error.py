@@ -30,6 +30,7 @@ class RunningError(Arithmetic):
 
     number = staticmethod(Setting.of)
     take, column = staticmethod(Bounded.take), staticmethod(Bounded.column)
+    transpose = staticmethod(Bounded.transposed)
     sum, scatter_sum = staticmethod(Bounded.sum), staticmethod(Bounded.scatter)
     sqrt, sigmoid = staticmethod(methodcaller("sqrt")), staticmethod(Bounded.sigmoid)
     size = staticmethod(attrgetter("size"))
@@ -90,9 +91,17 @@ class RunningError(Arithmetic):
         """`above` where x > limit, else `below`; both where rounding decides."""
         value, error, _ = limit.within(self.precision)
         chosen = self.where(x.value > value, above, below)
-        undecided = abs(x.value - value) <= 2 * x.error + error
+        reach = 2 * x.error + error
+        undecided = (abs(x.value - value) <= reach) & (reach > 0)
         both = np.maximum(above.error, below.error) + abs(above.value - below.value)
         return Bounded(chosen.value, np.where(undecided, both, chosen.error), x.precision)
+
+    def concatenate(self, parts: Any) -> Bounded:
+        value = np.concatenate([x.value for x in parts], axis=-1)
+        error: Any = np.concatenate([x.error for x in parts], axis=-1)
+        if all(x._exact for x in parts):
+            error = 0.0
+        return Bounded(value, error, self.precision, None, max(x.peak for x in parts))
 
     def is_zero(self, x: Bounded) -> Any:
         return x.value == 0

@@ -29,6 +29,14 @@ def forwards(m):
         "row_dot": (*m.row_dot_forward(rows, weight[IDS]), m.row_dot_backward),
         "range": (*m.sigmoid_range_forward(np.ones(B), 0.0, 5.5), m.sigmoid_range_backward),
         "mse": (*m.mse_forward(np.ones(B), np.zeros(B)), m.mse_backward),
+        "linear": (*m.linear_forward(rows, weight), m.linear_backward),
+        "relu": (*m.relu_forward(bias), m.relu_backward),
+        "concatenate": (*m.concatenate_forward([rows, rows]), m.concatenate_backward),
+        "dropout": (*m.dropout_forward(rows, 0.5, rows > 0), m.dropout_backward),
+        "batch_norm": (
+            *m.batch_norm_forward(weight, np.ones(3), np.ones(3)),
+            m.batch_norm_backward,
+        ),
     }
 
 

@@ -104,6 +104,49 @@ def mse():
     return [pred], loss, [ops.mse_backward(d_loss, ops.MSECache(pred - RATING))]
 
 
+def linear():
+    x, weight, bias, d_out = table("x", B, K), table("w", 3, K), table("b", 3), table("d", B, 3)
+    loss = sum(((x[b] @ weight[o]) + bias[o]) * d_out[b, o] for b in range(B) for o in range(3))
+    cache = ops.LinearCache(x, weight, True)
+    return [x, weight, bias], loss, ops.linear_backward(d_out, cache)
+
+
+def relu():
+    """Each unit on its own side of zero: on the left the slope is 0, on the right 1."""
+    x, d_out, off = table("x", B), table("d", B), np.array([True, False, False, True])
+    loss = sum(x[b] * d_out[b] for b in range(B) if not off[b])
+    return [x], loss, [ops.relu_backward(d_out, ops.ReluCache(off, OBJECT))]
+
+
+def concatenate():
+    left, right, d_out = table("l", B, 2), table("r", B, 1), table("d", B, 3)
+    loss = sum(left[b, k] * d_out[b, k] for b in range(B) for k in range(2))
+    loss += sum(right[b, 0] * d_out[b, 2] for b in range(B))
+    cache = ops.ConcatenateCache((B,), (2, 1), OBJECT)
+    return [left, right], loss, ops.concatenate_backward(d_out, cache)
+
+
+def dropout():
+    x, d_out, factor = table("x", B), table("d", B), table("f", B)
+    loss = sum(x[b] * factor[b] * d_out[b] for b in range(B))
+    return [x], loss, [ops.dropout_backward(d_out, ops.DropoutCache(factor))]
+
+
+def batch_norm():
+    """One column of three rows; the root is a symbol r, r**2 (var + eps) = 1."""
+    n, eps, root = 3, sympy.Symbol("eps", positive=True), sympy.Symbol("root", positive=True)
+    x, d_out, weight, bias = table("x", n, 1), table("d", n, 1), table("w", 1), table("b", 1)
+    mean = sum(x[:, 0]) / sympy.Integer(n)
+    var = sum((x[b, 0] - mean) ** 2 for b in range(n)) / sympy.Integer(n)
+    of_x = 1 / sympy.sqrt(var + eps)
+    loss = sum(((x[b, 0] - mean) * of_x * weight[0] + bias[0]) * d_out[b, 0] for b in range(n))
+    h = (x - mean) * root
+    cache = ops.BatchNormCache(h, np.array([root]), weight, np.array([mean]), np.array([var]), True)
+    grads = ops.batch_norm_backward(d_out, cache)
+    grads = [np.vectorize(lambda g: g.subs(root, of_x), [object])(grad) for grad in grads]
+    return [x, weight, bias], loss, grads
+
+
 def model():
     """The whole model under its loss: every cache as its forward would leave it."""
     p, q = table("p", N_USERS, K), table("q", N_ITEMS, K)
@@ -125,7 +168,8 @@ def model():
     return [p, q, b, c], loss, [grads[name] for name in dot_product_bias.PARAM_NAMES]
 
 
-CASES = (lookup, lookup_with_padding, one_hot, row_dot, bias, sigmoid_range, mse, model)
+LAYERS = linear, relu, concatenate, dropout, batch_norm
+CASES = (lookup, lookup_with_padding, one_hot, row_dot, bias, sigmoid_range, mse, model, *LAYERS)
 cases = pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 
 

@@ -90,6 +90,7 @@ def steps_of(formulas, numbers, dtype):
     found |= {f"d_{k}": a for k, a in f.backward(numbers.array(rating), tape).items()}
     counts = np.bincount(users, minlength=6)
     found["by frequency"] = f.scatter_mean(f.lookup(tables["item_factors"], items), users, counts)
+    found |= layers_of(f, params, dtype)
     for k, w in tables.items():
         for i, settings in enumerate(SGD):
             for buf in (None, m[k]):
@@ -105,6 +106,28 @@ def steps_of(formulas, numbers, dtype):
         for i, settings in enumerate(RMSPROP):
             after = f.rmsprop(w, g[k], v[k], m[k] * 0.1, m[k], lr=0.3, **settings)
             found |= _named(f"rmsprop {i} {k}", after)
+    return found
+
+
+def layers_of(f, params, dtype):
+    """Return what layers give on rows of the tables, zeros and a column of ones among them."""
+    n, rng = f.n, np.random.default_rng(3)
+    rows, given = params["item_factors"].copy(), params["user_factors"]
+    rows[:2, 0], keep = 0, rng.random((9, 3)) < 0.5
+    d_out, d_wide = (rng.normal(size=(9, k)).astype(dtype) for k in (6, 3))
+    x, weight, bias, d, wide = (
+        n.array(a) for a in (rows, given, given[:, 0] + dtype(0.5), d_out, d_wide)
+    )
+    scale, shift, mean, var = (n.array(a) for a in (*given[:3], given[3] ** 2))
+    eps, rate, p = n.number(1e-2), n.number(0.25), n.number(0.25)
+    found = {"affine": f.affine(x, weight, bias), "relu": f.relu(x), "kept": f.kept(x, p, keep),
+             "d_relu": f.relu_gradient(wide, x), "both": f.concatenate([x, wide, x])}  # fmt: skip
+    found |= _named("d_affine", f.affine_gradients(d, x, weight))
+    found |= _named("parts", f.parts_of(d, [2, 4]))
+    for own, statistics in ((True, (None, None)), (False, (mean, var))):
+        out, of = f.batch_norm(x, scale, shift, *statistics, eps)
+        found |= {f"norm {own}": out} | _named(f"d_norm {own}", f.batch_norm_gradients(wide, of))
+    found |= {"running": f.running(mean, var, rate), "unbiased": f.unbiased(var, 9)}
     return found
 
 

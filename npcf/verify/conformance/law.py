@@ -99,4 +99,4 @@ def law(
 def _part(file: str, function: str) -> str:
     """Return the part of the protocol that a law is about: operation, update rule, or its file."""
     subject = function.removesuffix("_forward").removesuffix("_step").replace("embedding", "lookup")
-    return subject if file in ("operations", "steps") else file
+    return subject if file in ("operations", "layers", "steps") else file

@@ -27,6 +27,23 @@ U users, I items, K factors.
     dot_product_bias_backward(d_pred (B,), cache)
         -> gradients, a dict like params
 
+    linear_forward(x (B, I), weight (O, I), bias (O,)) -> out (B, O), cache
+    linear_backward(d_out (B, O), cache) -> d_x, d_weight, d_bias
+
+    relu_forward(x (B,)) -> out (B,), cache
+    relu_backward(d_out (B,), cache) -> d_x (B,)
+
+    concatenate_forward(parts, a list of (B, J), (B, K), ...)
+        -> out (B, J + K + ...), cache
+    concatenate_backward(d_out, cache) -> the gradient of each part
+
+    dropout_forward(x (B,), p, keep (B,) of bool) -> out (B,), cache
+    dropout_backward(d_out (B,), cache) -> d_x (B,)
+
+    batch_norm_forward(x (B, K), weight (K,), bias (K,), mean, var, eps)
+        -> out (B, K), cache
+    batch_norm_backward(d_out (B, K), cache) -> d_x, d_weight, d_bias
+
     sgd_step(w, g, buf, *, lr, momentum, dampening, nesterov, weight_decay,
              decoupled) -> w, buf
     adam_step(w, g, m, v, t, *, lr, betas, eps, weight_decay, decoupled)
@@ -57,6 +74,11 @@ What each computes is the docstring of its namesake in `npcf.ops`,
     y_range   (low, high), or None: no sigmoid
     sigmoid_range  s = 1 / (1 + exp(-x)); the backward is made of the saved s,
               so exactly 0 where s rounds to 1
+    linear    torch's layout: out = x @ weight.T + bias
+    relu      the gradient at 0 is 0, as torch has it
+    dropout   what is kept is divided by 1 - p
+    batch_norm  mean and var None: the batch's own, the variance divided by B,
+              and a batch of one row raises; given (K,), they are constants
     sgd_step  torch.optim.SGD on one array; buf is None before the first step,
               and is returned as None without momentum.  decoupled:
               w <- w (1 - lr weight_decay) first, as fastai
@@ -118,6 +140,18 @@ ARRAY = Function(("array",))
 TWO = Function(("array", "array"))
 THREE = Function(("array", "array", "array"))
 
+LAYERS: dict[str, Function] = {
+    "linear_forward": PAIR,
+    "linear_backward": THREE,
+    "relu_forward": PAIR,
+    "relu_backward": ARRAY,
+    "concatenate_forward": PAIR,
+    "concatenate_backward": Function(("list",)),
+    "dropout_forward": PAIR,
+    "dropout_backward": ARRAY,
+    "batch_norm_forward": PAIR,
+    "batch_norm_backward": THREE,
+}
 FUNCTIONS: dict[str, Function] = {
     "embedding_forward": PAIR,
     "embedding_backward": ARRAY,
@@ -131,6 +165,7 @@ FUNCTIONS: dict[str, Function] = {
     "mse_backward": ARRAY,
     "dot_product_bias_forward": PAIR,
     "dot_product_bias_backward": Function(("arrays",)),
+    **LAYERS,
     "sgd_step": Function(("array", "maybe")),
     "adam_step": THREE,
     "train": Function(("arrays", "array", "opaque")),

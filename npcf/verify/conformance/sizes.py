@@ -22,12 +22,17 @@ from npcf.verify.conformance.subjects import SUBJECTS, Subject
 from npcf.verify.examples import plain
 from npcf.verify.strategies import (
     AdamStep,
+    BatchNormInput,
     BiasInput,
+    DropoutInput,
+    LinearInput,
     Lookup,
     LossInput,
     RangeInput,
     RowPairs,
     SGDStep,
+    SideBySide,
+    UnitInput,
 )
 
 LARGEST = 2048
@@ -60,7 +65,7 @@ ADAM = {"lr": 0.05, "betas": (0.9, 0.99), "eps": 1e-5}
 DECAY = {"weight_decay": 0.1, "decoupled": True}
 TABLES = {"user_factors": "NK", "item_factors": "MK", "user_bias": "N", "item_bias": "M"}
 # For each subject its input and the fields: the axes of an array (B ratings, K factors, N users or
-# rows, M items), n or m for a batch of ids, + for squares, or a value.
+# rows, M items, S = K + N), n or m for a batch of ids, + for squares, ? for a mask, or a value.
 FIELDS: dict[str, tuple[Any, ...]] = {
     "lookup": (Lookup, "NK", "n", "BK"),
     "row_dot": (RowPairs, "BK", "BK", "B"),
@@ -68,6 +73,12 @@ FIELDS: dict[str, tuple[Any, ...]] = {
     "sigmoid_range": (RangeInput, "B", 0.5, 5.25, "B"),
     "mse": (LossInput, "B", "B", 1.0),
     "model": (Pull, TABLES, "n", "m", "B", (0.5, 5.25)),
+    "linear": (LinearInput, "BK", "NK", "N", "BN"),
+    "relu": (UnitInput, "B", "B"),
+    "concatenate": (SideBySide, "BK", "BN", "BS"),
+    "dropout": (DropoutInput, "B", 0.25, "B?", "B"),
+    "batch_norm": (BatchNormInput, "BK", "K", "K", None, None, 1e-5, "BK"),
+    "batch_norm_eval": (BatchNormInput, "BK", "K", "K", "K", "K+", 1e-5, "BK"),
     "sgd": (SGDStep, "NK", "NK", "NK", SGD | DECAY),
     "adam": (AdamStep, "NK", "NK", "NK", "NK+", 3, ADAM | DECAY),
 }
@@ -77,7 +88,8 @@ PLAIN = Implementation(plain)
 def make(name: str, p: Sized) -> Any:
     """Return an input of the subject `name`, of these sizes."""
     rng = np.random.default_rng(p.seed)
-    sizes = {"B": p.batch, "K": p.factors, "N": p.rows, "M": p.rows + 3}
+    sizes = {"B": p.batch, "K": p.factors, "N": p.rows, "M": p.rows + 3,
+             "S": p.factors + p.rows}  # fmt: skip
 
     def made(field: Any) -> Any:
         if field is TABLES:
@@ -90,6 +102,8 @@ def make(name: str, p: Sized) -> Any:
             ids = rng.integers(0, sizes[field.upper()], p.batch)
             ids[p.batch - min(p.mentions, p.batch) :] = sizes[field.upper()] - 1
             return ids
+        if field == "B?":
+            return rng.random(p.batch) < 0.5
         array = rng.standard_normal([sizes[axis] for axis in field.strip("+")]).astype(p.dtype)
         return array * array if field.endswith("+") else array
 
@@ -113,13 +127,13 @@ def is_right_at_every_size(s: Subject, impl: Any, p: Sized) -> None:
 
 def sweep(s: Subject, impl: Implementation) -> list[Sized]:
     """Return one size after another, each alone and ascending, in the first dtype of `impl`."""
-    found = []
+    found, has_ids = [], bool(s.ids)
     for size in sizes_that_count(s.name):
         for n in sizes_of(impl):
             p = USUAL._replace(dtype=impl.dtypes[0])
             # as many ratings as mentions; and for many rows ratings enough to name some of each
             p = p._replace(batch=n) if size == "mentions" else p
-            p = p._replace(batch=2 * n) if size == "rows" and n > p.rows else p
+            p = p._replace(batch=2 * n) if size == "rows" and has_ids and n > 4 else p
             found.append(p._replace(**{size: n}))
     return [p for p in found if _lawful(s, p)]
 
@@ -132,7 +146,8 @@ def sizes_of(impl: Implementation) -> list[int]:
 
 
 def _lawful(s: Subject, p: Sized) -> bool:
-    return p.batch >= s.least and p.rows >= 1
+    columns = p.factors >= s.name.startswith("batch_norm")  # of none torch has no statistics
+    return p.batch >= s.least and p.rows >= 1 and columns
 
 
 _size, _seed = st.sampled_from(SIZES), st.integers(0, 2**16 - 1)

@@ -1,4 +1,4 @@
-"""The subjects of the contracts: five operations, the model, and two update rules.
+"""The subjects of the contracts: operations, layers, the model, and two update rules.
 
 A subject is one row of `SUBJECTS`: which functions of the protocol it is about, how they are
 called, which arguments are ids, what each result has an entry for, and how far a result may lie
@@ -16,12 +16,17 @@ from npcf.verify.protocol_functions import ProtocolFunctions
 from npcf.verify.running_error import RunningError
 from npcf.verify.strategies import (
     adam_steps,
+    batch_norm_inputs,
     bias_inputs,
+    dropout_inputs,
+    linear_inputs,
     lookups,
     loss_inputs,
     range_inputs,
     row_pairs,
     sgd_steps,
+    sides,
+    unit_inputs,
 )
 
 EACH, WHOLE = "", "whole"  # a result has an entry for each rating, or is one; or a table's rows
@@ -48,6 +53,8 @@ class Subject(NamedTuple):
     least: int = 0  # ratings in the smallest lawful batch
     degree: int = 0  # homogeneous of this degree in its float inputs; 0: it is not
     adds_up: bool = True  # results of two parts of a batch are parts of, or add up to, the whole's
+    apart: bool = True  # a number reaches the results of its own rating or row, and nothing else
+    as_list: bool = False  # the forward takes its arrays as one list
 
     # -- calls -------------------------------------------------------------------------------------
 
@@ -56,14 +63,15 @@ class Subject(NamedTuple):
         call = getattr(impl, self.needs[0])
         if hasattr(p, "params"):
             return call(p.params, p.users, p.items, p.y_range)  # type: ignore[no-any-return]
-        return call(*p[:-1])  # type: ignore[no-any-return]
+        arguments = ([*p[:-1]],) if self.as_list else p[:-1]
+        return call(*arguments)  # type: ignore[no-any-return]
 
     def backward(self, impl: Any, upstream: Any, cache: Any) -> tuple[Any, ...]:
         """Return the gradients."""
         grads = getattr(impl, self.needs[1])(upstream, cache)
         if isinstance(grads, dict):
             return tuple(grads[name.removeprefix("d_")] for name in [*self.results][1:])
-        return grads if isinstance(grads, tuple) else (grads,)
+        return tuple(grads) if isinstance(grads, tuple | list) else (grads,)
 
     def all(self, impl: Any, p: Any) -> tuple[Any, ...]:
         """Return output and gradients, or the arrays after a step."""
@@ -135,6 +143,7 @@ def _pair(function: str) -> tuple[str, str]:
 
 
 TABLES = ("user_factors", "item_factors", "user_bias", "item_bias")
+NORMALISED = {"out": EACH, "d_x": EACH, "d_weight": WHOLE, "d_bias": WHOLE}
 early_steps = adam_steps().map(lambda p: p._replace(t=min(p.t, 1000)))  # beta**t stays short
 
 SUBJECTS = (
@@ -159,12 +168,38 @@ SUBJECTS = (
     ),
     Subject(
         "mse", _pair("mse"), loss_inputs(), ("pred", "rating"),
-        {"loss": WHOLE, "d_pred": EACH}, {}, "d_loss", ("pred", "rating"), 1, 2, False,
+        {"loss": WHOLE, "d_pred": EACH}, {}, "d_loss", ("pred", "rating"), 1, 2, False, False,
     ),
     Subject(
         "model", _pair("dot_product_bias"), pulls(), ("users", "items", "d_pred"),
         {"pred": EACH, **{f"d_{table}": table for table in TABLES}},
         {"users": "user_bias", "items": "item_bias"}, "d_pred", ("users", "items", *TABLES),
+    ),
+    Subject(
+        "linear", _pair("linear"), linear_inputs(), ("x", "d_out"),
+        {"out": EACH, "d_x": EACH, "d_weight": WHOLE, "d_bias": WHOLE}, {}, "d_out",
+        ("weight", "bias"), apart=False,
+    ),
+    Subject(
+        "relu", _pair("relu"), unit_inputs(), ("x", "d_out"), {"out": EACH, "d_x": EACH}, {},
+        "d_out", degree=1, apart=False,
+    ),
+    Subject(
+        "concatenate", _pair("concatenate"), sides(), ("left", "right", "d_out"),
+        {"out": EACH, "d_left": EACH, "d_right": EACH}, {}, "d_out", degree=1, apart=False,
+        as_list=True,
+    ),
+    Subject(
+        "dropout", _pair("dropout"), dropout_inputs(), ("x", "keep", "d_out"),
+        {"out": EACH, "d_x": EACH}, {}, "d_out", ("x", "keep"), degree=1,
+    ),
+    Subject(
+        "batch_norm", _pair("batch_norm"), batch_norm_inputs(), ("x", "d_out"), NORMALISED, {},
+        "d_out", ("weight", "bias"), least=2, adds_up=False, apart=False,
+    ),
+    Subject(
+        "batch_norm_eval", _pair("batch_norm"), batch_norm_inputs(own=False), ("x", "d_out"),
+        NORMALISED, {}, "d_out", ("weight", "bias", "mean", "var"), apart=False,
     ),
     Subject(
         "sgd", ("sgd_step",), sgd_steps(), ("w", "g", "buf"), {"w": EACH, "buf": EACH},

@@ -8,6 +8,7 @@ To add a mistake, write one entry in the file it belongs to; `catalogue` says ho
 from npcf.verify.mistakes import (  # noqa: F401  (each enters its mistakes)
     batches,
     contract,
+    layers,
     live_loss,
     live_model,
     live_training,

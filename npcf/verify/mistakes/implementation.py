@@ -37,7 +37,7 @@ def implementation(wrong: Wrong | None = None) -> ModuleType:
 def _functions(formulas: type[Formulas], loop: type[Loop]) -> dict[str, Callable[..., Any]]:
     numeric = ProtocolFunctions(Floats, formulas)
     found = {name: _checked(name, getattr(numeric, name))
-             for name in vars(ProtocolFunctions) if name[0] != "_"}  # fmt: skip
+             for name in dir(ProtocolFunctions) if name[0] != "_"}  # fmt: skip
 
     def train(
         params: Any, batches: Any, y_range: Any, rule: str, settings: Any, lrs: Any, state: Any
@@ -74,6 +74,8 @@ def _checked(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _copy(value: Any) -> Any:
+    if isinstance(value, list):
+        return [*map(_copy, value)]
     return np.array(value, order="C") if isinstance(value, np.ndarray) else value
 
 
@@ -116,6 +118,22 @@ def _check_model(params: Any, users: Any, items: Any, y_range: Any) -> None:
     _check_range(None, *(y_range or (0, 0)))
 
 
+def _check_linear(x: Any, weight: Any, bias: Any) -> None:
+    check_dtypes(x, weight, bias)
+    check_shapes(np.empty((*weight.shape[:1], *x.shape[1:])), weight)
+    check_shapes(np.empty(len(weight)), bias)
+
+
+def _check_parts(parts: Any) -> None:
+    check_shapes(*(part[:, :0] for part in parts))
+
+
+def _check_batch_norm(x: Any, weight: Any, bias: Any, mean: Any, var: Any, eps: float) -> None:
+    check_shapes(np.empty(x.shape[1]), weight, bias, *(a for a in (mean, var) if a is not None))
+    if mean is None and len(x) < 2:
+        raise ValueError("one row has no variance")
+
+
 CHECKS: dict[str, Callable[..., None]] = {
     "embedding_forward": _check_lookup,
     "row_dot_forward": _check_arrays,
@@ -123,6 +141,11 @@ CHECKS: dict[str, Callable[..., None]] = {
     "sigmoid_range_forward": _check_range,
     "mse_forward": _check_loss,
     "dot_product_bias_forward": _check_model,
+    "linear_forward": _check_linear,
+    "relu_forward": _check_arrays,
+    "concatenate_forward": _check_parts,
+    "dropout_forward": lambda x, p, keep: check_shapes(x, keep),
+    "batch_norm_forward": _check_batch_norm,
     "sgd_step": _check_arrays,
     "adam_step": _check_arrays,
 }

@@ -13,7 +13,7 @@ from types import CodeType, ModuleType
 from typing import Any, NamedTuple
 
 PLAIN = "npcf.verify.examples.plain"
-FILES = ("checks", "operations", "model", "steps", "training", "batches", "schedules")
+FILES = ("checks", "operations", "layers", "model", "steps", "training", "batches", "schedules")
 
 
 class Patch(NamedTuple):

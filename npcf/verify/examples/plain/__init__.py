@@ -6,7 +6,15 @@ Each function is short: `npcf.verify.mistakes` puts wrong ones in their place.
 
 from types import ModuleType
 
-from npcf.verify.examples.plain import batches, model, operations, schedules, steps, training
+from npcf.verify.examples.plain import (
+    batches,
+    layers,
+    model,
+    operations,
+    schedules,
+    steps,
+    training,
+)
 
 LIBRARY = "numpy"
 
@@ -17,4 +25,4 @@ def _functions(*files: ModuleType) -> dict[str, object]:
             if getattr(f, "__module__", "") == file.__name__}  # fmt: skip
 
 
-globals().update(_functions(operations, model, steps, training, batches, schedules))
+globals().update(_functions(operations, layers, model, steps, training, batches, schedules))
