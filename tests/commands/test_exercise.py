@@ -63,7 +63,7 @@ def test_a_function_is_tried_on_other_numbers_too(tmp_path, capsys):
     body = "2 * d_loss * (pred - rating) / max(len(pred) - {}, 1)"
     start = f"def {NAME}(pred, rating, d_loss):\n    return "
     file.write_text(start + body.format(0) + "\n")
-    assert "Right, on the numbers above" in said(capsys, NAME, "--seed", 3, "--answer", file)
+    assert "Right, on the printed numbers" in said(capsys, NAME, "--seed", 3, "--answer", file)
     file.write_text(start + body.format(1) + "\n")
     found = json.loads(said(capsys, NAME, "--seed", 3, "--answer", file, "--json", code=1))
     assert not found["right"] and "loss_gradient_by_b_minus_1" in found["mistakes"]

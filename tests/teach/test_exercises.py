@@ -246,6 +246,7 @@ def test_numbers_that_are_rounded_are_told_so():
     verdict = task.check(rounded)
     assert not verdict and "as far as the decimals go" in verdict.suspicion
     assert "decimals" not in task.check([x + 0.01 for x in rounded]).suspicion
+    assert "decimals" not in task.check([*rounded[:2], rounded[2][:1]]).suspicion
 
 
 # -- what is printed -------------------------------------------------------------------------------
@@ -284,8 +285,9 @@ def test_three_hints_then_no_more(name):
     assert task.hints_given == 3 and len(set(said)) == 4
 
 
-def test_the_cure_comes_with_the_second_hint():
-    task = exercise("mse_backward", 0)
+@pytest.mark.parametrize("seed", range(10))
+def test_a_class_is_the_same_on_all_numbers_and_the_cure_comes_with_the_second_hint(seed):
+    task = exercise("mse_backward", seed)
     half = answer_of(task) / 2
     first, second = task.check(half), task.check(half)
     assert first.mistakes == second.mistakes == ("loss_gradient_without_2", "loss_halved")
@@ -375,6 +377,10 @@ def test_a_function_that_fails_elsewhere_only_says_where_and_on_what():
 def test_a_function_that_writes_to_its_inputs_changes_no_exercise():
     task = exercise("sgd_step", 1)
     before = str(task)
+    assert task.check(rightly("sgd_step")) and str(task) == before
+    task.inputs["w"][:] = 0  # a copy
+    verdict = task.check(lambda *inputs: (inputs[0], inputs[0]))
+    verdict.inputs["g"][:] = 0
     assert task.check(rightly("sgd_step")) and str(task) == before
 
 

@@ -36,12 +36,16 @@ def read_answer(answer: Any, names: tuple[str, ...]) -> Results:
     return {name: require_real(name, parts[name]).astype(np.float64) for name in names}
 
 
+def copied(x: Inputs) -> Inputs:
+    """Return the same numbers in arrays of their own, which may be written to."""
+    return {name: np.array(a) if isinstance(a, np.ndarray) else a for name, a in x.items()}
+
+
 def call(function: Callable[..., Any], x: Inputs, names: tuple[str, ...]) -> Results | str:
     """Return what a function answers, or in a line what it did instead."""
-    copies = [np.array(a) if isinstance(a, np.ndarray) else a for a in x.values()]
     try:
         with np.errstate(all="ignore"):
-            answer = function(*copies)
+            answer = function(*copied(x).values())
     except RAISED as error:
         said = " ".join(str(error).split())
         return f"raised {type(error).__name__}{': ' if said else ''}{said}"

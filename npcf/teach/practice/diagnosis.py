@@ -14,6 +14,8 @@ from npcf.teach.practice.tasks import TASKS, Task
 from npcf.verify.mistakes import MISTAKES, Mistake, Wrong
 from npcf.verify.precision import PRECISION, quiet
 
+OF_OPERATIONS, OF_STEPS = ("output", "loss", "gradient"), ("step", "loop")
+STAGES = {"sgd": OF_STEPS, "adam": OF_STEPS, "adamw": OF_STEPS, "one_cycle": ("schedule",)}
 SUBSETS = tuple(chain.from_iterable(combinations(NAMES, n) for n in range(1, len(NAMES) + 1)))
 
 
@@ -30,14 +32,11 @@ def _candidates(task: Task) -> Iterator[Wrong]:
     for mistake in MISTAKES.values():
         if mistake.patch or mistake.name in task.never:
             continue
-        if (mistake.stage == "schedule") != (task.how == "one_cycle") or mistake.stage in UNSEEN:
+        if mistake.stage not in STAGES.get(task.how, OF_OPERATIONS):
             continue
         of_tables = set(mistake.sites[0]) <= {*NAMES} and mistake.sites[0]
         sites = SUBSETS if of_tables else mistake.sites
         yield from (Wrong(mistake, s, options) for s in sites for options in mistake.options)
-
-
-UNSEEN = ("data", "files")
 
 
 class Diagnosis:

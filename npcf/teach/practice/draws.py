@@ -23,18 +23,20 @@ def sixteenths(rng: Generator, shape: Any, most: float = 2.0) -> Any:
 
 
 def named(rng: Generator, n_rows: int, size: int) -> Any:
-    """Return row numbers: row 0 and, if there is room, another one twice; the last row never."""
+    """Return row numbers: row 0 and another one twice, if there is room, the last row never."""
     used = max(n_rows - 1, 1)
     ids = rng.integers(0, used, size)
     twice = rng.integers(1, max(used, 2))
-    ids[:3] = np.array([0, twice, twice])[:size]
+    ids[:4] = np.array([0, twice, 0, twice])[:size]
     return rng.permutation(ids)
 
 
 def ratings(rng: Generator, size: int) -> Any:
-    """Return half stars, not all of them whole."""
-    found = rng.integers(1, 10, size, endpoint=True) / 2
-    found[0] = np.floor(found[0]) % 5 + 0.5
+    """Return half stars, different ones if there are: 3.5 is rounded up and 2.5 is not."""
+    stars = rng.permutation(9)[:size] if size <= 9 else rng.integers(0, 9, size)
+    found = (stars + 1) / 2
+    if 3.5 not in found:
+        found[rng.integers(size)] = 3.5
     return found
 
 
@@ -75,14 +77,16 @@ def logits_with_gradient(rng: Generator, **sizes: Any) -> Inputs:
 
 
 def predictions(rng: Generator, size: int = 4, most: float = 1.5) -> Inputs:
-    """Return predictions, near ratings."""
-    rating = ratings(rng, size)
-    return {"pred": rating + sixteenths(rng, size, most), "rating": rating}
+    """Return predictions near ratings: one by less than 1/2, another one by more than 1."""
+    rating, error = ratings(rng, size), sixteenths(rng, size, most)
+    if size > 1:
+        error[:2] = rng.integers(17, 24) / EACH, -rng.integers(1, 7) / EACH
+    return {"pred": rating + rng.permutation(error), "rating": rating}
 
 
 def predictions_with_gradient(rng: Generator, **sizes: Any) -> Inputs:
-    """Return those with a gradient from above the loss, which is not 1."""
-    upstream = float(rng.integers(5, 15, endpoint=True) / EACH)
+    """Return those with a gradient from above the loss: neither 1 nor a share of the batch."""
+    upstream = float(rng.choice([5, 7, 9, 11, 13]) / EACH)
     return predictions(rng, **sizes) | {"d_loss": upstream}
 
 

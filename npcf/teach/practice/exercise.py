@@ -13,7 +13,7 @@ import numpy as np
 
 from npcf import _notebook
 from npcf.errors import require_choice, require_count, spell_checked
-from npcf.teach.practice.answers import call, read_answer
+from npcf.teach.practice.answers import call, copied, read_answer
 from npcf.teach.practice.diagnosis import Diagnosis, precision_of
 from npcf.teach.practice.programs import Results, misses
 from npcf.teach.practice.tasks import TASKS
@@ -25,7 +25,7 @@ from npcf.teach.practice.verdict import (
     what_is_wrong,
 )
 
-PRINTED = "the numbers above"
+PRINTED = "the printed numbers"
 SEEDS = 1_000_000  # fresh seeds are short enough to be typed
 
 
@@ -36,8 +36,6 @@ class Exercise:
     ----------
     name, seed
         What gives the same numbers again.
-    inputs : dict of str to array or number
-        The numbers that are printed, in the order in which a function is given them.
     hints_given : int
         How many of the three hints have been shown.
     """
@@ -48,8 +46,12 @@ class Exercise:
         rng = np.random.default_rng([seed, list(TASKS).index(name)])
         cases = {PRINTED: task.draw(rng)}
         cases |= {case: task.draw(rng, **sizes) for case, sizes in task.cases.items()}
-        self.inputs = cases[PRINTED]
         self._diagnosis = Diagnosis(task, cases)
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """A copy of the printed numbers, in the order in which a function is given them."""
+        return copied(self._diagnosis.cases[PRINTED])
 
     def __str__(self) -> str:
         task, numbers = self._task, "\n".join(itertools.starmap(_shown, self.inputs.items()))
@@ -116,14 +118,14 @@ class Exercise:
             found = call(function, x, self._task.results)
             if isinstance(found, str):
                 message = f"Not yet, on {case}: your function {found}."
-                failed = Verdict(False, message, inputs=dict(x)) if failed is None else failed
+                failed = Verdict(False, message, inputs=copied(x)) if failed is None else failed
                 continue
             given[case] = found
         for case, found in given.items():
             wrong = self._first_wrong(case, found)
             if wrong is not None:
                 verdict = self._wrong(case, given, *wrong, f", on {case}")
-                return replace(verdict, inputs=dict(self._diagnosis.cases[case]))
+                return replace(verdict, inputs=copied(self._diagnosis.cases[case]))
         if failed is not None:
             return failed
         others = ", ".join(list(given)[1:])

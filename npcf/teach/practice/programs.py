@@ -48,7 +48,6 @@ class Program:
         """Return what the program answers, in the arithmetic `numbers`."""
         if task.how == "one_cycle":
             return self._cycle(x, numbers)
-        x = {name: np.array(a) if isinstance(a, np.ndarray) else a for name, a in x.items()}
         ways = {"model": self._model, "bias": self._bias, "sgd": self._sgd, "adam": self._adam,
                 "adamw": self._adam}  # fmt: skip
         if task.how in ways:

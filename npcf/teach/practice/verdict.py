@@ -98,7 +98,8 @@ def shape_of(wanted: Any) -> str:
 def is_rounded(given: Results, wanted: Results) -> bool:
     """Whether every number is the right one, rounded to the decimals that it is written with."""
     return all(
-        bool((np.abs(given[name] - x.value) <= x.tolerance + _half(given[name])).all())
+        given[name].shape == x.shape
+        and bool((np.abs(given[name] - x.value) <= x.tolerance + _half(given[name])).all())
         for name, x in wanted.items()
     )
 
