@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import npcf
-from npcf import analysis, data, fused, models, ops, optim, training
+from npcf import analysis, data, fused, models, ops, optim, teach, training
 from npcf.errors import NpcfError
 from npcf.training.per_rating_settings import Settings
 
@@ -23,7 +23,7 @@ from .foreign_objects import ANYTHING
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what torch and pandas say to odd objects
 
-ROOMS = "ops kernels models optim data training analysis interop fused".split()
+ROOMS = "ops kernels models optim data training analysis interop fused teach".split()
 W = np.array([[0.5, 1.0], [1.5, -2.0], [0.25, 3.0]], np.float32)
 V = W[:, 0].copy()
 IDS = np.array([1, 0, 2])
@@ -145,6 +145,8 @@ CALLS = {
     "FastaiDotBias.backward": {"cache": fastais().forward(X)[1]},
     "PairModel.forward": {"x": X},
     "PairModel.backward": {"cache": models.PairModel(TABLES).forward(X)[1]},
+    "exercise": {"name": "row_dot_forward"}, "explain_step": {"batch": (1, 1, 3.0)},
+    "read_sheet": {"path": "w.xlsx"}, "top_table": {"n_users": 2, "n_movies": 2},
     "renormalise_rows": {"weight": W.copy()},
     "optimizer_from_state": {
         "optimizer": {"state": {}, "param_groups": [
@@ -195,6 +197,8 @@ OF = {  # an instance for the methods of a class
     "Fused": lambda: fused.trainer_for(optim.SGD(tables())),
 }  # fmt: skip
 LEFT_OUT = {  # and why
+    "Exercise": "made by exercise", "Explanation": "made by explain_step",
+    "Verdict": "made by check", "write_sheet": "a minute of workbooks: tests/teach/test_sheet.py",
     "LessonArray": "NumPy's own methods", "Fused": "made by trainer_for", "Reader": "read_csv's",
     "optimizer_to_state": "into torch's own: test_interop_optimizers",
     "LiveTables": "made by trainer_for", "Optimizer": "abstract", "StopTraining": "raised",
@@ -260,6 +264,8 @@ def test_every_argument(name, tmp_path, monkeypatch):
     """Each is taken, or refused with an error of npcf's; a truth value is True or False alone."""
     monkeypatch.chdir(tmp_path)
     learner().save("m")
+    if name == "teach.read_sheet":
+        teach.write_sheet("w.xlsx", teach.drawn_table(2, 2, 1, 0))
     (tmp_path / "r.csv").write_bytes(CSV)
     names, call = call_of(name, ENTRIES[name])
     call()

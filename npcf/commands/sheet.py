@@ -54,8 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _write(args: argparse.Namespace) -> int:
-    from npcf.teach.sheet import write_sheet
-    from npcf.teach.sheet_table import drawn_table, top_table
+    from npcf.teach import drawn_table, top_table, write_sheet
 
     sizes = args.users, args.movies, args.factors, args.seed
     if args.data is None:
@@ -79,8 +78,8 @@ def _write(args: argparse.Namespace) -> int:
 
 
 def _read(args: argparse.Namespace) -> int:
+    from npcf.teach import read_sheet
     from npcf.teach.sheet_descent import default_lr
-    from npcf.teach.sheet_reader import read_sheet
     from npcf.teach.sheet_steps import gradient_steps
 
     found = []

@@ -1,6 +1,8 @@
 """The lesson's workbook in any size, live, and ready for Solver."""
 
-from npcf.errors import require_count, require_flag, require_number, require_path
+import math
+
+from npcf.errors import require_count, require_flag, require_number, require_path, require_type
 from npcf.teach.sheet_cells import Tab
 from npcf.teach.sheet_descent import default_lr, steps_tab
 from npcf.teach.sheet_slope import slope_tabs
@@ -15,9 +17,10 @@ ABOUT = (
     ("bias", "The same with a bias for each user and each movie, added."),
     ("lookup", "As dot, a line a rating: MATCH finds rows, INDEX looks them up, SUMPRODUCT."),
     ("steps", "Gradient descent from the weights of bias: every gradient, every new value."),
-    ("data", "Points on a line, y = 30 + 2 x, for the four tabs that follow."),
+    ("data", "Points on a line, y = 30 + 2 x, for the tabs that follow."),
     ("basic", "Slope and intercept by stochastic gradient descent, a point a step."),
     ("momentum, rmsprop, adam", "The same by three other rules; line 3 of a tab says which."),
+    ("adam_ann", "Adam, eight times through the points: the rate falls when gradients grow."),
     ("Solver", "On dot or bias: objective dot_rmse (bias_rmse), to Min; by changing dot_weights "
      "(bias_weights), one range: users, below them movies; variables may be negative; GRG "
      "Nonlinear. In LibreOffice: a non-linear engine of Tools, Solver."),
@@ -43,6 +46,9 @@ def sheet_tabs(
     n_steps : how many steps that tab takes
     seed : draws the x of the slope tabs
     """
+    cure = "Pass npcf.teach.drawn_table(15, 15, 5, 0), or top_table of your ratings."
+    table = require_type("table", table, RatingTable, cure)
+    seed = require_count("seed", seed, 0, math.inf)
     lr = default_lr(table) if lr is None else require_number("lr", lr)
     n_steps = require_count("n_steps", n_steps, 1, MOST_STEPS)
     matrices = [matrix_tab(table, False), matrix_tab(table, True), lookup_tab(table)]
@@ -59,9 +65,16 @@ def write_sheet(
     seed: int = 0,
     blank: bool = False,
 ) -> list[Tab]:
-    """Write the workbook of `sheet_tabs` to `path`; return its tabs.
+    """Write the lesson's workbook to `path`, every number a live formula; return its tabs.
 
-    With `blank` the cells of formulas are empty and turn green when they are right.
+    Parameters
+    ----------
+    path : the xlsx file, replaced if it is there
+    table : ratings and first weights: `drawn_table`, or `top_table` of your ratings
+    lr : learning rate of the tab `steps`; None: half the shorter side over K + 5
+    n_steps : how many steps that tab takes
+    seed : draws the x of the tabs of slope and intercept
+    blank : leave the cells of formulas empty; they turn green when they are right
 
     Raises
     ------

@@ -1,5 +1,6 @@
 """What goes into the workbook: a table of ratings, ids, and weights to begin with."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,7 +33,7 @@ def drawn_table(n_users: int, n_movies: int, n_factors: int, seed: int) -> Ratin
     """Return a table of synthetic ratings (`npcf.data.planted`), with random weights."""
     from npcf.data import planted
 
-    _check_sizes(n_users, n_movies, n_factors)
+    _check_sizes(n_users, n_movies, n_factors, seed)
     sizes = max(n_users, SMALLEST), max(n_movies, SMALLEST)
     n = sizes[0] * sizes[1]  # all are rated where the table is cut from a larger one
     if sizes == (n_users, n_movies):
@@ -56,8 +57,10 @@ def top_table(
     import pandas as pd
 
     from npcf.data import crosstab
+    from npcf.data.validate import require_ratings
 
-    _check_sizes(n_users, n_movies, n_factors)
+    require_ratings("ratings", ratings)
+    _check_sizes(n_users, n_movies, n_factors, seed)
     users = _most_rated("users", ratings.users, ratings.user_vocab, n_users)
     movies = _most_rated("movies", ratings.items, ratings.item_vocab, n_movies)
     kept = ratings.take(np.isin(ratings.users, users) & np.isin(ratings.items, movies))
@@ -65,7 +68,7 @@ def top_table(
         cure = "Ask for more users and movies."
         raise DataError("data", "has no rating of these users for these movies", cure)
     frame = pd.DataFrame({"user": kept.users, "item": kept.items, "rating": kept.rating})
-    if aggfunc == "error":
+    if isinstance(aggfunc, str) and aggfunc == "error":
         _refuse_repeats(frame, ratings)
     table = crosstab(frame, aggfunc).reindex(index=users, columns=movies)
     ids = (
@@ -76,10 +79,11 @@ def top_table(
     return RatingTable(*ids, table.to_numpy(np.float64), weights)
 
 
-def _check_sizes(n_users: int, n_movies: int, n_factors: int) -> None:
+def _check_sizes(n_users: int, n_movies: int, n_factors: int, seed: int) -> None:
     require_count("n_users", n_users, 1, LARGEST)
     require_count("n_movies", n_movies, 1, LARGEST)
     require_count("n_factors", n_factors, 1, MOST_FACTORS)
+    require_count("seed", seed, 0, math.inf)
 
 
 def _most_rated(side: str, rows: Any, vocab: Any, n: int) -> IdArray:

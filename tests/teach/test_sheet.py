@@ -11,12 +11,12 @@ import pytest
 
 import npcf
 from npcf.cli import main
-from npcf.errors import DataError
+from npcf.errors import DataError, NpcfError
 from npcf.teach.sheet import sheet_tabs, write_sheet
 from npcf.teach.sheet_cells import Formula, Tab, at, letters
 from npcf.teach.sheet_descent import default_lr
 from npcf.teach.sheet_reader import read_sheet
-from npcf.teach.sheet_slope import FIRST
+from npcf.teach.sheet_slope import EPOCHS, FIRST
 from npcf.teach.sheet_steps import gradient_steps
 from npcf.teach.sheet_table import drawn_table, top_table
 from npcf.teach.sheet_writer import asked_cells, right_answer, write_tabs
@@ -75,7 +75,7 @@ def test_libreoffice_calculates_a_large_one(tmp_path):
 
 def shortened(tabs, rows=3):
     """Keep the first rows of the slope tabs: `formulas` takes some milliseconds a cell."""
-    for tab in tabs[-5:]:
+    for tab in tabs[-6:]:
         for row, col in list(tab.cells):
             if row >= FIRST + rows or (row == 1 and tab.name != "data"):
                 del tab.cells[row, col]
@@ -137,6 +137,27 @@ def test_formulas_use_no_volatile_function_and_ranges_grow():
             start, end = tabs[name].names[f"{name}_weights"].partition("!")[2].split(":")
             assert start.startswith("$B$") and end.startswith(f"${letters(width)}$")
             assert int(end.rsplit("$")[-1]) - int(start.rsplit("$")[-1]) + 1 == sum(sizes[:2])
+
+
+def test_the_annealed_rate_falls_as_the_lessons_macro_lets_it():
+    """The macro, in plain Python: after an epoch lr / 4 where gradients have grown twofold."""
+    tab = tabs_of(1, 1, 1)[-1]
+    head = {cell.content: col for (row, col), cell in tab.cells.items() if row == FIRST - 1}
+    m, v, w, lr, t, least, fallen = np.zeros(2), np.zeros(2), np.ones(2), 2.0, 0, None, 0
+    points = np.random.default_rng(0).integers(1, 101, 29)
+    for _ in range(EPOCHS):
+        for x in points:
+            g, t = 2 * (w[0] + w[1] * x - (30 + 2 * x)) * np.array([1, x]), t + 1
+            m, v = 0.9 * m + (1 - 0.9) * g, 0.95 * v + (1 - 0.95) * g * g
+            w = w - lr * (1 / (1 - 0.9**t)) * m / (np.sqrt(1 / (1 - 0.95**t) * v) + 1e-8)
+            shown = [tab.cells[FIRST + t - 1, head[name]].content.value
+                     for name in ("new b", "new a", "lr", "root")]  # fmt: skip
+            assert shown == [*w, lr, np.sqrt(v).sum()]
+        root = np.sqrt(v).sum()
+        if least is not None and root > 2 * least:
+            lr, fallen = lr / 4, fallen + 1
+        least = root if least is None else min(least, root)
+    assert fallen == 2 and (FIRST + t, 0) not in tab.cells
 
 
 @needs("xlsxwriter")
@@ -243,6 +264,19 @@ def test_the_users_and_movies_with_most_ratings_are_taken():
         top_table(again, 3, 2, 2, 0)
     cells = {how: top_table(again, 3, 2, 2, 0, how).rating[0, 0] for how in ("mean", "sum", "last")}
     assert cells == {"mean": 4.0, "sum": 8.0, "last": 5.0}
+
+
+@pytest.mark.parametrize(("wrong", "argument"), [
+    ({"table": [[1.0, 2.0]]}, "table"), ({"lr": np.nan}, "lr"), ({"n_steps": 0}, "n_steps"),
+    ({"seed": -1}, "seed"), ({"seed": np.random}, "seed"), ({"blank": "yes"}, "blank"),
+    ({"path": None}, "path"),
+])  # fmt: skip
+def test_what_is_no_workbook_is_refused(wrong, argument, tmp_path):
+    given = {"path": str(tmp_path / "w.xlsx"), "table": npcf.teach.drawn_table(1, 1, 1, 0)}
+    with pytest.raises(NpcfError) as refused:
+        npcf.teach.write_sheet(**given | wrong)
+    assert refused.value.argument == argument
+    assert not list(tmp_path.iterdir())
 
 
 @needs("xlsxwriter")
