@@ -151,6 +151,11 @@ def commands():
         verb("explain --user 7 --item 3 --data r.csv --html step.html")
         verb("sheet out.xlsx --users 3 --movies 4 --factors 2")
         assert "RMSE" in verb("sheet --read out.xlsx")
+        with open("half.py", "w") as file:
+            file.write(
+                "def mse_forward(pred, rating):\n    return ((pred - rating)**2).mean() / 2\n"
+            )
+        assert "loss_halved" in verb("exercise mse_forward --seed 1 --answer half.py", code=1)
         for asked in (f"train {small} --backend numba", f"train {small} --bs 1 --rows touched"):
             said = verb(asked, code=1)
             assert "numba: is not installed" in said and "--backend numpy" in said, said
