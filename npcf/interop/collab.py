@@ -8,6 +8,7 @@ import numpy as np
 
 from npcf import training
 from npcf._types import YRange
+from npcf.analysis import plots
 from npcf.data.loaders import require_loaders
 from npcf.errors import SettingError, refuse_option, require_flag
 from npcf.models import FastaiDotBias
@@ -45,6 +46,14 @@ class Recorder:
         """The smoothed training loss and the validation loss of each epoch."""
         frame = self._learner.history[["train_loss_smoothed", "valid_loss"]]
         return [[float(value) for value in row] for row in frame.to_numpy()]
+
+    def plot_loss(self, ax: Any = None) -> Any:
+        """Draw the smoothed training loss and the validation losses of the last fit."""
+        return plots.plot_loss(self._learner, ax)
+
+    def plot_sched(self, ax: Any = None) -> Any:
+        """Draw the learning rates of the last fit."""
+        return plots.plot_schedule(self._learner, ax=ax)
 
 
 class Learner(training.Learner):

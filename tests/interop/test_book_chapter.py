@@ -221,6 +221,18 @@ def test_rates_are_searched_and_recorded(names):
     assert [valid for _, valid in learn.recorder.values] == learn.history["valid_loss"].tolist()
 
 
+def test_the_recorder_draws_what_it_has_recorded(names):
+    """`plot_loss` and `plot_sched`, on the axes that are given."""
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    axes, learn = figure.subplots(2), names["learn"]
+    learn.recorder.plot_loss(axes[0])
+    learn.recorder.plot_sched(axes[1])
+    assert axes[0].lines[0].get_ydata().tolist() == learn.recorder.losses
+    valid = [valid for _, valid in learn.recorder.values]
+    assert axes[0].lines[1].get_ydata().tolist() == valid
+    assert axes[1].lines[0].get_ydata().tolist() == learn.recorder.lrs
+
+
 def test_a_title_is_found_by_its_name_or_refused_with_the_nearest(names):
     labels = names["dls"].classes["title"]
     assert [labels.o2i[label] for label in labels] == list(range(41))

@@ -29,7 +29,7 @@ NAMES = (
     "UTF-8",
     "Latin-1",
 )
-PLACES = "chapter|lesson|page|pages|question|section|part|equation"
+PLACES = "post|posts|chapter|lesson|page|pages|question|section|part|equation"
 COUNTED = r"(?i:\b(?:users?|items?|films?|movies?|ratings?|rows?|ids?|factors?|epochs?) \d+\b)"
 ALLOWED = [
     r"^>.*$",  # a quotation's line
