@@ -28,6 +28,13 @@ def test_every_page_and_every_room_stands_once_in_the_contents():
         assert f".. automodule:: npcf.{name}\n" in (NOTEBOOKS / "api" / f"{name}.rst").read_text()
 
 
+def test_every_operation_has_its_derivation_in_the_reference():
+    page = (NOTEBOOKS / "api" / "ops.rst").read_text()
+    for path in (NOTEBOOKS.parent / "npcf" / "ops").glob("*.py"):
+        if re.search(r"^def \w+_forward", path.read_text(), re.MULTILINE):
+            assert f".. automodule:: npcf.ops.{path.stem}\n" in page, "add it to api/ops.rst"
+
+
 def test_a_page_that_the_index_does_not_name_follows_the_first_list():
     named = contents["named"](INDEX)
     first = contents["named"](INDEX.split(".. toctree::")[1])

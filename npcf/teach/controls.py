@@ -10,6 +10,7 @@ from npcf.teach.script import switches
 if TYPE_CHECKING:
     from npcf.teach.explanation import Explanation
 
+MANY = 60  # inputs of a table; more are folded away
 BUTTONS = (("back", "◀ Back"), ("next", "Next ▶"), ("all", "Whole step"), ("tour", "Tour"),
            ("reset", "Reset"), ("export", "JSON"))  # fmt: skip
 TOUR = (
@@ -106,7 +107,10 @@ def _table(e: "Explanation", table: str) -> str:
         )
         start = ' start="0"' if rows.ndim == 2 else ' class="one"'
         parts.append(f'<div class="row"><span>{side} {row}</span><ol{start}>{cells}</ol></div>')
-    return f"<h3>{table}</h3>{''.join(parts)}"
+    title, content = f"<h3>{table}</h3>", "".join(parts)
+    if rows.size <= MANY:
+        return title + content
+    return f"<details><summary>{title}</summary>{content}</details>"
 
 
 def _input(table: str, i: int, value: Any, label: str) -> str:
