@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from npcf import (
         analysis,
         data,
+        distributed,
         errors,
         interop,
         kernels,
@@ -40,6 +41,7 @@ __all__ = [
     "analysis",
     "crosscheck",
     "data",
+    "distributed",
     "errors",
     "explain_step",
     "gradcheck",

@@ -7,7 +7,8 @@ import pytest
 
 EXTRAS = {"tqdm": "progress", "pooch": "data", "safetensors": "save", "mpmath": "verify",
           "latex2mathml": "teach", "xlsxwriter": "sheet", "python_calamine": "sheet",
-          "formulas": "test", "matplotlib": "plot", "nbconvert": "test"}  # fmt: skip
+          "formulas": "test", "matplotlib": "plot", "nbconvert": "test",
+          "distributed": "distributed"}  # fmt: skip
 
 
 def absent():

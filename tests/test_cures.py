@@ -257,10 +257,11 @@ def test_every_place_that_makes_an_error_has_its_cure_followed(tmp_path, monkeyp
 # the readers of `npcf/data`, whose files are damaged one by one in `tests/data`, nor what
 # `kernels.blocked_sgd` says to those who go around `PerRatingSGD` (`tests/kernels`), nor what is
 # said about live torch models (`compare/test_crosscheck_observe.py`) and about files of crosscheck
-# (`tests/crosscheck/test_files_hostile.py`).
-TESTED_THERE = ("data/", "kernels/blocked_sgd/", "crosscheck/subject.py", "crosscheck/mapping.py",
-                "crosscheck/observe.py", "crosscheck/written.py", "crosscheck/recordings.py",
-                "crosscheck/weights.py", "crosscheck/from_files.py")  # fmt: skip
+# (`tests/crosscheck/test_files_hostile.py`), nor what needs a cluster (`tests/distributed`).
+TESTED_THERE = ("data/", "distributed/", "kernels/blocked_sgd/", "crosscheck/subject.py",
+                "crosscheck/mapping.py", "crosscheck/observe.py", "crosscheck/written.py",
+                "crosscheck/recordings.py", "crosscheck/weights.py",
+                "crosscheck/from_files.py")  # fmt: skip
 ELSEWHERE = {
     ("analysis/fold_in.py", "DivergenceError: 'Raise weight_decay.'"),
     ("analysis/plots/axes.py", "UsageError: cure"),

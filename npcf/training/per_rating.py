@@ -44,6 +44,7 @@ from npcf.training.validate import require_in_range
 
 if TYPE_CHECKING:
     from npcf.kernels.blocked_sgd import Rule, Trainer
+    from npcf.kernels.blocked_sgd.given import Given
 
 
 class RatingArrays(NamedTuple):
@@ -132,17 +133,8 @@ class PerRatingSGD:
         """
         n_epochs, threads = require_count("n_epochs", n_epochs), require_count("threads", threads)
         require_ratings("ratings", ratings, arrays=True)
-        if valid is not None:
-            require_ratings("valid", valid, arrays=True)
-            if hasattr(valid, "require_rows_of") and hasattr(ratings, "user_vocab"):
-                valid.require_rows_of(ratings)
-            for _ in given_of(valid, "valid.", ratings.n_users, ratings.n_items).chunks():
-                pass  # checks them
-        if on_epoch is not None:
-            require_callable("on_epoch", on_epoch, "Pass a function of one row.")
-        progress, ratings = optional_flag("progress", progress), _columns(ratings)
-        if self.settings.loss == "mse":  # cross-entropy has no meaning there at all: `given_of`
-            require_in_range(ratings.rating, self.settings.y_range, outside)
+        self._check_others(ratings, valid, on_epoch)
+        progress, ratings = optional_flag("progress", progress), self._in_range(ratings, outside)
         fit = self._fit = self._started(ratings, n_epochs)
         with deferred_interrupt() as interrupt:
             for epoch in range(n_epochs):
@@ -186,16 +178,44 @@ class PerRatingSGD:
             raise UsageError("fit", "has not been called", "Call fit(ratings, n_epochs) first.")
         return self._fit
 
-    def _started(self, ratings: Any, n_epochs: int) -> Fit:
-        """Return a fit with fresh tables, and the ratings put in order."""
-        from npcf.kernels.blocked_sgd import Rule, Trainer
+    def _check_others(self, ratings: Any, valid: Any, on_epoch: Any) -> None:
+        """Check `valid`, whose rows are those of `ratings`, and `on_epoch`."""
+        if valid is not None:
+            require_ratings("valid", valid, arrays=True)
+            if hasattr(valid, "require_rows_of") and hasattr(ratings, "user_vocab"):
+                valid.require_rows_of(ratings)
+            for _ in given_of(valid, "valid.", ratings.n_users, ratings.n_items).chunks():
+                pass  # checks them
+        if on_epoch is not None:
+            require_callable("on_epoch", on_epoch, "Pass a function of one row.")
 
+    def _in_range(self, ratings: Any, outside: str) -> RatingArrays:
+        """Return the ratings as arrays; raise, warn or go on where they lie outside the range."""
+        arrays = _columns(ratings)
+        if self.settings.loss == "mse":  # cross-entropy has no meaning there at all: `_given`
+            require_in_range(arrays.rating, self.settings.y_range, outside)
+        return arrays
+
+    def _given(self, ratings: Any) -> "Given":
+        """Return the ratings as compiled loops take them."""
         s, ratings = self.settings, _columns(ratings)
         # only cross-entropy has no meaning for ratings that lie outside the range
         low, high = (s.loss == "cross_entropy" and s.y_range) or (-np.inf, np.inf)
-        sizes = ratings.n_users, ratings.n_items
-        trainer = Trainer(given_of(ratings, "ratings.", *sizes, low, high), s.n_factors, s.seed)
-        for name, rows in fresh_tables(s, *sizes):
+        return given_of(ratings, "ratings.", ratings.n_users, ratings.n_items, low, high)
+
+    def _started(self, ratings: Any, n_epochs: int) -> Fit:
+        """Return a fit with fresh tables, and the ratings put in order."""
+        from npcf.kernels.blocked_sgd import Trainer
+
+        s = self.settings
+        return self._fresh(Trainer(self._given(ratings), s.n_factors, s.seed), n_epochs)
+
+    def _fresh(self, trainer: Any, n_epochs: int) -> Fit:
+        """Return a fit at its beginning: draw the tables of `trainer`."""
+        from npcf.kernels.blocked_sgd import Rule
+
+        s = self.settings
+        for name, rows in fresh_tables(s, *(len(count) for count in trainer.counts)):
             trainer.load(name, rows)
         decays = decays_of(s, trainer.counts)
         mean = s.mean if s.mean is not None else logit_of(trainer.mean_rating, s.y_range)

@@ -45,13 +45,20 @@ class Fit:
                 return interrupt.asked
 
             total = self.trainer.epoch(epoch, self.rule, threads, between)
+        error = self.running_rmse(total, self.trainer.first_not_finite(), n)
+        return error if self.trainer.done == n else None
+
+    def running_rmse(self, total: float, wrong: tuple[str, int, float] | None, n: int) -> float:
+        """Return an epoch's error from its sum of squares over `n` ratings.
+
+        Raises DivergenceError where it is not finite, or where `wrong` names a number of a table.
+        """
         if not np.isfinite(total):
             raise self._diverged("loss", f"is {total}")
-        found = self.trainer.first_not_finite()
-        if found is not None:
-            name, row, number = found
+        if wrong is not None:
+            name, row, number = wrong
             raise self._diverged(name, f"row {row} holds {number}")
-        return float(np.sqrt(total / n)) if self.trainer.done == n else None
+        return float(np.sqrt(total / n))
 
     def rmse(self, ratings: Any, prefix: str, threads: int) -> float:
         """Return the root of the mean squared error over `ratings`."""

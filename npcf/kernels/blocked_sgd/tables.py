@@ -122,12 +122,9 @@ class Tables:
         for table in TABLES:
             group, side = self._of(table)
             array = side.scalars[:, BIAS : BIAS + 1] if table.is_bias else side.factors
-            for first in range(0, len(array), STRETCH):
-                finite = np.isfinite(array[first : first + STRETCH])
-                if not finite.all():
-                    place, column = np.argwhere(~finite)[0]
-                    found = float(array[first + place, column])
-                    return table.name, int(group.row_at[first + place]), found
+            found = first_not_finite_of(array)
+            if found is not None:
+                return table.name, int(group.row_at[found[0]]), found[1]
         return None
 
     def predict(self, users: Any, items: Any, rule: Rule, threads: int = 1) -> FloatArray:
@@ -192,6 +189,16 @@ class Tables:
             raise ShapeError("n_factors", problem, "Make a new Trainer.")
         if rule is not None:
             check_rule(rule, sizes)
+
+
+def first_not_finite_of(array: FloatArray) -> tuple[int, float] | None:
+    """Return (row, number) of the first number of a table that is not finite, or None."""
+    for first in range(0, len(array), STRETCH):
+        finite = np.isfinite(array[first : first + STRETCH])
+        if not finite.all():
+            row, column = np.argwhere(~finite)[0]
+            return int(first + row), float(array[first + row, column])
+    return None
 
 
 def numbers_of(rule: Rule) -> Numbers:

@@ -145,11 +145,9 @@ class Trainer(Tables):
         """Train one block, in calls of about a hundredth of a second; `poll` after each."""
         number, done = work.taken.number, work.taken.blocks[b, c]
         segments = segments_of(work.ratings.starts, work.blocks, work.seed, number, b, c)
-        step = max(1, SLICE // (SEGMENT * LANE * len(work.lanes)))
-        for n in range(0, len(segments), step):
+        for here in slices_of(segments, work.lanes):
             if self.stopped:
                 break
-            here = segments[n : n + step]
             with work.gate.changing(b), np.errstate(all="ignore"):  # for the loop as plain Python
                 sweep(done, work.ratings[:3], here, *work.sides, work.rule, work.lanes)
             poll()
@@ -170,3 +168,13 @@ class Trainer(Tables):
         if between is not None and between(int(work.taken.blocks[..., 1].sum())):
             self.stopped = True
         return self.stopped
+
+
+def slices_of(segments: NDArray[np.int64], lanes: tuple[int, ...]) -> Iterator[NDArray[np.int64]]:
+    """Cut a block's segments for compiled calls of a hundredth of a second each.
+
+    Each call adds its own sum of errors, so the bits of the sum of a block depend on the cut.
+    """
+    step = max(1, SLICE // (SEGMENT * LANE * len(lanes)))
+    for n in range(0, len(segments), step):
+        yield segments[n : n + step]
