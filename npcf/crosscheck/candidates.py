@@ -1,6 +1,6 @@
 """Which mistakes are tried at which stage, at which sites, with which options.
 
-The lines are in `lines_of_models` and `lines_of_steps`; fits (`fits`) come last.
+The lines are in `npcf.verify.mistakes.forms` and `lines_of_steps`; fits (`fits`) come last.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -8,9 +8,9 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from npcf.crosscheck.evidence import Intended
-from npcf.crosscheck.lines_of_models import GRADIENT, LOSS, OUTPUT
 from npcf.crosscheck.lines_of_steps import BY_RULE, EVERY_RULE, TRAINED
 from npcf.verify.mistakes import MISTAKES, Wrong
+from npcf.verify.mistakes.forms import GRADIENT, LOSS, OUTPUT
 
 WHOLE = {  # rows that are left out matter to them
     "table_reshaped_not_transposed", "gradient_normalised", "item_gradient_by_user",

@@ -15,11 +15,11 @@ from npcf.crosscheck.candidates import Candidate, decays, made
 from npcf.crosscheck.evidence import Evidence, Raised
 from npcf.crosscheck.least_squares import least_squares
 from npcf.crosscheck.likely_numbers import Numbers, few_digits, limit_and_scale
-from npcf.crosscheck.lines_of_models import FACTORS, IF, UF
 from npcf.crosscheck.predict import STAGES
 from npcf.crosscheck.program import Program
 from npcf.crosscheck.shares import shaped
 from npcf.verify.floats import Floats
+from npcf.verify.mistakes.forms import FACTORS, IF, UF
 from npcf.verify.precision import quiet
 
 FITTED = 1.3  # the cost of a fitted parameter

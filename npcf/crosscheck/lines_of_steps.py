@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from npcf.crosscheck.evidence import TABLES
-from npcf.crosscheck.lines_of_models import (
+from npcf.verify.mistakes.forms import (
     ANYWHERE,
     BIASES,
     COMMON,

@@ -177,6 +177,22 @@ def test_a_mistake_at_any_tables_is_known():
     assert "gradients_subtracted" in task.check(grads).mistakes
 
 
+def test_a_mistake_in_one_of_its_forms_is_known():
+    def function(p, q, b, c, users, items, rating, low, high):
+        right = right_answers.model_backward(p, q, b, c, users, items, rating, low, high)
+        s = 1 / (1 + np.exp(-((p[users] * q[items]).sum(1) + b[users] + c[items])))
+        d = 2 / len(s) * (low + (high - low) * s - rating) * (high - low) * s * (1 - s)
+        own_side = np.zeros_like(q)
+        np.add.at(own_side, items, d[:, None] * q[items])  # for p[users]
+        return right | {"d_item_factors": own_side}
+
+    assert exercise("model_backward", 0).check(function).mistakes == ("gradient_of_its_own_side",)
+    clipped = exercise("sigmoid_range_forward", 0).check(
+        lambda x, low, high: right_answers.sigmoid_range_forward(np.clip(x, -4, 4), low, high)
+    )
+    assert clipped.mistakes == ("logit_clipped",)
+
+
 # -- right answers ---------------------------------------------------------------------------------
 
 
@@ -292,7 +308,8 @@ def test_a_class_is_the_same_on_all_numbers_and_the_cure_comes_with_the_second_h
     task = exercise("mse_backward", seed)
     half = answer_of(task) / 2
     first, second = task.check(half), task.check(half)
-    assert first.mistakes == second.mistakes == ("loss_gradient_without_2", "loss_halved")
+    same = "loss_gradient_without_2", "loss_halved", "loss_huber"  # Huber's, far out
+    assert first.mistakes == second.mistakes == same
     cure = MISTAKES["loss_gradient_without_2"].cure
     assert cure not in str(first) and cure in str(second)
 

@@ -9,10 +9,12 @@ import numpy as np
 
 from npcf._tables import NAMES
 from npcf.teach.practice.draws import Inputs
-from npcf.teach.practice.programs import Results, apart, float_results, misses, results_of
+from npcf.teach.practice.programs import Program, Results, apart, float_results, misses, results_of
 from npcf.teach.practice.tasks import TASKS, Task
 from npcf.verify.mistakes import MISTAKES, Mistake, Wrong
+from npcf.verify.mistakes.forms import GRADIENT, LOSS, OUTPUT
 from npcf.verify.precision import PRECISION, quiet
+from npcf.verify.running_error import RunningError
 
 OF_OPERATIONS, OF_STEPS = ("output", "loss", "gradient"), ("step", "loop")
 STAGES = {"sgd": OF_STEPS, "adam": OF_STEPS, "adamw": OF_STEPS, "one_cycle": ("schedule",)}
@@ -36,7 +38,16 @@ def _candidates(task: Task) -> Iterator[Wrong]:
             continue
         of_tables = set(mistake.sites[0]) <= {*NAMES} and mistake.sites[0]
         sites = SUBSETS if of_tables else mistake.sites
-        yield from (Wrong(mistake, s, options) for s in sites for options in mistake.options)
+        yield from (Wrong(mistake, s, options) for s in sites for options in _forms(mistake))
+
+
+def _forms(mistake: Mistake) -> list[Mapping[str, Any]]:
+    """Return the options that a mistake is tried with: its own, and those of `forms`."""
+    found = list(mistake.options)
+    for name, _, forms, _ in (*OUTPUT, *LOSS, *GRADIENT):
+        if name == mistake.name:
+            found += [options for options in forms if options not in found]
+    return found
 
 
 class Diagnosis:
@@ -45,12 +56,14 @@ class Diagnosis:
     def __init__(self, task: Task, cases: Mapping[str, Inputs]):
         self.task, self.cases = task, cases
         self._floats: dict[str, list[tuple[Wrong, Results]]] = {}
+        self._right: dict[tuple[str, Any], Results] = {}
 
     def right(self, case: str, dtype: Any) -> Results:
         """Return what is right, with bounds."""
-        found = results_of(None, self.task, self.cases[case], dtype)
-        assert found is not None
-        return found
+        if (case, dtype) not in self._right:
+            right = Program().results(self.task, self.cases[case], RunningError(dtype))
+            self._right[case, dtype] = right
+        return self._right[case, dtype]
 
     def explain(self, first: str, given: Mapping[str, Results]) -> list[Mistake]:
         """Return the mistakes that give what was given in every case, as far as numbers can tell.
@@ -58,7 +71,8 @@ class Diagnosis:
         In the case `first` the answer is wrong.  Those that need the fewest other pieces than this
         exercise's, and that hand-written code has, come first.
         """
-        near = [wrong for wrong, floats in self._of(first) if _near(given[first], floats)]
+        half = PRECISION[precision_of(given[first])].u ** 0.5
+        near = [wrong for wrong, floats in self._of(first) if _near(given[first], floats, half)]
         found: dict[str, Mistake] = {}
         for wrong in near:
             if wrong.mistake.name not in found and self._gives(wrong, first, given):
@@ -106,9 +120,8 @@ def _held_by_float32(array: Any) -> bool:
 
 
 @quiet
-def _near(given: Results, floats: Results) -> bool:
+def _near(given: Results, floats: Results, half: float) -> bool:
     """Whether half of the digits agree: a quick look before the bounds."""
-    half = PRECISION[precision_of(given)].u ** 0.5
     for name, x in floats.items():
         if given[name].shape != x.shape:
             return False

@@ -53,7 +53,10 @@ class Program:
         if task.how in ways:
             return ways[task.how](x, numbers, task)
         functions = ProtocolFunctions(lambda dtype: numbers, self.formulas)
-        return {task.results[0]: _operation(functions, task.how, x)}
+        result = _operation(functions, task.how, x)
+        if result is None:
+            raise ValueError("this mistake has no gradient, which is no answer")
+        return {task.results[0]: result}
 
     def _bias(self, x: Inputs, numbers: Any, task: Task) -> Results:
         functions, x = ProtocolFunctions(lambda dtype: numbers, self.formulas), dict(x)

@@ -1,4 +1,4 @@
-"""The mistakes that are tried at output, loss and gradient: (name, sites, options, cost).
+"""In which forms mistakes of output, loss and gradient are tried: (name, sites, options, cost).
 
 The cost orders explanations of the same things: a mistake that people make before one that only
 hand-written gradients have.
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from npcf.crosscheck.evidence import TABLES
+from npcf._tables import NAMES as TABLES
 from npcf.verify.precision import BFLOAT16
 
 COMMON, RARE, CONTRIVED, FAR = 1.0, 1.05, 1.1, 1.2
