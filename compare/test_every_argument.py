@@ -202,6 +202,7 @@ LEFT_OUT = {  # and why
     "LessonArray": "NumPy's own methods", "Fused": "made by trainer_for", "Reader": "read_csv's",
     "optimizer_to_state": "into torch's own: test_interop_optimizers",
     "LiveTables": "made by trainer_for", "Optimizer": "abstract", "StopTraining": "raised",
+    "report": "draws: tests/analysis/test_report.py",
     "Callback": "the loop calls its methods", "BestModel": "takes nothing",
     "ColumnarModelData": "its from_data_frame is in test_foreign_objects",
     "Ratings": "from_frame checks", "from_codes": "readers have checked", "header": "prints",

@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         exercise,
         explain,
         predict,
+        report,
         sheet,
         train,
     )
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         train,
         predict,
         ask,
+        report,
         explain,
         exercise,
         data,

@@ -7,6 +7,7 @@ from npcf.analysis.fold_in import NewUser, fold_in
 from npcf.analysis.pca import PCA, pca
 from npcf.analysis.predictor import Predictor
 from npcf.analysis.recommend import recommend, recommend_all
+from npcf.analysis.report import Report, report
 from npcf.analysis.residuals import residuals
 from npcf.analysis.similar import similar_items
 from npcf.analysis.top_items import top_items, top_items_by_count
@@ -17,11 +18,13 @@ __all__ = [
     "ExplainedPrediction",
     "NewUser",
     "Predictor",
+    "Report",
     "explain_prediction",
     "fold_in",
     "pca",
     "recommend",
     "recommend_all",
+    "report",
     "residuals",
     "similar_items",
     "top_items",

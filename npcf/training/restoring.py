@@ -1,6 +1,6 @@
 """Putting a checkpoint back into a learner, after making sure that it belongs there."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -25,12 +25,9 @@ def restore(learner: "Learner", saved: Saved) -> None:
     text, path, params = saved.text, saved.path, saved.model.params
     with entry(path, "opt"):
         opt = restore_optimizer(text["opt"], section(saved.arrays, "opt"), params)
+    rows, state = _run_of(saved, len(learner.dls.train))
     with entry(path, "fit"):
-        check_fit(text["fit"], section(saved.arrays, "fit"), len(learner.dls.train))
         _check_generator(learner, text["fit"]["rng_state"])
-        state = FitState.restore(text["fit"], section(saved.arrays, "fit"))
-    with entry(path, "rows"):
-        rows = [_row(row) for row in text["rows"]]
     with entry(path, "lr_mult"):
         lr_mult = dict(text["lr_mult"])
         per_parameter("lr_mult", lr_mult or 1.0, params)
@@ -42,6 +39,34 @@ def restore(learner: "Learner", saved: Saved) -> None:
         "notes": notes,
     }  # fmt: skip
     in_one_go(*(assign(vars(learner), name, value) for name, value in restored.items()))
+
+
+class SavedRun(NamedTuple):
+    """History and last fit of a run that was saved."""
+
+    rows: list[EpochRow]
+    fit_state: FitState
+
+
+def saved_run(saved: Saved) -> SavedRun | None:
+    """Return the run that a file holds, without its ratings; None if it was saved outside a fit."""
+    if "fit" not in saved.text:
+        return None
+    with entry(saved.path, "fit"):
+        n_epoch = require_count("n_epoch", saved.text["fit"]["n_epoch"])
+        batches = require_count("batches", len(section(saved.arrays, "fit")["lr"]) // n_epoch)
+    return _run_of(saved, batches)
+
+
+def _run_of(saved: Saved, batches: int) -> SavedRun:
+    """Return history and fit over so many batches an epoch; or raise DataError."""
+    with entry(saved.path, "fit"):
+        arrays = section(saved.arrays, "fit")
+        check_fit(saved.text["fit"], arrays, batches)
+        state = FitState.restore(saved.text["fit"], arrays)
+    with entry(saved.path, "rows"):
+        rows = [_row(row) for row in saved.text["rows"]]
+    return SavedRun(rows, state)
 
 
 def _row(text: Any) -> EpochRow:

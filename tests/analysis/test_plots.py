@@ -138,8 +138,15 @@ def test_bias_stands_against_the_mean_of_the_item_s_own_ratings(asked):
 def test_biases_are_drawn_with_their_ends_marked(predictor):
     frame = p.bias_against_mean(predictor, RATINGS)
     ax = p.plot_bias(predictor, RATINGS)
-    points, ends = map(drawn, ax.collections)
-    assert_same_bits(points, frame[["mean", "bias"]].to_numpy())
+    points, ends = np.concatenate([*map(drawn, ax.lines)]), drawn(ax.collections[0])
+    assert sorted(map(tuple, points)) == sorted(zip(frame["mean"], frame["bias"], strict=True))
+    rows = {
+        (m, b): n for m, b, n in zip(frame["mean"], frame["bias"], frame["ratings"], strict=True)
+    }
+    by_size = sorted(ax.lines, key=lambda line: line.get_markersize())
+    counts = [rows[at] for line in by_size for at in map(tuple, drawn(line))]
+    tenths = np.ceil(10 * np.array(counts) / max(counts))
+    assert (np.diff(tenths) >= 0).all() and len(set(tenths)) == len(by_size)
     order = frame.sort_values("bias", kind="stable")
     assert sorted(ends[:, 1]) == [*order["bias"][:5], *order["bias"][-5:]]
     labels = {text.xy: text.get_text() for text in ax.texts if text.get_text()}

@@ -16,6 +16,7 @@ from npcf.data.validate import require_ratings
 from npcf.errors import DataError, UsageError, require_count, require_flag
 
 LABELLED = 5  # at either end of the biases
+SIZES = 10  # of points
 
 
 def bias_against_mean(predictor: Predictor, ratings: Ratings) -> pd.DataFrame:
@@ -38,17 +39,21 @@ def bias_against_mean(predictor: Predictor, ratings: Ratings) -> pd.DataFrame:
 def plot_bias(predictor: Predictor, ratings: Ratings, ax: Any = None) -> Any:
     """Draw `bias_against_mean`, the five largest and smallest biases labelled; return the Axes.
 
-    A point's area grows with the number of ratings.
+    A point's size grows with the number of ratings.
     """
     frame = bias_against_mean(predictor, ratings)
     ax = axes_of(ax, 4.4)
-    area = 4 + 60 * frame["ratings"] / frame["ratings"].max()
-    ax.scatter(frame["mean"], frame["bias"], s=area, color=BLUE, alpha=0.45, linewidths=0)
+    share = np.ceil(SIZES * frame["ratings"] / frame["ratings"].max())
+    for size, group in frame.groupby(share):  # points of one size are one shape in a file
+        style = {"color": BLUE, "alpha": 0.45, "markeredgewidth": 0}
+        ax.plot(group["mean"], group["bias"], "o", markersize=2 + 0.6 * size, **style)
     ax.set(title="Item bias against mean rating", xlabel="mean rating", ylabel="bias")
     ax.margins(0.12)
     order = np.argsort(-frame["bias"], kind="stable")
     ends = frame.iloc[pd.unique(np.concatenate([order[:LABELLED], order[::-1][:LABELLED]]))]
-    ax.scatter(ends["mean"], ends["bias"], s=14, color=VERMILION, marker="D", linewidths=0)
+    ax.scatter(
+        ends["mean"], ends["bias"], s=14, color=VERMILION, marker="D", linewidths=0, zorder=3
+    )
     draw_labels(ax, ends["mean"], ends["bias"], ends["title"], frame[["mean", "bias"]])
     return ax
 
@@ -141,7 +146,7 @@ def plot_factors(
         raise DataError("predictor", problem, "Train again with lower lr.")
     ax = axes_of(ax, 0.9 + 0.19 * len(frame))
     most = float(np.abs(table).max()) or 1.0
-    cells = ax.pcolormesh(table, cmap="RdBu_r", vmin=-most, vmax=most, edgecolor="none")
+    cells = ax.pcolormesh(table, cmap="RdBu_r", vmin=-most, vmax=most, edgecolor="face")
     ax.set_yticks(np.arange(len(frame)) + 0.5, map(shortened, frame.index), fontsize=7,
                   parse_math=False)  # fmt: skip
     ax.invert_yaxis()
@@ -149,7 +154,8 @@ def plot_factors(
     every = max(1, table.shape[1] // 10)
     ax.set_xticks(np.arange(0, table.shape[1], every) + 0.5, range(0, table.shape[1], every))
     ax.set(title="Factors of the items rated most", xlabel="factor")
-    ax.get_figure().colorbar(cells, ax=ax, shrink=0.8)
+    scale = ax.get_figure().colorbar(cells, ax=ax, shrink=0.8).solids
+    scale.set(rasterized=False, edgecolor="face")  # no picture within the picture, and no seams
     return ax
 
 
