@@ -54,6 +54,7 @@ def test_the_site_is_built_without_running_anything():
     ("A sum:\n\n    a * b\n\nthen", "A sum:\n\n::\n\n    a * b\n\n\nthen"),
     ("g**2 and |x| of w_", r"g\*\*2 and \|x\| of w\_"),
     ("`g**2` and d_out", "`g**2` and d_out"),
+    ("*every* row of (*S, K), a*b*c", r"*every* row of (\*S, K), a\*b\*c"),
     ("Parameters\n----------\nx, y : both of them,\n    in order", 
      "Parameters\n----------\nx, y\n    both of them,\n    in order"),
     ("Parameters\n----------\nx : (B,) array\n    A column.",

@@ -26,6 +26,7 @@ myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
 suppress_warnings = ["myst.header"]  # pages for GitHub may go from # to ###
 
+highlight_language = "none"  # what is indented is a formula; Python says that it is
 default_role = "py:obj"  # `name` in a docstring: a link where the name is documented
 add_module_names = False
 autodoc_default_options = {"members": True, "member-order": "bysource"}

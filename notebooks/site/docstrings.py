@@ -9,7 +9,7 @@ import re
 SECTIONS = ("Parameters", "Returns", "Raises", "Attributes", "Yields", "Other Parameters", "Notes",
             "Examples", "See Also", "References", "Warns")  # fmt: skip
 ENTRIES = ("Parameters", "Attributes", "Other Parameters")
-CODE = re.compile(r"(`[^`]*`)")
+CODE = re.compile(r"(`[^`]*`|(?<![\w*])\*\w+\*(?![\w*]))")  # and one *word* that is stressed
 FIELD = "Alias for field number"
 
 
@@ -76,7 +76,7 @@ def _entry(line, rest):
 
 
 def _plain(text):
-    """Return text in which only backticks mean something."""
+    """Return text in which only backticks and stressed words mean something."""
     parts = CODE.split(text)
     for i in range(0, len(parts), 2):
         parts[i] = re.sub(r"([*|])|(?<=\w)_(?!\w)", lambda m: "\\" + m[0], parts[i])
