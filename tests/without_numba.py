@@ -22,7 +22,7 @@ import numpy as np
 import npcf
 from npcf.errors import UsageError
 
-COMPILED = ("npcf.kernels", "npcf.fused")
+COMPILED = ("npcf.kernels", "npcf.fused", "npcf.distributed")
 ELSEWHERE = ("npcf.crosscheck._record", "npcf.verify.conformance.test_laws",
              "npcf.verify.conformance.plugin")  # with torch, by pytest  # fmt: skip
 ABSENT = ("numba", "llvmlite")
@@ -47,7 +47,7 @@ def modules():
         module = importlib.import_module(name)
         for public in getattr(module, "__all__", ()):
             assert getattr(module, public) is not None
-    for public in set(npcf.__all__) - {"kernels"}:
+    for public in set(npcf.__all__) - {"kernels", "distributed"}:
         assert getattr(npcf, public) is not None
 
 
@@ -178,6 +178,7 @@ def refusals():
     asked = {
         "npcf.kernels": lambda: npcf.kernels,
         "npcf.fused": lambda: importlib.import_module("npcf.fused"),
+        "npcf.distributed": lambda: npcf.distributed,
         "npcf.kernels.ops": lambda: importlib.import_module("npcf.kernels.ops"),
         "Learner": lambda: learner(backend="numba"),
         "PerRatingSGD": lambda: npcf.training.PerRatingSGD().fit(ratings(), 1),
