@@ -169,7 +169,7 @@ pd.Series(folded, index=pd.Index(given, name="ratings given"), name="RMSE").roun
 enough = next(n for n, found in zip(given, folded, strict=True) if n and found < folded[0])
 Markdown(
     f"It takes {enough} ratings until that is better than the mean user: folding in pulls towards a user of "
-    "zeros, for which the same holds as for the row of nobody. From there on it gets better with every rating."
+    f"zeros, for which the same holds as for the row of nobody. With {given[-1]} it is {folded[-1]:.2f}."
 )
 
 # %% [markdown]

@@ -126,9 +126,10 @@ def draw_labels(ax: Any, x: Any, y: Any, texts: Iterable[str], dots: Any = None)
     extents = [label.get_window_extent() for label in made]
     sizes = np.array([(e.width + 2, e.height) for e in extents]).reshape(-1, 2)
     drawn = np.column_stack([x, y]) if dots is None else np.asarray(dots)
-    points = ax.transData.transform(np.column_stack([x, y]))
+    # to tenths of a pixel: last bits, which differ between processors, are to move no label
+    points = ax.transData.transform(np.column_stack([x, y])).round(1)
     area = Box(*(float(end) for end in ax.bbox.extents))
-    places = place_labels(points, sizes, area, ax.transData.transform(drawn))
+    places = place_labels(points, sizes.round(1), area, ax.transData.transform(drawn).round(1))
     scale = 72 / figure.dpi  # points a pixel
     for label, place, point in zip(made, places, points, strict=True):
         if place is None:
