@@ -5,7 +5,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from sklearn.decomposition import PCA as SKLEARN
 
 from npcf.analysis import PCA, pca
 from npcf.errors import DataError, SettingError, ShapeError, UsageError
@@ -25,6 +24,11 @@ def tables(draw):
     if draw(st.booleans()):
         return draw(arrays(np.float64, shape, elements=WHOLE))
     return rng(draw(st.integers(0, 2**32))).normal(size=shape)
+
+
+def scikit_learn():
+    """Return its PCA."""
+    return pytest.importorskip("sklearn.decomposition", reason="scikit-learn").PCA
 
 
 def centred(x):
@@ -71,7 +75,7 @@ def test_scikit_learn_says_the_same_up_to_the_sign(x, k, transposed):
     x = x.T if transposed else x
     if (found := fitted(x, k)) is None:
         return
-    theirs, a = SKLEARN(k, svd_solver="full").fit(x), centred(x)
+    theirs, a = scikit_learn()(k, svd_solver="full").fit(x), centred(x)
     apart = vectors_apart(a, k)
     assert_within(found.singular_values_, theirs.singular_values_, 2 * backward_error(a))
     assert_within(
@@ -203,7 +207,7 @@ def test_the_threads_transform_says_what_went_wrong():
     with pytest.raises(ShapeError, match="X has 49 features, but PCA is expecting 50"):
         PCA(3).fit(THREAD).transform(THREAD[:, 1:])
     with pytest.raises(ValueError, match="X has 50 features, but PCA is expecting 300"):
-        SKLEARN(3).fit(THREAD.T).transform(THREAD)
+        scikit_learn()(3).fit(THREAD.T).transform(THREAD)
 
 
 NAN = THREAD.copy()

@@ -106,6 +106,13 @@ def test_facts_and_tables_are_the_model_s(made, predictor, learner):
     assert "RMSE" in str(made) and "Map of items" in str(made)
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Only the sections matter here: each picture is a word."""
+    monkeypatch.setattr(sys.modules["npcf.analysis.report"], "svg_of", lambda *_: "<svg></svg>")
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_what_is_not_there_is_left_out(predictor):
     assert [s.name for s in report(predictor).sections] == [
         "map", "factors", "similar", "decay",
@@ -115,6 +122,7 @@ def test_what_is_not_there_is_left_out(predictor):
     assert names == ["factors", "similar", "residuals", "worst", "decay"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_ratings_of_strangers_are_counted_and_not_explained(predictor):
     frame = pd.DataFrame({"user": [*range(100, 119), 1], "item": 1, "rating": 3.0})
     made = report(predictor, Ratings.from_frame(frame))
@@ -161,6 +169,7 @@ def test_a_model_saved_outside_a_fit_has_no_run(tmp_path):
     assert saved_run(load(tmp_path / "m")) is None
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_command_writes_the_page(saved, tmp_path, capsys):
     users, items = (v.labels for v in (RATINGS.user_vocab, RATINGS.item_vocab))
     rows = zip(RATINGS.users, RATINGS.items, RATINGS.rating, strict=True)
