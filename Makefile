@@ -48,8 +48,8 @@ check-oldest: .venv-oldest/test.done
 	NUMBA_CACHE_DIR=$(CURDIR)/.venv-oldest/compiled .venv-oldest/bin/pytest -n $(WORKERS)
 
 # Without Numba, as in a browser, in .venv-no-numba: what a student does there, then the tests of what
-# needs neither compiled code nor scikit-learn and SymPy; three minutes.
-OTHERS_NEEDED := tests/ops/test_symbolic.py tests/analysis/test_pca.py tests/data/test_one_way_in.py $(addprefix tests/verify/test_,bounded.py bounds.py laws.py examples.py)
+# needs neither compiled code nor SymPy; three minutes.
+OTHERS_NEEDED := tests/ops/test_symbolic.py tests/data/test_one_way_in.py $(addprefix tests/verify/test_,bounded.py bounds.py laws.py examples.py)
 check-no-numba: .venv-no-numba/test.done
 	.venv-no-numba/bin/python -m tests.without_numba
 	NPCF_PROFILE=check .venv-no-numba/bin/python -m pytest -q $(addprefix --ignore=,$(OTHERS_NEEDED)) \
