@@ -9,6 +9,7 @@ from typing import Any
 import npcf
 from compare.crosscheck.program import Program, Setting
 from compare.crosscheck.state import changes, snapshot
+from npcf.crosscheck.verdict import SUSPICIOUS
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,16 @@ class Outcome:
     error: str = ""
     seconds: float = 0.0
     reduced: int = 0  # ratings of the reduced example
+    parameters: str = ""  # of the best diagnosis
+    again: bool = False  # the same name and parameters come in other sizes, on other numbers
+    suspicious: tuple[str, ...] = ()  # stages of which something is said and nothing judged
 
     @property
     def flagged(self) -> bool:
-        """Called wrong, and the first failing stage is the right one."""
-        return not self.ok and self.stage in self.stages
+        """Called wrong, and the first failing stage is the right one; or said to be suspicious."""
+        if self.ok:
+            return bool({f"suspicious {stage}" for stage in self.suspicious} & {*self.stages})
+        return self.stage in self.stages
 
     @property
     def named(self) -> bool:
@@ -118,6 +124,8 @@ def outcome(
         tuple(best.names) if best else (), tuple(best.equivalent) if best else (),
         bool(best and best.confident), further, **common,
         reduced=len(report.reduced.rating) if report.reduced else 0,
+        parameters=repr(best.parameters) if best else "",
+        suspicious=tuple(s.name for s in report.stages if s.verdict == SUSPICIOUS),
     )  # fmt: skip
 
 

@@ -74,11 +74,14 @@ def of_pairs(found: list[Outcome], where: str, must: float) -> list[Row]:
 
 def of_left_out(found: list[Outcome]) -> list[Row]:
     stage = count(found, lambda o: o.flagged)
-    false = count(found, lambda o: o.confident and not o.in_class)
+    same = count(found, lambda o: o.confident and o.again)
+    false = count(found, lambda o: o.confident and not o.again)
     return [
         share("its entry taken away: first failing stage right", 1.0, stage, len(found)),
-        none("its entry taken away: confident names, equivalent ones too", false, len(found), 0.01),
-    ]
+        none("its entry taken away: false names", false, len(found), 0.01),
+        Row("its entry taken away: the same function in other words, also in other sizes",
+            "counted apart", f"{same} of {len(found)}", True),
+    ]  # fmt: skip
 
 
 def of_outsiders(found: list[Outcome]) -> list[Row]:
@@ -149,7 +152,7 @@ def shortfalls(part: str, found: list[Outcome]) -> list[Outcome]:
     if part == "outsiders":
         return [o for o in found if not o.flagged or o.confident or o.changed]
     if part == "left_out":
-        return [o for o in found if not o.flagged or o.confident or o.changed]
+        return [o for o in found if not o.flagged or (o.confident and not o.again) or o.changed]
     return [o for o in found
             if not o.flagged or o.false_name or o.changed or (all(o.right) and not o.named)
             ]  # fmt: skip

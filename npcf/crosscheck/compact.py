@@ -81,6 +81,7 @@ def cut_trained(trained: Trained, more: Any = None) -> tuple[Trained, Any]:
         batches=[_probe(batch, rows) for batch in trained.batches],
         tables=[t if isinstance(t, Raised) else _cut(t, rows) for t in trained.tables],
         left=[_cut(left, rows) for left in trained.left],
+        given=trained.given and _cut(trained.given, rows),
         state=_state(trained.state, {name: rows[rows < len(t)] for name, t in first.items()}),
     )
     return cut, rows

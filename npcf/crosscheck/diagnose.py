@@ -11,7 +11,7 @@ from npcf.crosscheck.search import Explanation, Search, best
 from npcf.crosscheck.verdict import WRONG, Diagnosis, Stage
 from npcf.verify.mistakes import MISTAKES
 
-HIDDEN = {"strict", "absent", "tables"}  # options that say how a program is written, not what
+HIDDEN = {*"strict absent tables copied".split()}  # how a program is written, not what it does
 DECISIVE = ("random-output",)  # facts after which no number means anything
 
 

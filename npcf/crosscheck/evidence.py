@@ -156,6 +156,7 @@ class Trained:
     state: Mapping[str, Array] | None = None
     rates: Sequence[float] | None = None
     meant: Sequence[Intended] = ()  # as in `Stepped`: momentum under one-cycle
+    given: Tables | None = None  # the tables before the check put others: a copy may hold them
 
 
 @dataclass

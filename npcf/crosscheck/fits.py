@@ -27,6 +27,7 @@ FACTORS_OF = ("another_rate", "gradient_scaled", "gradients_scaled", "step_scale
 LEAST = {"l2_in_the_loss": 1e-6} | dict.fromkeys(FACTORS_OF, 1e-6)  # 0 has names of its own
 
 SMALL = 1e-6
+ENTRIES = 500  # of each result, spread over it, say enough of one or two numbers
 
 
 @dataclass(frozen=True)
@@ -231,5 +232,6 @@ def _residuals(pairs: Any) -> Any:
         if seen is None:
             return None
         size = np.abs(seen if pair.before is None else seen - pair.before).max(initial=0.0)
-        parts.append(((predicted - seen) / (size or 1.0)).ravel())
+        part = ((predicted - seen) / (size or 1.0)).ravel()
+        parts.append(part[:: 1 + part.size // ENTRIES])
     return np.concatenate(parts) if parts else None

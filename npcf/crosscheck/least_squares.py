@@ -22,8 +22,8 @@ def least_squares(residuals: Callable[[Any], Any], x: Any) -> Any:
             if ahead is None or ahead.shape != r.shape or not np.isfinite(ahead).all():
                 return None
             columns.append((ahead - r) / h)
-        jacobian = np.stack(columns, 1)
-        step = np.linalg.lstsq(jacobian.T @ jacobian, jacobian.T @ r, rcond=None)[0]
+        products = [[a @ b for b in columns] for a in columns]  # one by one: J.T @ J takes longer
+        step = np.linalg.lstsq(products, [a @ r for a in columns], rcond=None)[0]
         if not np.isfinite(step).all() or not step.any():
             break
         for share in (1.0, 0.3, 0.1, 0.02):

@@ -95,7 +95,7 @@ TRAINED = (
     *plain("next_rate first_rate scheduler_stepped_twice first_batch_again"),
     ("gradients_after_other_tables_moved", ANYWHERE,
      ({"last_loss": True}, {"last_loss": False}), RARE),
-    *plain("gradients_at_the_first_parameters "
-           "loss_after_the_step decay_divided_by_the_batch steps_on_the_sum", RARE),
+    ("gradients_at_the_first_parameters", ANYWHERE, ({"copied": "given"}, {}), RARE),
+    *plain("loss_after_the_step decay_divided_by_the_batch steps_on_the_sum", RARE),
     ("loss_smoothed", ANYWHERE, tuple({"beta": x} for x in (0.98, 0.9, 0.99, 0.5)), RARE),
 )  # fmt: skip

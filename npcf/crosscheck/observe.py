@@ -102,6 +102,7 @@ def observe(
         if subject.step is not None:
             batches = [by_name[name] for name in ("low", "yours", "low", "designed")]
             evidence.trained = own_steps(subject, batches, evidence.intended)
+            evidence.trained.given = probes[0].tables
             evidence.notes += moved_settings(evidence.trained.meant)
     evidence.notes += [f"a warning: {text}" for text in dict.fromkeys(str(w.message) for w in said)]
     return evidence

@@ -161,6 +161,7 @@ def trained(
         return
     seen = evidence.trained
     run, state = program.loop(program.trained(n), evidence), _started(seen, n)
+    state["given"] = n.tables(seen.given) if seen.given else None
     batches = [(b.users, b.items, b.rating) for b in seen.batches[: len(seen.tables) - 1]]
     rates = meant_rates(evidence) if rates is None else rates
     ordered = run.order(batches, list(rates)[: len(batches)])

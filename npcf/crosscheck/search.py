@@ -9,7 +9,7 @@ import numpy as np
 from npcf.crosscheck.candidates import ROUNDINGS, WHOLE, Candidate, tried
 from npcf.crosscheck.compact import compact
 from npcf.crosscheck.evidence import Evidence, Raised
-from npcf.crosscheck.fits import fits, with_mistake
+from npcf.crosscheck.fits import FITTED, fits, with_mistake
 from npcf.crosscheck.predict import STAGES as PREDICTED
 from npcf.crosscheck.predict import Pair
 from npcf.crosscheck.program import Program, arithmetic
@@ -98,8 +98,12 @@ class Search:
         if NEEDS.get(stage, set()) & {*one.lost} or len(one.candidates) > 1:
             return [lost]
         own, pool = stage == "trained", list(self._pool(one, stage))
-        self.tried.update(dict.fromkeys(candidate.name for candidate in pool))
         found = [done.with_one(c, own) for c in pool if self._right(one, c, own, stage)]
+        if all(more.cost - one.cost > FITTED - CLASS for more in found):  # or fits are far-fetched
+            fitted = list(self._fits(one, stage))
+            found += [done.with_one(c, own) for c in fitted if self._right(one, c, own, stage)]
+            pool += fitted
+        self.tried.update(dict.fromkeys(candidate.name for candidate in pool))
         if not found:
             found = [
                 done.with_one(c, own, 0.1) for c in pool if self._right(one, c, own, stage, LOOSE)
@@ -123,6 +127,12 @@ class Search:
                 for candidate in tried(other, self.whole.intended, self.catalogue):
                     more = 0.3 if other in self.stages else 0.0
                     yield candidate._replace(cost=candidate.cost + more)
+
+    def _fits(self, one: Explanation, stage: str) -> Iterator[Candidate]:
+        """Return the candidates with numbers that are fitted to what was seen."""
+        own = stage == "trained"
+        if stage in ("step", "trained") and self._stranger():
+            return
         for name in (stage, *(s for s in ("step", "loss") if own)):
             yield from fits(stage, one.program, self.evidence, own, self.catalogue, name)
 
@@ -135,7 +145,11 @@ class Search:
             pool = [c for c in pool if c.wrong.mistake.stage == "loop"]
         few = [c for c in pool if c.cost < 1.3 and c.name not in NEVER_BESIDE]
         ways: Any = permutations if stage in ORDERED else combinations
-        return ((c, d) for c, d in ways(few, 2) if c.name != d.name)
+        written = any(seen.writes for seen in self.evidence.seen) and stage == "output"
+        if not written:  # nor does a mistake that writes in place
+            few = [c for c in few if not _writes(c)]
+        both = ((c, d) for c, d in ways(few, 2) if c.name != d.name)
+        return ((c, d) for c, d in both if not written or _writes(c) or _writes(d))
 
     def _right(
         self, one: Explanation, candidate: Candidate, own: bool, stage: str, loose: float = 0.0
@@ -208,6 +222,11 @@ class Search:
         except FAILS:
             return False
         return changed > 0 and met >= MET * changed
+
+
+def _writes(candidate: Candidate) -> bool:
+    """Whether a mistake changes tables in the forward pass."""
+    return "written" in candidate.wrong.mistake.pieces
 
 
 FAILS = SAID  # a mistake that cannot be made here explains nothing, however it fails

@@ -211,5 +211,5 @@ class DecayWhereTouched(HandAdam):
     """Only entries with a gradient decay."""
 
     def update(self, p, grad, state, lr, b1, b2, eps, group):
-        p.mul_(1 - lr * group["weight_decay"] * (grad != 0))
+        p.mul_(1 - lr * group["weight_decay"] * (grad != 0).to(p.dtype))
         super().update(p, grad, state, lr, b1, b2, eps, group)

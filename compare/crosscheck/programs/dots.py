@@ -91,7 +91,8 @@ class NextItem(TwoColumns):
         return squash(dot + self.bu[users] + self.bi[items], self.y_range)
 
 
-@wrong_model("rest_of_four_factors", "factors_past_a_vector", needs="K not a multiple of 4")
+@wrong_model("rest_of_four_factors", "factors_past_a_vector", sizes=("middle", "ml-100k"),
+             needs="K above 4: below, nothing is left of the dot product")  # fmt: skip
 class BlocksOfFour(BookParams):
     """A product in blocks of four, without the rest."""
 

@@ -81,4 +81,4 @@ class MeanSummed(HandRMSProp):
     def update(self, p, grad, state, lr, weight_decay, momentum):
         state["mean"] = self.alpha * state.get("mean", torch.zeros_like(p)) + grad
         spread = self.square(state, grad) - state["mean"] ** 2
-        p -= lr * grad / (spread.sqrt() + self.eps)
+        p -= lr * grad / (spread.clamp(min=0).sqrt() + self.eps)

@@ -195,9 +195,9 @@ class UnderNoGrad(NoBias):
         return squash((u * self.m(x[:, 1])).sum(1), self.y_range)
 
 
-@wrong_model("gradient_detached", stage=("gradient", "contract"), real=(28,))
+@wrong_model(stage="suspicious contract", real=(28,), needs="to know that it was not meant")
 class Frozen(NoBias):
-    """`from_pretrained` freezes unless it is told not to."""
+    """`from_pretrained` freezes unless it is told not to: also what a person may want."""
 
     def __init__(self, n_users, n_items, n_factors, y_range):
         super().__init__(n_users, n_items, n_factors, y_range)

@@ -60,8 +60,8 @@ mistake("gradients_after_other_tables_moved",
             _one_table_after_another(f, *args)))
 mistake("gradients_at_the_first_parameters", "Gradients are taken where the run began.",
         "Take them at the parameters of this step.",
-        gradients=lambda f, params, batch, y_range, state: f.gradients(
-            state.setdefault("start", dict(params)), batch, y_range, state))
+        gradients=lambda f, params, batch, y_range, state, copied="start": f.gradients(
+            state.setdefault(copied, dict(params)), batch, y_range, state))
 mistake("steps_on_the_sum", "Steps are taken on the sum of squares, not on their mean.",
         "Divide by the batch size.",
         gradients=lambda f, params, batch, *args: (lambda loss, grads: (
