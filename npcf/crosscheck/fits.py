@@ -14,7 +14,7 @@ import numpy as np
 from npcf.crosscheck.candidates import Candidate, decays, made
 from npcf.crosscheck.evidence import Evidence, Raised
 from npcf.crosscheck.least_squares import least_squares
-from npcf.crosscheck.likely_numbers import Numbers, few_digits, limit_and_scale
+from npcf.crosscheck.likely_numbers import Numbers, few_digits, limit_and_scale, or_none
 from npcf.crosscheck.predict import STAGES
 from npcf.crosscheck.program import Program
 from npcf.crosscheck.shares import shaped
@@ -130,10 +130,11 @@ FITS: Mapping[str, tuple[Fit, ...]] = {
     "step": (
         Fit("another_rate", at(1.0), lambda c: {"factor": c}),
         Fit("another_weight_decay", setting("weight_decay", 1e-2),
-            lambda wd: {"weight_decay": wd}),
+            lambda wd: {"weight_decay": wd}, likely=or_none),
         Fit("another_weight_decay", no_decay_meant,
-            lambda wd: {"weight_decay": wd, "decoupled": True}),
-        Fit("another_momentum", setting("momentum"), lambda mu: {"momentum": mu}),
+            lambda wd: {"weight_decay": wd, "decoupled": True}, likely=or_none),
+        Fit("another_momentum", setting("momentum"), lambda mu: {"momentum": mu},
+            likely=or_none),
         Fit("another_beta1", beta(0), lambda rest: {"beta1": 1 - rest}, True),
         Fit("another_beta2", beta(1), lambda rest: {"beta2": 1 - rest}, True),
         Fit("another_eps", setting("eps"), lambda eps: {"eps": eps}, True),

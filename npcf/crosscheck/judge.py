@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from npcf.crosscheck.evidence import TABLES, Evidence, Raised
+from npcf.crosscheck.meant import meant_rates
 from npcf.crosscheck.numeric_facts import facts_of
-from npcf.crosscheck.predict import Pair, losses, meant_rates, outputs, trained
+from npcf.crosscheck.predict import Pair, losses, outputs, trained
 from npcf.crosscheck.program import RIGHT as RIGHT_PROGRAM
 from npcf.crosscheck.program import arithmetic
 from npcf.crosscheck.right_pairs import right_gradients, right_steps, right_training, rows_of

@@ -9,13 +9,21 @@ Numbers = tuple[float, ...]
 DIGITS = (1, 2, 3, 4, 6)
 LIMITS = (1.0, 5.0, 0.1)
 LEAST_SCALE, DIFFERENT = 16.0, 1e-3
-NOTHING = 1e-9  # smaller numbers are rounding; without its term an L2 loss explains nothing
+NOTHING, NO_DECAY = (
+    1e-9,
+    1e-6,
+)  # smaller numbers are rounding; without its term an L2 loss explains nothing
 
 
-def few_digits(numbers: Numbers) -> Iterator[tuple[Numbers, int]]:
-    """Round to few digits, and to more; each with how many."""
+def few_digits(numbers: Numbers, nothing: float = NOTHING) -> Iterator[tuple[Numbers, int]]:
+    """Round to few digits, and to more, what is below `nothing` to 0; each with how many."""
     for digits in DIGITS:
-        yield tuple(0.0 if abs(v) < NOTHING else float(f"{v:.{digits}g}") for v in numbers), digits
+        yield tuple(0.0 if abs(v) < nothing else float(f"{v:.{digits}g}") for v in numbers), digits
+
+
+def or_none(numbers: Numbers) -> Iterator[tuple[Numbers, int]]:
+    """Round a setting, such as a decay or a momentum, which nobody sets so small."""
+    return few_digits(numbers, NO_DECAY)
 
 
 def limit_and_scale(numbers: Numbers) -> Iterator[tuple[Numbers, int]]:

@@ -5,11 +5,12 @@ itself how far another evaluation of it may lie from them.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from npcf.crosscheck.evidence import Evidence, Intended, Probe, Raised, Seen, Stepped, Trained
+from npcf.crosscheck.evidence import Evidence, Probe, Raised, Seen, Trained
+from npcf.crosscheck.meant import meant_at, meant_rates, rule_of, started
 from npcf.crosscheck.program import Program, written
 from npcf.verify.formulas import Formulas
 
@@ -134,14 +135,14 @@ def steps(program: Program, evidence: Evidence, n: Any) -> Iterator[Pair]:
         return
     for stepped in evidence.stepped:
         run = program.optimiser(program.formulas(n), evidence)
-        state = _started(stepped, n)
+        state = started(stepped, n)
         for t, planted in enumerate(stepped.gradients):
             run.planted = {k: None if g is None else n.array(g) for k, g in planted.items()}
             where, before, after = f"step {t + 1} along {stepped.name}", *stepped.tables[t : t + 2]
             if isinstance(before, Raised):
                 break
             params, run.meant = n.tables(before), meant_at(evidence, stepped, t)
-            run.step(params, ([0], [0], [0]), None, *_rule(run.meant), state)
+            run.step(params, ([0], [0], [0]), None, *rule_of(run.meant), state)
             if isinstance(after, Raised):
                 yield Pair(where, "step", after, params)
                 break
@@ -160,7 +161,7 @@ def trained(
     if evidence.intended is None or evidence.trained is None:
         return
     seen = evidence.trained
-    run, state = program.loop(program.trained(n), evidence), _started(seen, n)
+    run, state = program.loop(program.trained(n), evidence), started(seen, n)
     state["given"] = n.tables(seen.given) if seen.given else None
     batches = [(b.users, b.items, b.rating) for b in seen.batches[: len(seen.tables) - 1]]
     rates = meant_rates(evidence) if rates is None else rates
@@ -176,7 +177,7 @@ def trained(
         try:
             if t < len(ordered):
                 batch, lr = ordered[t]
-                rule, settings = _rule(run.meant)
+                rule, settings = rule_of(run.meant)
                 loss = run.step(
                     params, batch, evidence.y_range, rule, {**settings, "lr": lr}, state
                 )
@@ -214,40 +215,6 @@ def _left(seen: Trained, t: int, where: str, used: Mapping[str, Any]) -> Iterato
     if any(g is not None and np.any(g) for g in left.values()):
         for table, gradient in left.items():
             yield Pair(f"{where}, .grad left behind", table, gradient, used.get(table))
-
-
-def meant_rates(evidence: Evidence) -> list[float]:
-    """Return the learning rate that was meant for each training step."""
-    if evidence.intended is None or evidence.trained is None:
-        return []
-    seen = evidence.trained
-    if seen.rates is not None:
-        return [float(rate) for rate in seen.rates]
-    steps = range(len(seen.batches))
-    return [float(meant_at(evidence, seen, t).settings["lr"]) for t in steps]
-
-
-def meant_at(evidence: Evidence, run: Stepped | Trained, t: int) -> Intended:
-    """Return what was meant for a step: a schedule may change it."""
-    meant: Any = run.meant[t] if t < len(run.meant) else evidence.intended
-    return cast(Intended, meant)
-
-
-def _rule(intended: Intended) -> tuple[str, dict[str, Any]]:
-    """Return the rule that was meant, and its settings."""
-    defaults: dict[str, Any] = {} if intended.rule == "sparse_adam" else {"weight_decay": 0.0}
-    if intended.rule in ("adam", "sparse_adam"):
-        defaults |= {"betas": (0.9, 0.999), "eps": 1e-8}
-    return intended.rule, {**defaults, **intended.settings}
-
-
-def _started(run: Stepped | Trained, n: Any) -> dict[str, Any]:
-    """Return the optimiser's state before the first step."""
-    state = {"t": np.array(0), **(run.state or {})}
-    return {
-        key: np.array(int(np.asarray(value))) if key == "t" else n.array(value)
-        for key, value in state.items()
-    }
 
 
 STAGES: dict[str, Callable[[Program, Evidence, Any], Iterator[Pair]]] = {

@@ -4,20 +4,13 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import combinations, permutations
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from npcf.crosscheck.candidates import ROUNDINGS, WHOLE, Candidate, tried
-from npcf.crosscheck.compact import compact
-from npcf.crosscheck.evidence import Evidence, Raised
+from npcf.crosscheck.evidence import Evidence
+from npcf.crosscheck.explaining import Explaining
 from npcf.crosscheck.fits import FITTED, fits, with_mistake
 from npcf.crosscheck.predict import STAGES as PREDICTED
-from npcf.crosscheck.predict import Pair
-from npcf.crosscheck.program import Program, arithmetic
-from npcf.crosscheck.shares import shaped, shares
-from npcf.foreign import SAID
-from npcf.verify.floats import Floats
+from npcf.crosscheck.program import Program
 from npcf.verify.mistakes import MISTAKES
-from npcf.verify.precision import quiet
 
 LOOSE = 32.0  # units of rounding: a wrong formula may have been coded in another way
 WIDTH = 40  # explanations that are followed
@@ -32,8 +25,6 @@ NEVER_BESIDE = {
     *WHOLE,
 }  # another mistake of the same stage
 NEEDS = {"gradient": {"output"}, "trained": {"output", "loss", "gradient", "step"}}
-ORDINARY, MET = 16.0, 0.2  # units of rounding; a share of the entries that a rounding changes
-NEAR, MOST = 0.02, 0.6  # what a float evaluation must be near to, in so many of the entries
 
 
 class Explanation(NamedTuple):
@@ -59,7 +50,7 @@ class Explanation(NamedTuple):
         )
 
 
-class Search:
+class Search(Explaining):
     """The search over one evidence.
 
     Parameters
@@ -71,9 +62,8 @@ class Search:
     """
 
     def __init__(self, whole: Evidence, catalogue: Collection[str] = MISTAKES):
-        self.whole, self.evidence, self.catalogue = whole, compact(whole), {*catalogue}
-        evidence = self.evidence
-        self.n, self.floats = arithmetic(evidence), Floats(np.float64)
+        super().__init__(whole)
+        self.catalogue = {*catalogue}
         self.stages = [name for name in PREDICTED if self._has(name)]
         self.tried: dict[str, None] = {}
 
@@ -156,100 +146,15 @@ class Search:
     ) -> bool:
         program = with_mistake(one.program, candidate, own)
         return (
-            self._near(program, stage)
-            and (candidate.name not in ROUNDINGS or self._rounded(one.program, program, stage))
+            self.near(program, stage)
+            and (candidate.name not in ROUNDINGS or self.rounded(one.program, program, stage))
             and self.explains(program, stage, loose)
         )
-
-    # -- does a program explain a stage? -----------------------------------------------------------
-
-    @quiet
-    def explains(self, program: Program, stage: str, loose: float = 0.0) -> bool:
-        """Whether everything seen is as predicted, and the prediction says enough.
-
-        What may be anything explains nothing: half of the predicted entries must be finite.
-        """
-        known = total = claimed = 0
-        try:
-            for pair in PREDICTED[stage](program, self._of(program), self.n):
-                share = shares(pair, loose)
-                if share.size and not share.max() <= 1:
-                    return False
-                if hasattr(pair.predicted, "tolerance"):
-                    value, tolerance = pair.predicted.value, pair.predicted.tolerance
-                    sure = np.isfinite(tolerance) & np.isfinite(value)
-                    known, total = known + int(sure.sum()), total + sure.size
-                    total -= int(np.isnan(value).sum())  # so is what was seen
-                    claimed += int(np.isnan(value).sum())
-        except FAILS:
-            return False
-        return 2 * known >= total and 8 * known >= claimed
-
-    def _of(self, program: Program) -> Evidence:
-        """Return the evidence that a program is held against."""
-        names = {wrong.mistake.name for wrong in (*program.wrongs, *program.own)}
-        return self.whole if names & WHOLE else self.evidence
-
-    @quiet
-    def _near(self, program: Program, stage: str) -> bool:
-        """Whether a float evaluation is anywhere near: a quick look before the bounds."""
-        try:
-            pairs = PREDICTED[stage](program, self._of(program), self.floats)
-            return all(map(_alike, pairs))
-        except FAILS:
-            return False
-
-    @quiet
-    def _rounded(self, without: Program, program: Program, stage: str) -> bool:
-        """Whether numbers lie where rounding puts them, and not just anywhere near.
-
-        The bound of a rounding admits any small error.  So its own evaluation in floats must give
-        what is seen, up to roundings of the model's dtype, in some of the entries that it changes.
-        """
-        met = changed = 0
-        try:
-            both = without, program
-            pairs = (PREDICTED[stage](one, self.evidence, self.floats) for one in both)
-            for right, rounded in zip(*pairs, strict=True):
-                if isinstance(rounded.seen, Raised | tuple) or rounded.seen is None:
-                    continue
-                new, old = (np.asarray(x.predicted, np.float64) for x in (rounded, right))
-                seen = shaped(rounded.seen, new.shape)
-                fine = ORDINARY * self.n.precision.u * np.abs(new)
-                there = np.abs(new - old) > 4 * fine
-                met = met + int((there & (np.abs(seen - new) <= fine)).sum())
-                changed += int(there.sum())
-        except FAILS:
-            return False
-        return changed > 0 and met >= MET * changed
 
 
 def _writes(candidate: Candidate) -> bool:
     """Whether a mistake changes tables in the forward pass."""
     return "written" in candidate.wrong.mistake.pieces
-
-
-FAILS = SAID  # a mistake that cannot be made here explains nothing, however it fails
-
-
-def _alike(pair: Pair) -> bool:
-    seen, predicted = pair.seen, pair.predicted
-    if isinstance(seen, Raised | tuple) or isinstance(predicted, Raised):
-        return bool((shares(pair) <= 1).all())
-    if seen is None or predicted is None:
-        return seen is predicted
-    predicted = np.asarray(predicted, np.float64)
-    seen = shaped(seen, predicted.shape)
-    if seen is None:
-        return False
-    if pair.before is None:
-        size = np.abs(predicted).max(initial=0.0)
-    else:
-        size = np.abs(predicted - pair.before).max(initial=0.0)
-    near = ~(np.abs(seen - predicted) > NEAR * size + 1e-6 * np.abs(predicted))
-    start = 0.0 if pair.before is None else pair.before
-    near = near[(seen != start) | (predicted != start)]  # most rows are in no batch
-    return bool(near.mean() >= MOST) if near.size else True
 
 
 def best(found: Iterable[Explanation]) -> list[Explanation]:

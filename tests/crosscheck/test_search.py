@@ -119,6 +119,6 @@ def test_a_time_limit_is_not_taken_for_a_mistake_that_cannot_be_made(monkeypatch
 
     evidence = observe(made("loss_halved"))
     stages = judge(evidence)
-    monkeypatch.setattr("npcf.crosscheck.search.shares", late)
+    monkeypatch.setattr("npcf.crosscheck.explaining.shares", late)
     with pytest.raises(TimeLimitError):
         diagnose(evidence, stages)
