@@ -46,9 +46,9 @@ class Linear:
 
     def __call__(self, x: FloatArray) -> LessonArray:
         """Return the products (B, out_features) of rows (B, in_features)."""
-        out = np.asarray(x) @ np.asarray(self.weight).T
-        biased: LessonArray = (out if self.bias is None else out + self.bias).view(LessonArray)
-        return biased
+        bias = None if self.bias is None else np.asarray(self.bias)
+        out, _ = ops.linear_forward(np.asarray(x), np.asarray(self.weight), bias)
+        return out.view(LessonArray)
 
 
 class Module:

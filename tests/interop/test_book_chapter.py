@@ -173,6 +173,10 @@ def test_parameters_are_what_the_book_says(names):
     module.table, module.inner = lesson.Embedding(4, 2), names["t"]
     module.layer = lesson.nn.Linear(2, 3)
     assert [p.shape for p in module.parameters()] == [(4, 2), (3, 1), (3, 2), (3,)]
+    weight, bias = map(np.asarray, (module.layer.weight, module.layer.bias))
+    assert_same_bits(np.asarray(module.layer(np.eye(2, dtype="f4"))), weight.T + bias)
+    ones, weight = np.ones((4, 1), "f4"), np.asarray(names["t"].a.weight)
+    assert_same_bits(np.asarray(names["t"].a(ones)), ones @ weight.T)
 
 
 def test_every_model_of_the_chapter_learns(names):
