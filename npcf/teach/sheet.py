@@ -22,12 +22,16 @@ ABOUT = (
     ("momentum, rmsprop, adam", "The same by three other rules; line 3 of a tab says which."),
     ("adam_ann", "Adam, eight times through the points: the rate falls when gradients grow."),
     ("Solver", "On dot or bias: objective dot_rmse (bias_rmse), to Min; by changing dot_weights "
-     "(bias_weights), one range: users, below them movies; variables may be negative; GRG "
-     "Nonlinear. In LibreOffice: a non-linear engine of Tools, Solver."),
+     "(bias_weights),"),
+    ("", "one range: users, below them movies. Variables may be negative; GRG Nonlinear. In "
+     "LibreOffice:"),
+    ("", "a non-linear engine of Tools, Solver."),
     ("Colours", "Yellow: weights and settings. Grey cells: ratings. Grey numbers: other cells."),
 )  # fmt: skip
-BLANKS = ("To fill in", "Blue cells are yours. A right formula turns its cell green, a wrong one "
-          "red; whoever types the number alone is right until a weight changes.")  # fmt: skip
+BLANKS = (
+    ("To fill in", "Blue cells are yours. A right formula turns its cell green, a wrong one red;"),
+    ("", "whoever types the number alone is right until a weight changes."),
+)
 
 
 def sheet_tabs(
@@ -92,8 +96,8 @@ def write_sheet(
 
 
 def _about_tab(blank: bool) -> Tab:
-    tab = Tab("about", widths={0: 24.0, 1: 100.0})
-    for row, (name, text) in enumerate([*ABOUT, *([BLANKS] if blank else [])]):
+    tab = Tab("about", widths={0: 28.0, 1: 100.0})
+    for row, (name, text) in enumerate([*ABOUT, *(BLANKS if blank else ())]):
         tab.put(row, 0, name, "name")
         tab.put(row, 1, text, "text")
     return tab
