@@ -24,11 +24,11 @@ def residuals(predictor: Predictor, ratings: Ratings, *, unknown: str = "raise")
     require_predictor(predictor)
     require_ratings("ratings", ratings)
     prediction = predictor.predict_ratings(ratings, unknown=unknown)
-    labels = ratings.user_vocab.labels, ratings.item_vocab.labels
+    users, items = ratings.user_vocab, ratings.item_vocab
     return pd.DataFrame(
         {
-            "user": [labels[0][row] for row in ratings.users],
-            "item": [labels[1][row] for row in ratings.items],
+            "user": users.ids[ratings.users - users.first_row],
+            "item": items.ids[ratings.items - items.first_row],
             "rating": ratings.rating,
             "prediction": prediction,
             "residual": ratings.rating.astype(np.float64) - prediction,

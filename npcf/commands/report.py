@@ -24,10 +24,12 @@ def add(verbs: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the page."""
     from npcf.analysis import report
+    from npcf.files import require_replaceable
     from npcf.training import load
     from npcf.training.restoring import saved_run
 
     require_effect(args, (*READING, "lr_find"), args.data is not None, "without --data")
+    require_replaceable("--html", args.html)  # before anything is drawn
     predictor = load_predictor(args.model)
     ratings = None if args.data is None else read_ratings(args.data, args, predictor)
     found = _rates(predictor, ratings) if args.lr_find else None

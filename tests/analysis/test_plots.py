@@ -207,7 +207,7 @@ def test_bands_hold_each_residual_once_in_the_order_of_predictions(values, n_bin
     bands = p.residual_bands(frame, n_bins)
     assert bands["ratings"].sum() == len(frame) and len(bands) <= n_bins
     assert (np.diff(bands["prediction"]) > 0).all()
-    rounding = DOUBLE.gamma(len(frame) + 4) * np.abs(values).sum(axis=0)
+    rounding = 2 * DOUBLE.gamma(len(frame) + n_bins) * np.abs(values).sum(axis=0)
     for name, total, off in zip(("prediction", "mean"), values.sum(axis=0), rounding, strict=True):
         assert_within((bands[name] * bands["ratings"]).sum(), total, off)
     size = np.abs(values[:, 1]).max()

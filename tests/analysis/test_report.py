@@ -182,6 +182,8 @@ def test_the_command_writes_the_page(saved, tmp_path, capsys):
     assert (tmp_path / "out.html").read_text("utf-8").count("<svg") == 9
     assert main(f"report {saved} --html {tmp_path}/out.html --lr-find".split()) == 2
     assert "--lr-find: has no effect without --data" in capsys.readouterr().err
+    assert main(f"report {saved} --html {tmp_path}/nowhere/out.html".split()) == 2
+    assert "--html: there is no folder" in capsys.readouterr().err
 
 
 # ---- as it is seen -------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from npcf.analysis.plots.items import (
     plot_factors,
     plot_map,
 )
+from npcf.analysis.plots.labels import draw_labels
 from npcf.analysis.plots.residual_bands import plot_residuals, residual_bands
 from npcf.analysis.plots.training import (
     loss_curve,
@@ -28,6 +29,7 @@ from npcf.suggestions import suggesting
 
 __all__ = [
     "bias_against_mean",
+    "draw_labels",
     "factor_table",
     "item_map",
     "loss_curve",
