@@ -16,7 +16,7 @@ COLUMNS = ["epoch", "train_rmse", "valid_rmse", "lr"]
 def cluster(tmp_path_factory):
     distributed = pytest.importorskip("distributed", reason=needs("distributed").kwargs["reason"])
     options = {
-        "host": "127.0.0.1", "dashboard_address": None, "silence_logs": 50,
+        "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "silence_logs": 50,
         "local_directory": str(tmp_path_factory.mktemp("dask")),
     }  # fmt: skip
     with distributed.LocalCluster(n_workers=WORKERS, threads_per_worker=1, **options) as made:
