@@ -192,6 +192,8 @@ def test_factors_are_a_heat_map_around_zero(predictor):
     assert_same_bits(np.asarray(cells.get_array()).reshape(6, 4), frame.to_numpy())
     assert cells.norm.vmin == -cells.norm.vmax == -np.abs(frame.to_numpy()).max()
     assert p.factor_table(predictor, n=3).index.tolist() == predictor.titles[1:4]
+    assert "rated most" in ax.get_title()
+    assert "first items" in p.plot_factors(predictor, n=3).get_title()
 
 
 # ---- residuals, parabolas ------------------------------------------------------------------------

@@ -153,7 +153,8 @@ def plot_factors(
     ax.tick_params(length=0)
     every = max(1, table.shape[1] // 10)
     ax.set_xticks(np.arange(0, table.shape[1], every) + 0.5, range(0, table.shape[1], every))
-    ax.set(title="Factors of the items rated most", xlabel="factor")
+    which = "first items" if ratings is None else "items rated most"
+    ax.set(title=f"Factors of the {which}", xlabel="factor")
     scale = ax.get_figure().colorbar(cells, ax=ax, shrink=0.8).solids
     scale.set(rasterized=False, edgecolor="face")  # no picture within the picture, and no seams
     return ax
