@@ -135,8 +135,8 @@ def _of_items(predictor: Predictor, ratings: Ratings | None) -> list[Section]:
         places = plots.item_map(predictor, ratings)
         sections.append(_drawn("map", "Map of items", f"The items {shown} along the two directions "
             "in which factors differ most. Neighbours are alike for the model; which side is which "
-            "means nothing. A point without a name has no room for one.", places, lambda ax: plots.plot_map(predictor, ratings, ax=ax),
-            (WIDE, 6.4)))  # fmt: skip
+            "means nothing. A point without a name has no room for one.", places,
+            lambda ax: plots.plot_map(predictor, ratings, ax=ax), (WIDE, 6.4)))  # fmt: skip
     table = plots.factor_table(predictor, ratings)
     sections.append(_drawn("factors", "Factors", "Blue is negative, red positive. Turning all "
         "factors together changes every cell and no prediction: only rows compared with each other "
