@@ -334,8 +334,23 @@ plt.show()
 
 # %%
 learn = collab_learner(dls, n_factors=50, y_range=(0, 5.5), rng=np.random.default_rng(0), **quiet)
+found = learn.lr_find()
+figure, axes = plt.subplots(figsize=(5, 2.8))
+plot_lr_find(found, axes)
+plt.show()
+
+# %% [markdown]
+# A hundred steps are few for tables of which each batch names a few rows, so the loss hardly falls before it
+# rises. What the curve does show is from where on a rate is too large. Looking has changed nothing in the
+# learner.
+
+# %%
 learn.fit_one_cycle(5, 5e-3, wd=0.1)
 learn.model
+
+# %%
+learn.recorder.plot_loss()
+plt.show()
 
 # %%
 movie_bias = learn.model.i_bias.weight.squeeze()
@@ -360,19 +375,6 @@ idx = dls.classes["title"].o2i[top_movies[0]]
 distances = nn.CosineSimilarity(dim=1)(movie_factors, movie_factors[idx][None])
 idx = distances.argsort(descending=True)[1]
 print("nearest to", top_movies[0], "is", dls.classes["title"][idx])
-
-# %% [markdown]
-# ## The rate, and the loss on the way
-
-# %%
-found = learn.lr_find()
-figure, axes = plt.subplots(figsize=(5, 2.8))
-plot_lr_find(found, axes)
-plt.show()
-
-# %%
-learn.recorder.plot_loss()
-plt.show()
 
 # %% [markdown]
 # The chapter ends with networks in place of the dot product (`CollabNN`, `EmbeddingNN`).
