@@ -160,6 +160,8 @@ def test_sizes_are_the_books(names):
     assert (names["n_users"], names["n_movies"]) == (51, 41)
     assert (names["x"].shape, names["y"].shape) == ((64, 2), (64, 1))
     assert names["movie_pca"].shape == (40, 3)
+    of_analysis = npcf.analysis.pca(names["movie_w"], 3, how="fastai")
+    assert_same_bits(np.asarray(names["movie_pca"]), of_analysis)
     assert names["X"].shape == names["Y"].shape == (20,)
     assert names["distances"].shape == (41,)
 
