@@ -16,19 +16,22 @@ from npcf.commands.code_paths import code_paths
 from npcf.commands.common import add_verb, print_json, require_effect
 
 LIBRARIES = ("numpy", "numba", "pandas", "tqdm", "pooch", "safetensors", "hypothesis", "torch",
-             "scikit-learn")  # fmt: skip
+             "scikit-learn", "distributed")  # fmt: skip
 
 
 def add(verbs: Any) -> None:
     """Declare the verb."""
     parser = add_verb(verbs, "doctor", "report versions and check that npcf works here",
                       "npcf doctor --json", run)  # fmt: skip
+    parser.add_argument("--cluster", metavar="ADDRESS",
+                        help="ask the workers of local:2, or tcp://..., too")  # fmt: skip
     parser.add_argument("--codes", action="store_true", help="print what each error code means")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the report; 1 if a check fails."""
-    require_effect(args, ("json",), not args.codes, "with --codes, which is a page of text")
+    names = ("json", "cluster")
+    require_effect(args, names, not args.codes, "with --codes, which is a page of text")
     if args.codes:
         print(error_codes(), end="")
         return 0
@@ -38,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
         "code paths": code_paths(),
         "checks": _checks(),
     }
+    if args.cluster is not None:
+        report["workers"], report["checks"]["cluster"] = _cluster(args.cluster)
     if args.json:
         print_json(report)
     else:
@@ -92,6 +97,25 @@ def _checks() -> dict[str, str]:
     for name, check in (("gradients", _gradients), ("compiled twins", _twins), ("saving", _saving)):
         results[name] = _outcome(check)
     return results
+
+
+def _cluster(address: str) -> tuple[dict[str, str], str]:
+    """Return what the workers run, and whether a fit on them has the bits of this machine."""
+    from npcf import distributed
+    from npcf.data import planted
+    from npcf.distributed.cluster import connected, versions
+    from npcf.training import PerRatingSGD
+
+    def same_bits() -> None:
+        ratings = planted(60, 40, 600, n_factors=2, seed=0).ratings
+        here, there = PerRatingSGD(n_factors=4), distributed.PerRatingSGD(n_factors=4)
+        here.fit(ratings, 2, progress=False)
+        there.fit(ratings, 2, progress=False, client=client)
+        for name, table in here.model.params.items():
+            assert (there.model.params[name] == table).all(), f"{name} differs"
+
+    with connected(address, "--cluster") as client:
+        return versions(client), _outcome(same_bits)
 
 
 def _outcome(check: Callable[[], None]) -> str:

@@ -2,6 +2,8 @@
 
 import argparse
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -103,7 +105,7 @@ def _train(args: argparse.Namespace, dls: Any, tables: Any, say: Any) -> Any:
 
 def _train_by_rating(args: argparse.Namespace, dls: Any, say: Any) -> tuple[Any, Any]:
     """Train one rating after the other; return (trainer, a learner that holds the model)."""
-    from npcf.training import Learner, PerRatingSGD
+    from npcf.training import Learner
     from npcf.training.monitor import epoch_time
 
     given = {"n_factors": args.factors, "lr": args.lr, "seed": args.seed}
@@ -111,22 +113,39 @@ def _train_by_rating(args: argparse.Namespace, dls: Any, say: Any) -> tuple[Any,
     if args.y_range is not None:
         given["y_range"] = tuple(args.y_range)
     settings = {name: value for name, value in given.items() if value is not None}
-    trainer = PerRatingSGD(args.preset, **settings)
-    say(f"\n{HEADER_BY_RATING}")
-    trainer.fit(
-        dls.train.ratings,
-        args.epochs,
-        valid=dls.valid,
-        threads=args.threads,
-        outside=args.outside,
-        progress=False if args.json else None,
-        on_epoch=lambda row: say(ROW_BY_RATING.format(*row[:4], epoch_time(*row[4:]))),
-    )
-    threads = f"{args.threads} thread{'s' * (args.threads > 1)}"
-    say(f"{NOTE_BY_RATING}\nsteps: one for each rating, only its rows move; compiled, {threads}\n")
+    with _by_rating(args, settings) as (trainer, who, how):
+        say(f"\n{HEADER_BY_RATING}")
+        trainer.fit(
+            dls.train.ratings,
+            args.epochs,
+            valid=dls.valid,
+            threads=args.threads,
+            outside=args.outside,
+            progress=False if args.json else None,
+            on_epoch=lambda row: say(ROW_BY_RATING.format(*row[:4], epoch_time(*row[4:]))),
+            **who,
+        )
+    say(f"{NOTE_BY_RATING}\nsteps: one for each rating, only its rows move; compiled, {how}\n")
     if trainer.interrupted:
         say(f"interrupted in epoch {len(trainer.rows)}")
     return trainer, Learner(dls, trainer.model)
+
+
+@contextmanager
+def _by_rating(args: argparse.Namespace, settings: Any) -> Iterator[tuple[Any, Any, str]]:
+    """Give a trainer, what its fit must be told of who computes, and who that is in words."""
+    from npcf.training import PerRatingSGD
+
+    threads = f"{args.threads} thread{'s' * (args.threads > 1)}"
+    if args.cluster is None:
+        yield PerRatingSGD(args.preset, **settings), {}, threads
+        return
+    from npcf import distributed
+    from npcf.distributed.cluster import connected, dashboard
+
+    with connected(args.cluster, "--cluster") as client:
+        where = f"{threads} on each worker of {args.cluster} {dashboard(client)}".rstrip()
+        yield distributed.PerRatingSGD(args.preset, **settings), {"client": client}, where
 
 
 def _check_range(args: argparse.Namespace, ratings: Any) -> None:

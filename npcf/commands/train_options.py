@@ -48,6 +48,8 @@ def add_options(add_argument: Any) -> None:
     add("--bs", "ratings a batch", type=int)
     add("--rows", "all: Adam; touched: SGD of the rows in the batch", choices=("all", "touched"))
     add("--threads", "for --bs 1 --rows touched; the bits are the same", type=int, metavar="N")
+    add("--cluster", "train on Dask workers: local:2, or tcp://...; the bits are the same",
+        metavar="ADDRESS")  # fmt: skip
     add("--preset", "settings by name, one rating a step: ml-100k", metavar="NAME")
     add("--y-range", "range of predictions", type=float, nargs=2, metavar=("LO", "HI"))
     add("--outside", "ratings outside the range", choices=("raise", "warn", "allow"))
@@ -87,6 +89,10 @@ def settle(args: argparse.Namespace) -> None:
     for name in ("factors", "epochs", "bs", "threads", "every"):
         if getattr(args, name) is not None:
             require_count(f"--{name}", getattr(args, name))
+    if args.cluster is not None:
+        from npcf.distributed.cluster import require_address
+
+        require_address("--cluster", args.cluster)
     require_count("--seed", args.seed, 0, math.inf)
     require_count("--split-seed", args.split_seed, 0, 2**32 - 1)
     for end in args.y_range or ():
@@ -96,7 +102,7 @@ def settle(args: argparse.Namespace) -> None:
 def notes(args: argparse.Namespace) -> dict[str, Any]:
     """Return the options that a run is begun with, to be saved with it."""
     known = {action.dest for action in args.parser._actions}
-    hidden = {"help", "verb_config", "preset", "threads", *FREE} - {"data", "backend"}
+    hidden = {"help", "verb_config", "preset", "threads", "cluster", *FREE} - {"data", "backend"}
     return {name: getattr(args, name) for name in sorted(known - hidden) if is_given(args, name)}
 
 
@@ -108,7 +114,9 @@ def _check_effects(args: argparse.Namespace) -> None:
         require_effect(args, ("outside",), False, "with --preset: its loss has no meaning there")
         require_effect(args, ("rows", "bs"), fits, "with --preset: one rating is one step")
     require_effect(args, MINI_BATCHES, not per_rating, "where one rating is one step")
-    require_effect(args, ("threads",), per_rating, "without --bs 1 --rows touched, or --preset")
+    require_effect(
+        args, ("threads", "cluster"), per_rating, "without --bs 1 --rows touched, or --preset"
+    )
     require_effect(args, ("every", "resume"), is_given(args, "checkpoint"), "without --checkpoint")
     require_effect(args, READING, is_given(args, "data"), "without --data")
 

@@ -12,7 +12,7 @@ OPTIONS = {
     "quoting": "--quoting", "encoding": "--encoding", "not_rated": "--not-rated",
     "matrix": "--matrix", "clip": "--clip", "unknown": "--unknown", "by": "--by", "n": "-n",
     "to": "--to", "source": "--from", "n_users": "--users", "n_movies": "--movies",
-    "n_steps": "--steps", "aggfunc": "--aggfunc",
+    "n_steps": "--steps", "aggfunc": "--aggfunc", "cluster": "--cluster",
 }  # fmt: skip
 # Cures that have no words in common with Python's.
 CURES = {

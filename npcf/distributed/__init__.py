@@ -17,6 +17,7 @@ Read in this order; each module says what it does before how.
     holder      a worker's share as a Dask actor: threads, messages from worker to worker
     crew        the actors of one attempt, as the client sees them
     run         a fit: attempts until it is done, its history, the folder that it is kept in
+    cluster     a client: the caller's own, of this machine, of an address
     per_rating  PerRatingSGD, as on one machine
 
 Needs the extra `distributed`.

@@ -17,19 +17,18 @@ from npcf.distributed.blocks import (
     require_cut_for,
     write_blocks,
 )
+from npcf.distributed.cluster import require_client
 from npcf.distributed.crew import Lost
 from npcf.distributed.job import Facts
 from npcf.distributed.run import Options, Run
 from npcf.errors import (
     NpcfError,
     SettingError,
-    UsageError,
     optional_flag,
     require_count,
     require_flag,
     require_path,
 )
-from npcf.foreign import kind_of
 from npcf.training import PerRatingEpoch
 from npcf.training import PerRatingSGD as OneMachine
 from npcf.training.monitor import deferred_interrupt, progress_bar
@@ -157,24 +156,6 @@ class PerRatingSGD(OneMachine):
         folder.mkdir(exist_ok=True)
         given = self._given(self._in_range(ratings, outside))
         return write_blocks(folder, given, s.n_factors, s.seed)
-
-
-def require_client(client: Any) -> Any:
-    """Return a client of a Dask cluster, or raise UsageError."""
-    try:
-        from distributed import Client
-    except ImportError:
-        raise UsageError(
-            "distributed", "is not installed",
-            'A cluster needs it: pip install "npcf[distributed]".',
-        ) from None  # fmt: skip
-    if not isinstance(client, Client):
-        cure = "Pass one: client=distributed.Client(ADDRESS)."
-        raise UsageError("client", f"is {kind_of(client)}, not a Dask client", cure, value=client)
-    if client.asynchronous:
-        cure = "Make one without asynchronous=True."
-        raise UsageError("client", "is asynchronous", cure)
-    return client
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from npcf.distributed.cluster import LOOPBACK
 from npcf.kernels.blocked_sgd import tiles
 from npcf.training import PerRatingSGD
 from npcf.verify import assert_same_bits
@@ -15,9 +16,8 @@ COLUMNS = ["epoch", "train_rmse", "valid_rmse", "lr"]
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory):
     distributed = pytest.importorskip("distributed", reason=needs("distributed").kwargs["reason"])
-    options = {
-        "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "silence_logs": 50,
-        "local_directory": str(tmp_path_factory.mktemp("dask")),
+    options = LOOPBACK | {
+        "silence_logs": 50, "local_directory": str(tmp_path_factory.mktemp("dask"))
     }  # fmt: skip
     with distributed.LocalCluster(n_workers=WORKERS, threads_per_worker=1, **options) as made:
         yield made
