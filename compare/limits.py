@@ -53,6 +53,8 @@ PER_RATING_U1 = Limit(0.9140, 0.9134)
 PRINTED = with_room(1e-6)
 # a gradient against the complex step, in units of the array's largest entry, logits up to 4
 COMPLEX_STEP = Limit(1e-14, 7.8e-16)
+# weights, statistics and losses of a network against 200 recorded steps of fastai's in float64
+NETWORK = Limit(1e-12, 8.7e-15)
 
 
 class Band(NamedTuple):

@@ -122,6 +122,7 @@ GOOD = {
     "classes": lambda: loaders().classes, "arr": lambda: [1, 2], "parts": lambda: [W, W],
 }  # fmt: skip
 X = np.array([[1, 1], [2, 2], [0, 1]])
+NN = models.EmbeddingNN([(4, 2), (5, 3)], [3], rng=rng())
 LOSS = ops.mse_forward(V, V)[1]
 NORM = ops.batch_norm_forward(W, V[:2], V[:2])[1]
 BIASED = models.dot_product_bias_forward(TABLES, IDS, IDS)[1]
@@ -163,6 +164,14 @@ CALLS = {
     "batch_norm_forward": {"x": W, "weight": V[:2], "bias": V[:2]},
     "batch_norm_backward": {"d_out": W, "cache": NORM},
     "batch_norm_running": {"running_mean": V[:2], "running_var": V[:2], "cache": NORM},
+    "EmbeddingNN": {"emb_szs": [(4, 2), (5, 3)], "layers": [3]},
+    "EmbeddingNN.from_state": {"state": NN.state()},
+    "EmbeddingNN.forward": {"x": X},
+    "EmbeddingNN.backward": {"d_pred": V[:, None], "cache": NN.forward(X)[1]},
+    "EmbeddingNN.decay": {"wd": 0.1},
+    "CollabNN": {"user_sz": (4, 2), "item_sz": (5, 3)},
+    "emb_sz_rule": {"n_cat": 5},
+    "get_emb_sz": {"classes": {"user": [1, 2], "item": [3]}},
     "Embedding.of": {"weight": W},
     "Vocabulary.rows": {"ids": [1, 2]},
     "Vocabulary.rows_or_none": {"ids": [1, 2]},
@@ -186,6 +195,7 @@ CALLS = {
     "Learner.step": {"batch": data.Batch(IDS, IDS, V)},
 }  # fmt: skip
 OF = {  # an instance for the methods of a class
+    "EmbeddingNN": lambda: models.EmbeddingNN([(4, 2), (5, 3)], [3], rng=rng()),
     "DotProduct": models.DotProduct, "PairModel": lambda: models.PairModel(tables()),
     "Learner": fitted, "Ratings": lambda: RATINGS, "Vocabulary": lambda: RATINGS.user_vocab,
     "PCA": lambda: analysis.PCA(1).fit(W), "FastaiDotBias": fastais,
@@ -203,6 +213,7 @@ LEFT_OUT = {  # and why
     "optimizer_to_state": "into torch's own: test_interop_optimizers",
     "LiveTables": "made by trainer_for", "Optimizer": "abstract", "StopTraining": "raised",
     "report": "draws: tests/analysis/test_report.py",
+    "Network": "made by its subclasses",
     "Callback": "the loop calls its methods", "BestModel": "takes nothing",
     "ColumnarModelData": "its from_data_frame is in test_foreign_objects",
     "Ratings": "from_frame checks", "from_codes": "readers have checked", "header": "prints",

@@ -64,6 +64,7 @@ STATE = {"u.weight": W, "m.weight": W}
 BIASED = STATE | {"ub.weight": W[:, :1], "mb.weight": W[:, :1]}
 NAMES = ("user_factors", "item_factors", "user_bias", "item_bias")
 GROUND = data.planted(12, 8, 60, n_factors=2, seed=0)
+NN = models.EmbeddingNN([(4, 2), (5, 3)], [3], n_cont=1, rng=rng(), dtype="f8").state()
 square = (lambda w: (w * w).sum()), (lambda d, w: 2 * d * w)
 
 
@@ -93,6 +94,10 @@ def stars(stamps=(1, 2, 3)):
 
 def intended(said):
     return intended_of(said, None, {})
+
+
+def deep(**change):
+    return models.EmbeddingNN.from_state(NN | change)
 
 
 def columnar(idxs=(1,), y=(1.0, 2.0, 3.0), cats=("user", "item"), frame=FRAME[["user", "item"]]):

@@ -32,11 +32,21 @@ from npcf.models.full_matrix import (
 from npcf.models.initializers import fastai_normal, init_params, normal, uniform
 from npcf.models.layers import Embedding, LessonArray, create_params
 from npcf.models.lesson import EmbeddingDot, EmbeddingDotBias
+from npcf.models.networks import (
+    CollabNN,
+    EmbeddingNet,
+    EmbeddingNN,
+    Network,
+    NetworkCache,
+    emb_sz_rule,
+    get_emb_sz,
+)
 from npcf.models.pair_model import PairModel
 from npcf.suggestions import suggesting
 
 __all__ = [
     "PARAM_NAMES",
+    "CollabNN",
     "DotProduct",
     "DotProductBiasCP",
     "DotProductBiasCache",
@@ -45,8 +55,12 @@ __all__ = [
     "Embedding",
     "EmbeddingDot",
     "EmbeddingDotBias",
+    "EmbeddingNN",
+    "EmbeddingNet",
     "FastaiDotBias",
     "LessonArray",
+    "Network",
+    "NetworkCache",
     "PairModel",
     "TwoTableDotProduct",
     "create_params",
@@ -54,9 +68,11 @@ __all__ = [
     "dot_product_bias_backward",
     "dot_product_bias_forward",
     "dot_product_forward",
+    "emb_sz_rule",
     "fastai_normal",
     "full_matrix_backward",
     "full_matrix_forward",
+    "get_emb_sz",
     "init_params",
     "masked_mse_backward",
     "masked_mse_forward",
