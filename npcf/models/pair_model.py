@@ -17,6 +17,7 @@ from npcf._types import FloatArray, Grads, Params, YRange
 from npcf.errors import (
     SettingError,
     ShapeError,
+    UsageError,
     as_array,
     require_flag,
     require_floats,
@@ -25,12 +26,14 @@ from npcf.errors import (
     require_tables,
     spell_checked,
 )
+from npcf.foreign import kind_of
 from npcf.models.dot_product import DotProductCache, dot_product_backward, dot_product_forward
 from npcf.models.dot_product_bias import (
     DotProductBiasCache,
     dot_product_bias_backward,
     dot_product_bias_forward,
 )
+from npcf.models.networks.network import Network
 
 PairCache = DotProductCache | DotProductBiasCache
 
@@ -135,6 +138,10 @@ def _table(name: str, table: Any) -> FloatArray:
 
 def require_model(argument: str, model: Any) -> Any:
     """Return `model` if it has what a model of pairs has, or raise."""
+    if isinstance(model, Network):
+        problem = f"is {kind_of(model)}, no model of pairs: its steps are taken one by one"
+        cure = "Take them yourself: opt.step(model.backward(d_pred, cache)), as several_fields.md."
+        raise UsageError(argument, problem, cure)
     if hasattr(model, "state_dict"):  # torch's
         state = f"npcf.interop.convert({argument}.state_dict(), 'npcf')"
         cure = f"Take its tables: npcf.models.PairModel({state}, y_range)."

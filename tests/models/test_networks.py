@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+import npcf
 from compare.limits import COMPLEX_STEP
-from npcf import models, ops
+from npcf import data, models, ops
 from npcf.errors import SettingError, ShapeError, UsageError
 from npcf.verify import assert_same_bits
 
@@ -146,3 +147,10 @@ def test_what_is_refused():
         models.EmbeddingNN.from_state(state | {"embeds.0.weight": np.ones((4, 20))})
     with pytest.raises(UsageError, match="no matrix"):
         models.EmbeddingNN.from_state(state | {"layers.0.0.weight": np.ones(4)})
+
+
+def test_a_learner_says_that_a_network_is_trained_step_by_step():
+    truth = data.planted(4, 5, 20, n_factors=2, seed=0)
+    dls = data.CollabDataLoaders.from_ratings(truth.ratings, rng=np.random.default_rng(0))
+    with pytest.raises(UsageError, match="model: is .*EmbeddingNN, no model of pairs"):
+        npcf.Learner(dls, models.EmbeddingNN([(4, 2), (5, 2)], [3]))
