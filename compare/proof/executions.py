@@ -39,6 +39,11 @@ class Npcf(Layers):
     def embedding_by_frequency(self, a: Any) -> Any:
         return self._embedding(a, scale_grad_by_freq=True)[1:]
 
+    def batch_norm_running(self, a: Any) -> Any:
+        ones = np.ones_like(a["mean"])
+        _, cache = self.backend.batch_norm_forward(a["x"], ones, ones)
+        return self.backend.batch_norm_running(a["mean"], a["var"], cache, a["momentum"])
+
     def _embedding(self, a: Any, **options: Any) -> Any:
         out, cache = self.backend.embedding_forward(a["weight"], a["ids"], **options)
         return out, self.backend.embedding_backward(a["d_out"], cache)
@@ -121,6 +126,9 @@ class Torch(Layers):
 
     def __init__(self) -> None:
         super().__init__(torch_layers)
+
+    def batch_norm_running(self, a: Any) -> Any:
+        return torch_layers.batch_norm_running(**a)
 
     def embedding(self, a: Any) -> Any:
         return oracle.embedding(a["weight"], a["ids"], a["d_out"])

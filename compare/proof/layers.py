@@ -21,6 +21,8 @@ GRADIENTS = {"linear": ("d_x", "d_weight", "d_bias"), "concatenate": ("d_left", 
 
 def results(name: str) -> tuple[str, ...]:
     """Return the names of what a layer returns, its output first."""
+    if name == "batch_norm_running":
+        return ("mean", "var")
     return ("out", *GRADIENTS.get(name, ("d_x",)))
 
 
@@ -36,6 +38,8 @@ def values(name: str) -> Any:
     """Return what gives a layer's exact values, or their bounds."""
 
     def of(module: Any, a: Arguments, **library: Any) -> Any:
+        if name == "batch_norm_running":
+            return module.batch_norm_running(**a, **library)
         given = [a[argument] for argument in TAKES[name]]
         out = getattr(module, name)(*given, **library)
         grads = getattr(module, f"{name}_backward")(a["d_out"], *given, **library)
@@ -82,7 +86,15 @@ def batch_norm(draw: Draw) -> Arguments:
             "eps": draw.choice((1e-5, 1e-3)), "d_out": draw.array(b, k)}  # fmt: skip
 
 
-DRAWS = {f.__name__: f for f in (linear, relu, concatenate, dropout, batch_norm)}
+def batch_norm_running(draw: Draw) -> Arguments:
+    """Draw rows, and running statistics before them."""
+    b, k = draw.choice((2, 3, 8, 32)), draw.choice((1, 3, 8))
+    return {"mean": draw.array(k), "var": np.abs(draw.array(k)), "x": draw.array(b, k),
+            "momentum": draw.choice((0.1, 0.25, 0.5))}  # fmt: skip
+
+
+LAYERS = linear, relu, concatenate, dropout, batch_norm, batch_norm_running
+DRAWS = {f.__name__: f for f in LAYERS}
 
 # -- inputs that use the bounds --------------------------------------------------------------------
 

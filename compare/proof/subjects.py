@@ -89,10 +89,6 @@ SUBJECTS = (
     Subject("sigmoid_range", draws.ranges, ("s", "out", "d_x"), _sigmoid_range),
     Subject("mse", draws.losses, ("loss", "d_pred"), _mse),
     Subject("dot_product_bias", draws.models, ("pred", "loss", *GRADIENTS), _model),
-    *(
-        Subject(name, draw, layers.results(name), layers.values(name))
-        for name, draw in layers.DRAWS.items()
-    ),
     Subject("renormalise_rows", draws.norms, ("w",), _renormalised),
     Subject("sgd_step", draws.sgd_steps, ("w", "buf"), _step("sgd_step", "w", "g", "buf")),
     Subject(
@@ -112,5 +108,10 @@ SUBJECTS = (
         draws.rmsprop_steps,
         ("w", "v", "a", "buf"),
         _step("rmsprop_step", "w", "g", "v", "a", "buf"),
+    ),
+    # at the end: the seeds of a round's problems are counted from the front
+    *(
+        Subject(name, draw, layers.results(name), layers.values(name))
+        for name, draw in layers.DRAWS.items()
     ),
 )

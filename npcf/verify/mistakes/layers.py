@@ -44,7 +44,7 @@ mistake("relu_gradient_everywhere", "The gradient passes where the unit is off."
         "d_out where x > 0, else 0.", relu_gradient=lambda f, d, x: d * 1)
 mistake("relu_gradient_at_zero", "The gradient passes at 0: x >= 0 for x > 0.",
         "torch has 0 there.",
-        relu_gradient=lambda f, d, x: f.n.where_above(x * -1, f.n.number(0), d * 0, d))
+        relu_gradient=lambda f, d, x: f.n.where(f.n.is_zero(x), d, f.relu_gradient(d, x)))
 mistake("relu_gradient_of_its_sign", "The sign of the gradient from above decides, not that of x.",
         "Save where x > 0.", relu_gradient=lambda f, d, x: f.relu_gradient(d, d))
 mistake("concatenated_in_another_order", "The parts change places.", "Keep their order.",
