@@ -3,6 +3,8 @@
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
@@ -156,3 +158,47 @@ def test_a_changed_index_or_cut_is_refused(tmp_path):
         damaged(tmp_path / "blocks.safetensors", change)
         with pytest.raises(DataError):
             blocks.open_blocks(tmp_path)
+
+
+@contextmanager
+def started(tmp_path, *words):
+    """A process of Dask's command line, and its end."""
+    command = [sys.executable, "-m", "distributed.cli." + words[0], *words[1:]]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=tmp_path) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.slow("processes of Dask's command line start")
+def test_a_scheduler_that_is_killed_ends_the_fit_and_its_cut_is_resumed(
+    client, four_parts, tmp_path
+):
+    from distributed import Client
+
+    file, folder = tmp_path / "scheduler.json", tmp_path / "run"
+    here = ["--host", "127.0.0.1", "--scheduler-file", str(file)]
+    alone = ["--no-dashboard", "--dashboard-address", "127.0.0.1:0", "--port", "0"]
+    sgd, n_epochs = PerRatingSGD(**SETTINGS), 400
+    with (
+        started(tmp_path, "dask_scheduler", *here, *alone) as scheduler,
+        started(tmp_path, "dask_worker", *here, "--no-nanny", "--no-dashboard"),
+        Client(scheduler_file=str(file), timeout=PATIENCE) as there,
+    ):
+        there.wait_for_workers(1, PATIENCE)
+
+        def kill():
+            while not (folder / "cut-00000003").exists():
+                threading.Event().wait(0.01)
+            scheduler.kill()
+
+        thread = threading.Thread(target=kill)
+        thread.start()
+        with pytest.raises(UsageError, match="lost its scheduler.*resume=True"):
+            sgd.fit(TRAIN, n_epochs, client=there, folder=folder)
+        thread.join()
+    assert sgd.interrupted and np.isfinite(sgd.evaluate(TRAIN))
+    got = PerRatingSGD(**SETTINGS)
+    got.fit(TRAIN, n_epochs, client=client, n_workers=1, folder=folder, resume=True, save_every=500)
+    assert_same_fit(got, one_machine(TRAIN, n_epochs, **SETTINGS))
