@@ -187,7 +187,9 @@ def trained(
         if t < first and not isinstance(after, Raised):
             continue
         if isinstance(after, Raised):
-            yield Pair(where, "step", after, params)
+            no_scalar = np.ndim(getattr(loss, "value", loss)) > 0 and "scalar" in after.message
+            raises = Raised(after.kind, "backward() of a loss that is no scalar")
+            yield Pair(where, "step", after, raises if no_scalar else params)
             return
         known = t < len(seen.losses) and not np.isnan(seen.losses[t])
         if known and loss is not None and np.ndim(getattr(loss, "value", loss)) == 0:
@@ -210,11 +212,15 @@ def _may_be_overwritten(evidence: Evidence) -> bool:
 
 
 def _left(seen: Trained, t: int, where: str, used: Mapping[str, Any]) -> Iterator[Pair]:
-    """Predict the gradients that a step leaves behind, unless it cleared them."""
+    """Predict the gradients that a step leaves behind, unless it cleared them.
+
+    An optimizer does not clear the gradient of a table that it was not given: that adds up.
+    """
     left = seen.left[t] if t < len(seen.left) else {}
     if any(g is not None and np.any(g) for g in left.values()):
         for table, gradient in left.items():
-            yield Pair(f"{where}, .grad left behind", table, gradient, used.get(table))
+            if table in used or gradient is None:
+                yield Pair(f"{where}, .grad left behind", table, gradient, used.get(table))
 
 
 STAGES: dict[str, Callable[[Program, Evidence, Any], Iterator[Pair]]] = {

@@ -138,7 +138,8 @@ def clipped_gradient(pred, rating):
     return Loss.apply(pred, rating)
 
 
-@wrong_loss("upstream_of_the_loss_ignored", needs="a loss that is scaled afterwards")
+@wrong_loss("upstream_of_the_loss_ignored", needs="a loss that is scaled afterwards",
+            only_in_steps=False)  # fmt: skip
 def upstream_ignored(pred, rating):
     class Loss(MeanSquare):
         @staticmethod
