@@ -8,7 +8,7 @@ pytest.importorskip("torch")
 import torch
 
 import npcf
-from compare.crosscheck import clean, clean_unusual, pairs, pieces
+from compare.crosscheck import clean, clean_unusual, pairs, pieces, record
 from compare.crosscheck.outsiders import OUTSIDERS
 from compare.crosscheck.program import SIZES, Case, batch, built
 from compare.crosscheck.programs import PROGRAMS
@@ -101,7 +101,7 @@ def test_programs_are_enough_and_their_stages_are_stages():
     assert len(PROGRAMS) >= 115
     assert len(OUTSIDERS) >= 20
     for program in (PROGRAMS | OUTSIDERS).values():
-        assert program.stages <= set(STAGES)
+        assert {stage.removeprefix("suspicious ") for stage in program.stages} <= set(STAGES)
         assert program.right <= set(MISTAKES) | FACTS, program.name
     assert not any(program.right for program in OUTSIDERS.values())
 
@@ -125,6 +125,11 @@ def test_pairs_are_of_different_slots():
         for a, b in pairs.pairs(same):
             assert a.slot != b.slot
             assert (a.stage == b.stage) is same
+
+
+def test_the_page_repeats_what_the_last_runs_reached():
+    assert record.BEGIN + record.as_text() + record.END in record.PAGE.read_text()
+    assert {*record.load()} >= {*record.ALL} - {"clean_long"}
 
 
 # ---- a part of the trial itself; all of it: make crosscheck-proof --------------------------------

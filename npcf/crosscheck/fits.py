@@ -110,7 +110,8 @@ def ranged(number: float, with_range: bool) -> Callable[[Evidence], Numbers | No
 
 FITS: Mapping[str, tuple[Fit, ...]] = {
     "output": (
-        Fit("another_range", lambda e: e.y_range, lambda low, high: {"to": (low, high)}),
+        Fit("another_range", lambda e: e.y_range, lambda low, high: {"to": (low, high)},
+            likely=or_none),
         Fit("mean_beside_the_range", ranged(0.0, True), lambda c: {"constant": c}),
         Fit("batch_mean_added", at(0.01), lambda c: {"constant": c}),
         Fit("prediction_scaled", ranged(1.0, False), lambda c: {"factor": c}),

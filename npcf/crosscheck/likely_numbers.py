@@ -22,7 +22,7 @@ def few_digits(numbers: Numbers, nothing: float = NOTHING) -> Iterator[tuple[Num
 
 
 def or_none(numbers: Numbers) -> Iterator[tuple[Numbers, int]]:
-    """Round a setting, such as a decay or a momentum, which nobody sets so small."""
+    """Round what nobody sets so small: an end of a range, a decay, a momentum."""
     return few_digits(numbers, NO_DECAY)
 
 

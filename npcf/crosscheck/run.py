@@ -56,9 +56,10 @@ def crosscheck(
     step : function of (x, rating), optional
         A training step of yours, which returns the loss: only there stale gradients, double steps
         and schedules can be seen.  It is called a few times, and may keep counters of its own.
+        Without `optimizer` and `intended` the optimizer that it holds is taken.
     intended : mapping, optional
         The optimizer that was meant: dict(optimizer="adamw", lr=..., weight_decay=..., betas=...,
-        eps=...).
+        eps=...).  A list of rates, lr=[...], is a schedule: one for each call of `step`.
     n_users, n_items : int, optional
         How many rows the tables should have: the largest ids of a batch do not tell.
 

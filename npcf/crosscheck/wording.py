@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 TITLES = {RIGHT: "Right", SUSPICIOUS: "Right, but suspicious", WRONG: "Wrong"}
 CANNOT_TELL = "Cannot tell"
 UNSEEN = {  # what a stage that was not seen would need
-    "step": "needs optimizer=, or step= with intended=",
+    "step": "needs optimizer=, or step=",
     "schedule": "needs step=, whose first step is right",
     "metric": "needs predictions: CrosscheckCallback",
 }
