@@ -1,7 +1,7 @@
 """Per-rating SGD on a Dask cluster: settings, fit and model are those of one machine."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ class PerRatingSGD(OneMachine):
     Source: Gemulla et al. 2011 (strata); Yun et al. 2014 (items travel from worker to worker).
     """
 
-    facts: list[Facts]
+    facts: Sequence[Facts] = ()
 
     def fit(
         self,

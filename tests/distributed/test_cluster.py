@@ -166,6 +166,7 @@ def test_what_cannot_be_is_refused_before_training(client, tmp_path, monkeypatch
         with pytest.raises(error) as raised:
             sgd.fit(**options)
         assert raised.value.argument == argument, change
+    assert not sgd.facts
     with pytest.raises(UsageError, match="Call fit"):
         sgd.model  # noqa: B018
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
