@@ -45,7 +45,8 @@ TESTS = [
     "tests/training/test_execution.py", "tests/training/test_learner.py",
     "tests/training/test_per_rating.py", "tests/verify/test_bounded.py",
     "tests/verify/test_bounds.py", "tests/verify/test_gradcheck.py", "tests/test_pages.py",
-    "tests/test_every_processor.py", "compare/test_ops.py", "compare/test_models.py",
+    "tests/pages/test_pages.py", "tests/test_every_processor.py", "compare/test_ops.py",
+    "compare/test_models.py",
     "compare/test_optimizers.py", "compare/test_libraries.py", "compare/test_schedules.py",
     "compare/test_trajectories.py",
 ]  # fmt: skip
