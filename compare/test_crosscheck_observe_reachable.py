@@ -71,3 +71,35 @@ def test_a_circle_ends():
     circle = {"more": []}
     circle["more"].append(circle)
     assert [*reachable(lambda: circle, 20)] == [circle, circle["more"]]
+
+
+CLIPS = {
+    "max_grad_norm": (torch.nn.utils.clip_grad_norm_, "gradient_norm_clipped"),
+    "max_grad_value": (torch.nn.utils.clip_grad_value_, "gradient_values_clipped"),
+}
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["alone", "with the optimizer"])
+@pytest.mark.parametrize("name", CLIPS)
+def test_gradients_are_clipped_on_purpose(name, whole):
+    """Said it is right; unsaid it is named; with another limit it is wrong."""
+    model, given = built(BookParams, SIZES["small"]), batch(SIZES["small"])
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    clip, mistake = CLIPS[name]
+
+    def step(x, rating):
+        optimizer.zero_grad()
+        loss = torch.nn.functional.mse_loss(model(x).flatten(), rating.flatten())
+        loss.backward()
+        clip(model.parameters(), 0.01)
+        optimizer.step()
+        return loss
+
+    given |= {"steps": 2, "step": step}
+    others = {"optimizer": "sgd", "lr": 0.5} if whole else {}
+    assert npcf.crosscheck(model, **given, intended={**others, name: 0.01}).ok
+    other = npcf.crosscheck(model, **given, intended={**others, name: 0.02})
+    assert other.failed_stage == "step" and other.diagnosis
+    unsaid = npcf.crosscheck(model, **given)
+    assert unsaid.failed_stage == "step" and mistake in unsaid.diagnosis[0].names
+    assert f"{name}=0.01" in unsaid.diagnosis[0].cure

@@ -99,10 +99,12 @@ CURES = {  # {...}: the mistake's options, the intended settings, the subject's 
     "step_before_backward": "loss.backward(); opt.step()",
     "micro_batches_not_averaged": "(loss / {parts}).backward()  # for each of {parts} parts",
     "optimiser_made_anew": "opt = torch.optim.{optimiser}(...)  # once, before the loop",
-    "gradient_norm_clipped": "# leave out clip_grad_norm_(model.parameters(), {limit})",
+    "gradient_norm_clipped": "# leave out clip_grad_norm_(model.parameters(), {limit}); if "
+    "it is meant: npcf.crosscheck(..., intended=dict(max_grad_norm={limit}))",
     "clipped_before_unscaling": "scaler.unscale_(opt)  # before clip_grad_norm_; then "
     "scaler.step(opt)",
-    "gradient_values_clipped": "# leave out clip_grad_value_(model.parameters(), {limit})",
+    "gradient_values_clipped": "# leave out clip_grad_value_(model.parameters(), {limit}); if "
+    "it is meant: npcf.crosscheck(..., intended=dict(max_grad_value={limit}))",
     "rate_decays_each_step": "scheduler.step()  # once an epoch, not after each batch",
     "scheduler_stepped_twice": "scheduler.step()  # once a step",
     "next_rate": "opt.step(); scheduler.step()  # in this order",

@@ -110,6 +110,8 @@ class Intended:
     of_table: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     live: bool = True  # taken from the live optimiser, which cannot show its own misconfiguration
     rates: tuple[float, ...] = ()  # of each training step, where they differ
+    max_grad_norm: float | None = None  # training steps clip the norm of all gradients to it
+    max_grad_value: float | None = None  # training steps clip every entry to it
 
     def settings_of(self, table: str) -> dict[str, Any]:
         """Return the settings for one table."""

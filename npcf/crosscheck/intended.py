@@ -5,9 +5,12 @@
 What is not said is torch's default for that optimiser.  A table may have settings of its own:
 `of_table={"user_bias": dict(weight_decay=0)}`.  Where a schedule moves the rate of a training step
 of the caller's own, lr is a list: one rate for each step, the last one for all that follow.
+Where such a step clips gradients, max_grad_norm=1.0 or max_grad_value=0.5 says that it is meant;
+alone, intended=dict(max_grad_norm=1.0), it leaves the rest to the live optimizer.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -34,6 +37,7 @@ RULES: dict[str, tuple[str, dict[str, Any]]] = {  # what callers say: npcf's rul
 }  # fmt: skip
 CLASSES = {"SGD": "sgd", "Adam": "adam", "AdamW": "adamw", "SparseAdam": "sparse_adam",
            "RMSprop": "rmsprop"}  # fmt: skip
+CLIPS = ("max_grad_norm", "max_grad_value")
 CURE = 'Write intended=dict(optimizer="adamw", lr=5e-3, weight_decay=0.1).'
 
 
@@ -45,14 +49,31 @@ def intended_of(said: Any, optimizer: Any, tables: Mapping[str, Any]) -> Intende
     UsageError, SettingError
         If `said` is no dict, or has unknown names or values.
     """
-    if said is not None:
-        return _said(said)
-    return None if optimizer is None else live_settings(optimizer, tables)
-
-
-def _said(said: Any) -> Intended:
+    if said is None:
+        return None if optimizer is None else live_settings(optimizer, tables)
     require_type("intended", said, Mapping, CURE)
-    settings = dict(said)
+    clips: Any = {name: _limit(name, said[name]) for name in CLIPS if name in said}
+    if len(clips) > 1:
+        raise UsageError("intended", "clips gradients in two ways", "Say max_grad_norm alone.")
+    settings = {name: value for name, value in said.items() if name not in CLIPS}
+    others_live = clips and not settings and optimizer is not None
+    meant = live_settings(optimizer, tables) if others_live else None
+    return replace(meant or _said(settings), **clips)
+
+
+def names_optimizer(said: Any) -> bool:
+    """Whether the caller says more than how gradients are clipped."""
+    return said is not None and not (isinstance(said, Mapping) and said and {*said} <= {*CLIPS})
+
+
+def _limit(name: str, value: Any) -> float:
+    limit = require_number(f"intended[{name!r}]", value)
+    if limit == 0:
+        raise SettingError(f"intended[{name!r}]", "lets no gradient through", f"{name}=1.0.")
+    return limit
+
+
+def _said(settings: dict[str, Any]) -> Intended:
     if "optimizer" not in settings:
         raise UsageError("intended", "names no optimizer", CURE)
     rates = _rates(settings)

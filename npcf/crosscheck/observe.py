@@ -15,7 +15,7 @@ from npcf.crosscheck.computing import computes_in, library_of_subject
 from npcf.crosscheck.contract import contract_facts, contract_notes
 from npcf.crosscheck.evidence import Array, Evidence, Fact, Probe, Raised
 from npcf.crosscheck.guard import guarded
-from npcf.crosscheck.intended import intended_of
+from npcf.crosscheck.intended import intended_of, names_optimizer
 from npcf.crosscheck.mapping import Mapped, by_hand, map_tables, mapped_by_hand, mean_of
 from npcf.crosscheck.padding import padding_left_out, without_padding
 from npcf.crosscheck.probes import designed_probes
@@ -71,7 +71,7 @@ def observe(
         subject.tables = mapped.tables
         subject.rating_dtype = batch.wider_than(subject.like)
         evidence = _evidence(subject, mapped, y_range)
-        if intended is None and subject.optimizer is None:
+        if subject.optimizer is None and not names_optimizer(intended):
             subject.optimizer = subject.optimizer_of_step()
         evidence.intended = intended_of(intended, subject.optimizer, subject.tables)
         evidence.facts += [*batch.facts, *contract_facts(subject, evidence)]

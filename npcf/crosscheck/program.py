@@ -10,6 +10,8 @@ from npcf.crosscheck.evidence import Evidence
 from npcf.verify.formulas import PIECES, Formulas
 from npcf.verify.loop import Loop
 from npcf.verify.mistakes import Wrong
+from npcf.verify.mistakes.catalogue import clip
+from npcf.verify.mistakes.training import within_norm
 from npcf.verify.precision import precision_of
 from npcf.verify.running_error import RunningError
 
@@ -29,6 +31,9 @@ class Replay(Loop):
         self.mean = evidence.mean
         self.planted: Any = None
         self.meant: Any = evidence.intended  # at the step that is taken
+        meant: Any = evidence.intended
+        self.max_grad_norm: float | None = meant and meant.max_grad_norm
+        self.max_grad_value: float | None = meant and meant.max_grad_value
         self.frozen = evidence.frozen  # no gradient reaches them: None
         self.own_order = evidence.order_of_tables
         self.used: dict[str, Any] = {}  # gradients of the last step, for who looks at .grad
@@ -42,7 +47,16 @@ class Replay(Loop):
         _, loss, gradients = self.formulas.loss_and_gradients(
             params, users, items, self.n.array(rating), y_range, self.mean
         )
-        return loss, {**gradients, **dict.fromkeys(self.frozen)}
+        return loss, self._clipped({**gradients, **dict.fromkeys(self.frozen)})
+
+    def _clipped(self, gradients: Any) -> Any:
+        """Clip the gradients as it was meant."""
+        if self.max_grad_norm is not None:
+            return within_norm(self.n, gradients, self.max_grad_norm)
+        limit = self.max_grad_value
+        return gradients if limit is None else {
+            name: g if g is None else clip(self, g, -limit, limit) for name, g in gradients.items()
+        }  # fmt: skip
 
     def tables(self, params: Any) -> list[str]:
         """Return the tables in the order of the subject's own parameters."""

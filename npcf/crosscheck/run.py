@@ -59,7 +59,8 @@ def crosscheck(
         Without `optimizer` and `intended` the optimizer that it holds is taken.
     intended : mapping, optional
         The optimizer that was meant: dict(optimizer="adamw", lr=..., weight_decay=..., betas=...,
-        eps=...).  A list of rates, lr=[...], is a schedule: one for each call of `step`.
+        eps=...).  A list of rates, lr=[...], is a schedule: one for each call of `step`.  Where
+        `step` clips gradients on purpose: max_grad_norm=1.0 or max_grad_value=0.5, also alone.
     n_users, n_items : int, optional
         How many rows the tables should have: the largest ids of a batch do not tell.
 

@@ -41,12 +41,17 @@ def clipped(
 ) -> Any:  # fmt: skip
     """Return loss and gradients, together no longer than the limit while multiplied by scale."""
     loss, gradients = f.gradients(params, batch, y_range, state)
+    return loss, within_norm(f.n, gradients, limit, scale)
+
+
+def within_norm(n: Any, gradients: Any, limit: float, scale: float = 1.0) -> Any:
+    """Return gradients, together no longer than the limit while multiplied by scale."""
     there = {name: g for name, g in gradients.items() if g is not None}
-    squares = [f.n.sum(g * g) for g in there.values()]
-    norm = f.n.sqrt(f.n.nonnegative(f.n.add(*squares)))
-    norm = (norm if scale == 1 else norm * f.n.number(scale)) + 1e-6
-    share = f.n.number(limit) / f.n.maximum(norm, limit)
-    return loss, gradients | {name: g * share for name, g in there.items()}
+    squares = [n.sum(g * g) for g in there.values()]
+    norm = n.sqrt(n.nonnegative(n.add(*squares)))
+    norm = (norm if scale == 1 else norm * n.number(scale)) + 1e-6
+    share = n.number(limit) / n.maximum(norm, limit)
+    return gradients | {name: g * share for name, g in there.items()}
 
 
 # -- gradients -------------------------------------------------------------------------------------
