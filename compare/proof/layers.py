@@ -121,7 +121,7 @@ def _lost(k: int, draw: Draw) -> Any:
 def _linear(k: int, draw: Draw) -> Arguments:
     """Return k rows of k numbers to k outputs: sums of terms that are lost, along every axis."""
     x, weight = np.tile(_lost(k, draw), (k, 1)), 1 + draw.rng.random((k, k)) / 32
-    x[1:, 0] = x[0, 1]
+    x[1:, 0] = x[0, -1]
     x[0, 0], d_out = 1 + draw.rng.random() / 32, x.copy()
     weight[:, 1:], weight[1:, 0] = 1, 1
     arrays = {"x": x, "weight": weight, "bias": np.zeros(k), "d_out": d_out}

@@ -13,7 +13,7 @@ WORKERS = 4
 COLUMNS = ["epoch", "train_rmse", "valid_rmse", "lr"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster(tmp_path_factory):
     distributed = pytest.importorskip("distributed", reason=needs("distributed").kwargs["reason"])
     options = LOOPBACK | {
@@ -23,7 +23,7 @@ def cluster(tmp_path_factory):
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def client(cluster):
     from distributed import Client
 

@@ -29,7 +29,6 @@ from tests.training.interrupting import SORTS, TimeUp, interrupt
 
 EPOCHS, N, USERS, ITEMS = 4, 16 * SEGMENT, 60, 40
 TIMES = 200 if PROFILE in ("ci", "long") else settings.default.max_examples  # of each sort
-ELSEWHERE = _thread._count()  # threads that are not ours
 PATIENCE = 20  # seconds that nothing here may take
 
 pytestmark = pytest.mark.skipif(not compiles(), reason="a plain loop stops inside a rating")
@@ -60,6 +59,7 @@ def fit(trainer, threads):
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("sort", SORTS)
 def test_whatever_cuts_a_fit_short_leaves_a_whole_number_of_ratings(sort, threads, small_slices):
+    others = _thread._count()
     rng, seen = np.random.default_rng(threads), set()
     fit(PerRatingSGD(n_factors=8), threads)  # compiles
     start = time.perf_counter()
@@ -70,16 +70,16 @@ def test_whatever_cuts_a_fit_short_leaves_a_whole_number_of_ratings(sort, thread
         interrupt(lambda trainer=trainer: fit(trainer, threads), sort, rng.uniform(0, 1.2 * whole))
         if trainer._fit is not None:
             seen.add(judged(trainer))
-    assert_alone()
+    assert_no_more_than(others)
     assert len(seen) >= min(TIMES // 4, 5), seen
 
 
-def assert_alone():
-    """Assert that no thread is left; those that end have a moment to do so."""
+def assert_no_more_than(others):
+    """Assert that no thread of ours is left; those that end have a moment to do so."""
     deadline = time.monotonic() + PATIENCE
-    while _thread._count() > ELSEWHERE and time.monotonic() < deadline:
+    while _thread._count() > others and time.monotonic() < deadline:
         time.sleep(1e-3)
-    assert _thread._count() <= ELSEWHERE
+    assert _thread._count() <= others
 
 
 def judged(trainer):
@@ -149,6 +149,7 @@ def test_a_model_read_from_another_thread_is_of_a_whole_number_of_ratings(thread
 
 
 def test_pools_end_and_nothing_waits_for_a_reader_that_died(monkeypatch):
+    others = _thread._count()
     monkeypatch.setattr(tiles, "PARTS", ((0, 4),))
     trainer = PerRatingSGD(n_factors=8)
     fit(trainer, 2)
@@ -157,7 +158,7 @@ def test_pools_end_and_nothing_waits_for_a_reader_that_died(monkeypatch):
     epoch.start()
     epoch.join(PATIENCE)
     assert not epoch.is_alive()
-    assert_alone()
+    assert_no_more_than(others)
 
 
 def test_two_epochs_at_once_are_refused():
