@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from npcf.training import Learner
     from npcf.verify.gradcheck import gradcheck
 
-__version__ = "0.6.0"
+__version__ = "0.7.0"
 
 __all__ = [
     "CollabRegressor",

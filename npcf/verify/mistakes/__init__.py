@@ -21,7 +21,8 @@ from npcf.verify.mistakes import (  # noqa: F401  (each enters its mistakes)
     steps,
     training,
 )
-from npcf.verify.mistakes.catalogue import MISTAKES, STAGES, Mistake, Wrong
+from npcf.verify.mistakes.catalogue import MISTAKES, Mistake, Wrong
 from npcf.verify.mistakes.implementation import implementation
+from npcf.verify.mistakes.pieces import STAGES
 
 __all__ = ["MISTAKES", "STAGES", "Mistake", "Wrong", "implementation"]
