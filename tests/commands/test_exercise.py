@@ -101,3 +101,12 @@ def test_what_is_no_answer_is_one_line(tmp_path, capsys):
     file.write_text('{"d_loss": [1]}')
     assert main(["exercise", NAME, "--seed", "3", "--answer", str(file)]) == 1
     assert "d_pred" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("program", ["def mse_backward(*x):\n    exit_(0)", "exit_(0)"])
+def test_a_program_that_leaves_is_no_right_answer(program, tmp_path, capsys):
+    file = tmp_path / "leaves.py"
+    file.write_text("from sys import exit as exit_\n" + program)
+    assert main(["exercise", NAME, "--seed", "3", "--answer", str(file)]) == 1
+    said = capsys.readouterr()
+    assert "raised SystemExit" in said.out + said.err

@@ -350,7 +350,8 @@ def test_there_are_twelve_from_the_dot_product_to_the_one_cycle_schedule():
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("bad\nnews"), ZeroDivisionError(), NameError("q"), AssertionError()]
+    "error",
+    [ValueError("bad\nnews"), ZeroDivisionError(), NameError("q"), AssertionError(), SystemExit(0)],
 )
 def test_what_a_function_raises_is_an_observation_in_one_line(error):
     def function(*inputs):
@@ -391,6 +392,14 @@ def test_a_function_that_fails_elsewhere_only_says_where_and_on_what():
     verdict = exercise("row_dot_forward", 1).check(column)
     assert "on one rating: out has shape (); shape (1,) is wanted" in verdict.message
     assert verdict.inputs["left"].shape == (1, 3)
+
+
+def test_what_fails_on_the_printed_numbers_is_said_before_what_is_wrong_elsewhere():
+    def seventeenth(pred, rating, d_loss):
+        return pred[17]  # there is one in the case of many ratings alone
+
+    verdict = exercise("mse_backward", 0).check(seventeenth)
+    assert "on the printed numbers: your function raised IndexError" in verdict.message
 
 
 def test_a_function_that_writes_to_its_inputs_changes_no_exercise():

@@ -10,8 +10,9 @@ from npcf.foreign import SAID, kind_of
 from npcf.teach.practice.draws import Inputs
 from npcf.teach.practice.programs import Results
 
-# What a function under study may raise.  Not Exception: a time limit is nobody's answer.
-RAISED = (*SAID, AssertionError, ImportError, NameError)
+# What a function under study may raise.  Not Exception: a time limit is nobody's answer.  But
+# sys.exit(0), passed on, would end `npcf exercise` as a right answer does.
+RAISED = (*SAID, AssertionError, ImportError, NameError, SystemExit)
 
 
 def read_answer(answer: Any, names: tuple[str, ...]) -> Results:

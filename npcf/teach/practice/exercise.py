@@ -121,6 +121,8 @@ class Exercise:
                 failed = Verdict(False, message, inputs=copied(x)) if failed is None else failed
                 continue
             given[case] = found
+        if failed is not None and PRINTED not in given:
+            return failed
         for case, found in given.items():
             wrong = self._first_wrong(case, found)
             if wrong is not None:
