@@ -90,11 +90,12 @@ def collab_learner(
     SettingError
         For `use_nn=True`, and for `layers`, which are a network's.
 
-    Source: fastai `collab_learner`; its networks are not here yet.
+    Source: fastai `collab_learner`; its network is `npcf.models.EmbeddingNN`, without a Learner.
     """
     if require_flag("use_nn", use_nn):
-        cure = "Leave it out: the dot product with biases."
-        raise SettingError("use_nn", "needs EmbeddingNN, which is not here yet", cure, value=use_nn)
+        problem = "trains a network, whose steps are taken one by one here"
+        cure = "Leave it out: the dot product with biases. The network: npcf.models.EmbeddingNN."
+        raise SettingError("use_nn", problem, cure, value=use_nn)
     if layers is not None:
         problem, cure = "are a network's, and use_nn is False", "Leave them out."
         raise SettingError("layers", problem, cure, value=layers)

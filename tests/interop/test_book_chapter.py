@@ -2,7 +2,7 @@
 
 The cells are counterparts of the book's (Howard & Gugger 2020, "Collaborative Filtering Deep Dive"),
 in its order; a class that the book trains by autograd is one of npcf's, its backward written out.
-Its networks (`get_emb_sz`, `CollabNN`, `use_nn=True`) are not here yet.
+Its networks (`CollabNN`, `use_nn=True`) have no Learner here.
 """
 
 import numpy as np
@@ -250,9 +250,37 @@ def test_a_title_is_found_by_its_name_or_refused_with_the_nearest(names):
     assert "no such title" not in labels.o2i
 
 
-def test_what_is_not_here_yet_is_said(names):
+def test_the_books_classes_are_found_under_its_names(names):
+    """Typed as in the book: with sizes two tables, without any the module of 2017."""
+    rng = np.random.default_rng
+    x = names["dls"].one_batch()[0]
+    sizes = [len(labels) for labels in names["dls"].classes.values()]
+    for options in ({}, {"y_range": (0, 5.5)}):
+        book = lesson.DotProduct(*sizes, 3, **options, rng=rng(0))
+        assert_same_bits(book(x), models.TwoTableDotProduct(*sizes, 3, **options, rng=rng(0))(x))
+    old = lesson.DotProduct()
+    assert isinstance(old, models.DotProduct)
+    assert list(old(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[2.0, 2.0], [10.0, 10.0]]))) == [
+        6,
+        70,
+    ]
+    biased = lesson.DotProductBias(*sizes, 3, rng=rng(0))
+    assert_same_bits(biased(x), models.DotProductBiasEmb(*sizes, 3, rng=rng(0))(x))
+    with pytest.raises(NpcfError, match="factor"):
+        lesson.DotProduct(*sizes, n_factor=3)
+
+
+def test_sizes_of_embeddings_are_asked_of_the_loaders(names):
     dls = names["dls"]
-    with pytest.raises(SettingError, match="EmbeddingNN, which is not here yet"):
+    assert lesson.get_emb_sz(dls) == models.get_emb_sz(dls.classes)
+    assert lesson.get_emb_sz(dls, {"title": 7})[1] == (len(dls.classes["title"]), 7)
+    with pytest.raises(NpcfError, match="dls"):
+        lesson.get_emb_sz(dls.classes)
+
+
+def test_what_is_not_here_is_said(names):
+    dls = names["dls"]
+    with pytest.raises(SettingError, match=r"trains a network.*npcf\.models\.EmbeddingNN"):
         lesson.collab_learner(dls, use_nn=True, y_range=(0, 5.5), layers=[100, 50])
     with pytest.raises(SettingError, match="layers: are a network's"):
         lesson.collab_learner(dls, layers=[100, 50])
