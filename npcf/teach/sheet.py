@@ -1,8 +1,16 @@
 """The lesson's workbook in any size, live, and ready for Solver."""
 
 import math
+from pathlib import Path
 
-from npcf.errors import require_count, require_flag, require_number, require_path, require_type
+from npcf.errors import (
+    SettingError,
+    require_count,
+    require_flag,
+    require_number,
+    require_path,
+    require_type,
+)
 from npcf.teach.sheet_cells import Tab
 from npcf.teach.sheet_descent import default_lr, steps_tab
 from npcf.teach.sheet_slope import slope_tabs
@@ -83,7 +91,7 @@ def write_sheet(
     Raises
     ------
     SettingError
-        For a rate or a number of steps outside its range.
+        For a rate or a number of steps outside its range, or a path that does not end in .xlsx.
     WriteError
         Where the file cannot be written.
     UsageError
@@ -91,8 +99,17 @@ def write_sheet(
     """
     blank = require_flag("blank", blank)
     tabs = sheet_tabs(table, lr, n_steps, seed, blank)
-    write_tabs(require_path("path", path), tabs, blank)
+    write_tabs(_workbook("path", path), tabs, blank)
     return tabs
+
+
+def _workbook(argument: str, path: str) -> str:
+    name = Path(require_path(argument, path))
+    if name.suffix.lower() != ".xlsx":  # what opens a file looks at its name
+        problem = f"must end in .xlsx, got {str(name)!r}"
+        cure = f"Write to {str(name.with_suffix('.xlsx'))!r}."
+        raise SettingError(argument, problem, cure, value=str(name))
+    return str(name)
 
 
 def _about_tab(blank: bool) -> Tab:

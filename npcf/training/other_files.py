@@ -56,7 +56,7 @@ def recognise(path: Path, data: bytes) -> Other | None:
         return Other("is a safetensors file that npcf did not write", adopt(read))
     first = data[:4096].partition(b"\n")[0].decode("utf-8", "replace")
     if first.isprintable() and any(mark in first for mark in ",;\t"):
-        return Other("is a table of text", "The model comes first: npcf predict MODEL PAIRS.")
+        return Other("is a table of text", "The model comes first, a file of npcf train --save.")
     return None
 
 

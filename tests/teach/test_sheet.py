@@ -269,7 +269,7 @@ def test_the_users_and_movies_with_most_ratings_are_taken():
 @pytest.mark.parametrize(("wrong", "argument"), [
     ({"table": [[1.0, 2.0]]}, "table"), ({"lr": np.nan}, "lr"), ({"n_steps": 0}, "n_steps"),
     ({"seed": -1}, "seed"), ({"seed": np.random}, "seed"), ({"blank": "yes"}, "blank"),
-    ({"path": None}, "path"),
+    ({"path": None}, "path"), ({"path": "w.csv"}, "path"), ({"path": "folder"}, "path"),
 ])  # fmt: skip
 def test_what_is_no_workbook_is_refused(wrong, argument, tmp_path):
     given = {"path": str(tmp_path / "w.xlsx"), "table": npcf.teach.drawn_table(1, 1, 1, 0)}
