@@ -66,7 +66,7 @@ OTHERS = {
     "array.npy": ("a NumPy array", lambda path: np.save(path, ROWS)),
     "model.npcf.gz": ("compressed with gzip", lambda path: Path(path).write_bytes(
         gzip.compress(b"x"))),
-    "pairs.csv": ("a table of text.*npcf predict MODEL PAIRS", lambda path: FRAME.to_csv(path)),
+    "pairs.csv": ("a table of text.*a file of npcf train --save", lambda path: FRAME.to_csv(path)),
     "page.npcf": ("a web page", lambda path: Path(path).write_text("<!DOCTYPE html><html>")),
     "pointer.npcf": ("Git LFS", lambda path: Path(path).write_text(
         "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n")),
